@@ -1,0 +1,41 @@
+"""How likely is it that this chatbot is a pass-through of an upstream LLM?"""
+
+from wrapdetect.codec import FORMAT, dump_run, load_run
+from wrapdetect.errors import WrapdetectError
+from wrapdetect.model import (
+    Ask,
+    AskKey,
+    Control,
+    Endpoint,
+    Exchange,
+    Failure,
+    FailureKind,
+    Finding,
+    Item,
+    Observation,
+    Pack,
+    Run,
+    Verdict,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FORMAT",
+    "Ask",
+    "AskKey",
+    "Control",
+    "Endpoint",
+    "Exchange",
+    "Failure",
+    "FailureKind",
+    "Finding",
+    "Item",
+    "Observation",
+    "Pack",
+    "Run",
+    "Verdict",
+    "WrapdetectError",
+    "dump_run",
+    "load_run",
+]

@@ -1,0 +1,69 @@
+"""Bytes of a body: content encoding undone within a limit, UTF-8 checked, server-sent events cut apart."""
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from wrapdetect.dialects.base import Piece
+from wrapdetect.model import Chunk, Failure, FailureKind
+
+DECODED_LIMIT = 20_000_000
+"""Bytes of a decompressed body; more is a bomb, not an answer."""
+
+
+class BodyError(Exception):
+    """A body that cannot be read; carries the Failure to report."""
+
+    def __init__(self, kind: FailureKind, detail: str) -> None:
+        super().__init__(detail)
+        self.failure = Failure(kind=kind, detail=detail)
+
+
+def inflate(chunks: Sequence[Chunk], encoding: str) -> tuple[Chunk, ...]:
+    """Undo gzip or deflate, keeping the time of each chunk. Raises BodyError for a bomb, damage or another encoding."""
+    if encoding in ("", "identity"):
+        return tuple(chunks)
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise BodyError(FailureKind.GARBLED, f"content-encoding {encoding}, though identity was asked for")
+    engine, total, out = zlib.decompressobj(wbits=47), 0, []
+    for chunk in chunks:
+        try:
+            data = engine.decompress(chunk.data, DECODED_LIMIT - total + 1)
+        except zlib.error as error:
+            raise BodyError(FailureKind.GARBLED, f"damaged {encoding} body ({error})") from error
+        total += len(data)
+        if total > DECODED_LIMIT:
+            raise BodyError(FailureKind.CUT_OFF, f"{encoding} body grows past {DECODED_LIMIT:,} bytes")
+        out.append(Chunk(t_s=chunk.t_s, data=data))
+    return tuple(out)
+
+
+def text_of(data: bytes) -> str:
+    """Strict UTF-8. Raises BodyError naming the first bad byte."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise BodyError(
+            FailureKind.GARBLED, f"invalid UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
+        ) from error
+
+
+def events(chunks: Iterable[Chunk]) -> Iterator[Piece]:
+    """Server-sent events (WHATWG HTML, 9.2.6): the data of each event, stamped with the chunk that ended it.
+
+    An event that the end of the stream cuts off is not given, as the standard says. Raises BodyError for bad UTF-8.
+    """
+    rest, data = b"", list[str]()
+    for chunk in chunks:
+        # A lone trailing CR may be half of CRLF: it waits for the next chunk.
+        whole = (rest + chunk.data).replace(b"\r\n", b"\n")
+        held = whole.endswith(b"\r")
+        whole = whole[:-1].replace(b"\r", b"\n") + b"\r" if held else whole.replace(b"\r", b"\n")
+        *lines, rest = whole.split(b"\n")
+        for raw in lines:
+            line = text_of(raw.removeprefix(b"\xef\xbb\xbf"))
+            if line == "":
+                if data:
+                    yield Piece(chunk.t_s, "\n".join(data))
+                data = []
+            elif line.startswith("data:"):
+                data.append(line[5:].removeprefix(" "))

@@ -1,0 +1,72 @@
+"""Run files on disk: made new, appended to line by line, loaded, and taken up again after a kill."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from wrapdetect.codec import Loaded, dump_exchange, dump_head, load_run
+from wrapdetect.errors import RunFormatError, SpecError
+from wrapdetect.model import Exchange, Run
+
+
+class RunFile:
+    """An open run file. Each exchange is one write of one whole line, so a kill loses at most the one in flight."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path, self._descriptor = path, descriptor
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
+
+    def append(self, exchange: Exchange) -> None:
+        """Raises OSError where the disk is full."""
+        _write(self._descriptor, dump_exchange(exchange))
+
+
+def create(path: Path, run: Run) -> RunFile:
+    """A new run file with its first line. Raises SpecError where the file is there already or cannot be made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+    except FileExistsError as error:
+        raise SpecError(f"{path} is there already; add --resume to go on with it, or choose another --out") from error
+    except OSError as error:
+        raise SpecError(f"cannot write {path}: {error.strerror}; choose another --out") from error
+    _write(descriptor, dump_head(run))
+    return RunFile(path, descriptor)
+
+
+def reopen(path: Path, loaded: Loaded) -> RunFile:
+    """Append to a run file just loaded. What was torn off its end is kept beside it as <name>.torn, then cut off."""
+    if loaded.torn:
+        with path.with_name(path.name + ".torn").open("ab") as aside:
+            aside.write(loaded.torn + b"\n")
+        os.truncate(path, loaded.good_bytes)
+    try:
+        return RunFile(path, os.open(path, os.O_WRONLY | os.O_APPEND))
+    except OSError as error:
+        raise SpecError(f"cannot write {path}: {error.strerror}; --resume needs to append to it") from error
+
+
+def load(path: Path) -> Loaded:
+    """Load a run file, or the run.jsonl of a folder. Raises RunFormatError where it cannot be read."""
+    file = path / "run.jsonl" if path.is_dir() else path
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise RunFormatError(
+            f"cannot read {file}: {error.strerror}; expected a run file or a folder with run.jsonl"
+        ) from error
+    return load_run(data, name=str(file))
+
+
+def _write(descriptor: int, text: str) -> None:
+    data = text.encode()
+    while data:
+        data = data[os.write(descriptor, data) :]

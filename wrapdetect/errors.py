@@ -1,0 +1,57 @@
+"""The error tree: what stops *us*. A failure out there is data (model.Failure), not an exception.
+
+WrapdetectError                 exit 2
+├── SpecError                   an endpoint, key or option that cannot be used as given
+├── ConfigError                 a TOML config that does not fit
+├── PackError                   a question pack that does not fit; names file and line
+├── RunFormatError              a run file that cannot be read
+├── BudgetError                 a plan that asks for more than the budget
+├── PreflightError              an endpoint that did not answer one plain question
+├── SeedError                   a rules, priors or signature file of ours that does not fit
+├── EmbeddingError              weights that are missing or are not the ones we know
+└── TargetSilent                exit 3: the target answered nothing of what was asked
+"""
+
+
+class WrapdetectError(Exception):
+    """Root of the tree. The message is one complete line for the user: thing, value, expected, next step."""
+
+    exit_code = 2
+
+
+class SpecError(WrapdetectError):
+    """An endpoint, key variable or option that cannot be used as given."""
+
+
+class ConfigError(WrapdetectError):
+    """A TOML config file that does not fit; the message names the file and, where known, the line."""
+
+
+class PackError(WrapdetectError):
+    """A question pack that does not fit; the message names the file and the line."""
+
+
+class RunFormatError(WrapdetectError):
+    """A run file that cannot be read by this program."""
+
+
+class BudgetError(WrapdetectError):
+    """A plan that asks for more requests or tokens than the user allowed."""
+
+
+class PreflightError(WrapdetectError):
+    """An endpoint that did not answer one plain question, so that nothing else was asked."""
+
+
+class SeedError(WrapdetectError):
+    """A seeds/ file (rules, priors, signatures) that does not fit."""
+
+
+class EmbeddingError(WrapdetectError):
+    """Embedding weights that are missing, or whose hash is not the known one."""
+
+
+class TargetSilent(WrapdetectError):
+    """The run was made, but the target answered nothing."""
+
+    exit_code = 3

@@ -1,0 +1,252 @@
+"""The nouns of wrapdetect: frozen facts, and what is said of them. Standard library only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+Axis = Literal["behaviour", "dependence"]
+Dialect = Literal["openai_stream", "openai_plain"]
+Role = Literal["target", "reference"]
+State = Literal["wrapper", "likely_wrapper", "same_model", "unlike", "insufficient"]
+TokenLimit = Literal["max_tokens", "max_completion_tokens", "omit"]
+Weights = Literal["open", "closed", "unknown"]
+Value = str | float | bool
+
+
+class FailureKind(StrEnum):
+    """How an exchange failed. `connect`, `timeout`, `server`, `garbled` and `cut_off` mean "down"."""
+
+    CONNECT = "connect"  # no connection: name, route, TLS, refused port
+    TIMEOUT = "timeout"  # our limit on time ran out
+    REFUSED = "refused"  # 3xx or 4xx but 429: wrong key, model, address
+    LIMITED = "limited"  # 429
+    SERVER = "server"  # 5xx, or an error object in a body
+    GARBLED = "garbled"  # bytes that are not what the dialect promises
+    CUT_OFF = "cut_off"  # the stream ended early, or passed our limit on bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What went wrong out there, with one line of detail."""
+
+    kind: FailureKind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Something that answers. It names the variable of its key and never holds the key."""
+
+    name: str
+    role: Role
+    url: str
+    model: str
+    dialect: Dialect = "openai_stream"
+    key_env: str | None = None
+    weights: Weights = "unknown"
+    token_limit: TokenLimit = "max_tokens"
+    send_temperature: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One question (or conversation) of a pack; `turns` are the user's."""
+
+    id: str
+    language: str
+    turns: tuple[str, ...]
+    purpose: str
+    readers: tuple[str, ...]
+    expects: tuple[str, ...] = ()
+    rejects: tuple[str, ...] = ()
+    temperature: float
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """A set of questions with a permanent id; `digest` is the SHA-256 of its text."""
+
+    id: str
+    version: int
+    digest: str
+    title: str
+    purpose: str
+    items: tuple[Item, ...]
+
+
+class AskKey(NamedTuple):
+    """Which question, which draw of it, behind which system prompt ("" is none)."""
+
+    probe: str
+    item: str
+    draw: int
+    variant: str = ""
+
+    def __str__(self) -> str:
+        tail = f"@{self.variant}" if self.variant else ""
+        return f"{self.probe}/{self.item}#{self.draw}{tail}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One question, put once: all of the user's turns, and the system prompt of a neutral variant."""
+
+    key: AskKey
+    turns: tuple[str, ...]
+    system: str
+    temperature: float
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Bytes as they came, and when: seconds from the moment of sending."""
+
+    t_s: float
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What was sent and what came back, byte for byte, timed. The only durable fact."""
+
+    endpoint: str
+    ask: AskKey
+    turn: int
+    attempt: int
+    started: datetime
+    sent: str
+    status: int | None
+    headers: tuple[tuple[str, str], ...]
+    chunks: tuple[Chunk, ...]
+    ended_s: float
+    failure: Failure | None
+
+    @property
+    def id(self) -> str:
+        return f"{self.endpoint}/{self.ask}/t{self.turn}a{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """What measured: program and library versions, kind of host, and the user's word for where it stood."""
+
+    versions: tuple[tuple[str, str], ...]
+    host: str
+    vantage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Exchanges taken together, with all that is needed to plan, resume and read them."""
+
+    id: str
+    note: str
+    instrument: Instrument
+    endpoints: tuple[Endpoint, ...]
+    packs: tuple[Pack, ...]
+    variants: tuple[tuple[str, str], ...]  # neutral system prompts: id, text
+    draws: int
+    seed: int
+    exchanges: tuple[Exchange, ...] = ()
+
+    @property
+    def target(self) -> Endpoint:
+        return next(e for e in self.endpoints if e.role == "target")
+
+    @property
+    def references(self) -> tuple[Endpoint, ...]:
+        return tuple(e for e in self.endpoints if e.role == "reference")
+
+    def item(self, key: AskKey) -> Item:
+        """Raises KeyError where no pack of the run holds that item."""
+        for pack in self.packs:
+            if pack.id == key.probe:
+                for item in pack.items:
+                    if item.id == key.item:
+                        return item
+        raise KeyError(f"{key.probe}/{key.item}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What happened in one exchange, never what it means."""
+
+    exchange: str
+    endpoint: str
+    ask: AskKey
+    turn: int
+    feature: str
+    value: Value
+    reader: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One comparison of the target with one upstream.
+
+    `effect` with its interval [`low`, `high`] is in `unit`; `llr` (nats, positive towards passing through)
+    lies within its rule's bound, `llr_low` and `llr_high` are its value at the ends of the interval.
+    `n_target` and `n_upstream` count independent units (questions, incidents), never draws.
+    """
+
+    rule: str
+    axis: Axis
+    target: str
+    upstream: str
+    effect: float
+    low: float
+    high: float
+    unit: str
+    llr: float
+    llr_low: float
+    llr_high: float
+    n_target: int
+    n_upstream: int
+    evidence: str
+    witness: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A check of the instrument on this very run. `passed` is None where the run did not allow it."""
+
+    id: str
+    passed: bool | None
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How one endpoint fared: asks of the plan, answers, failures by kind."""
+
+    endpoint: str
+    planned: int
+    answered: int
+    failures: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is said aloud. `probability` is of passing through any of the references asked."""
+
+    run: str
+    target: str
+    state: State
+    upstream: str | None
+    probability: float
+    low: float
+    high: float
+    behaviour: float
+    dependence: float
+    ruleset: str
+    calibrator: str
+    views: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    controls: tuple[Control, ...]
+    tallies: tuple[Tally, ...]
+    limits: tuple[str, ...]
+    needs: tuple[str, ...]
+    bugs: tuple[str, ...] = ()

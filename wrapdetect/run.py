@@ -1,0 +1,188 @@
+"""Slots -> Exchanges: interleaved, paced, within hard budgets. `send`, `record`, clock and sleep are given."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+from wrapdetect.dialects import DIALECTS, Call, decode
+from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind
+from wrapdetect.plan import Slot, estimate_tokens
+
+RETRIES_WHEN_LIMITED = 2
+LONGEST_WAIT_S = 120.0
+"""A Retry-After beyond this is recorded and not waited for."""
+
+Send = Callable[[Endpoint, Ask, int, int, Call], Awaitable[Exchange]]
+Record = Callable[[Exchange], None]
+Place = tuple[str, AskKey, int]
+
+
+class Limits(NamedTuple):
+    """What a run may take; `pace_s` is the least time between two sends to one endpoint."""
+
+    concurrency: int
+    pace_s: float
+    max_requests: int
+    max_tokens: int
+
+
+class Outcome(NamedTuple):
+    """How the asking ended: sends made now, asks left out for the budget, notes for the user."""
+
+    sent: int
+    left_out: int
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class _State:
+    """The moving parts of one run."""
+
+    limits: Limits
+    send: Send
+    record: Record
+    stopwatch: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    last: dict[Place, Exchange]
+    requests: int = 0
+    tokens: int = 0
+    sent: int = 0
+    left_out: int = 0
+    limited: dict[str, int] = field(default_factory=dict)
+    free_at: dict[str, float] = field(default_factory=dict)
+
+
+async def run_slots(
+    slots: Sequence[Slot],
+    *,
+    done: Iterable[Exchange],
+    send: Send,
+    record: Record,
+    stopwatch: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]],
+    limits: Limits,
+    progress: Callable[[int, int], None],
+) -> Outcome:
+    """Put every ask that is not yet in `done`, `limits.concurrency` conversations at a time, in the given order.
+
+    Each exchange goes to `record` the moment it ends. A remote failure never raises; an exception here is ours.
+    """
+    state = _State(limits=limits, send=send, record=record, stopwatch=stopwatch, sleep=sleep, last={})
+    for exchange in done:
+        _note(state, exchange)
+        state.requests += 1
+        state.tokens += _tokens(exchange)
+    queue = iter(enumerate(slots, start=1))
+    finished = 0
+
+    async def work() -> None:
+        nonlocal finished
+        for _, slot in queue:
+            if not await _converse(state, slot):
+                state.left_out += 1
+            finished += 1
+            progress(finished, len(slots))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(limits.concurrency):
+            group.create_task(work())
+    return Outcome(state.sent, state.left_out, tuple(_notes(state)))
+
+
+async def _converse(state: _State, slot: Slot) -> bool:
+    """One ask with all its turns. False where the budget ended it."""
+    endpoint, ask = slot
+    answers: list[str] = []
+    for turn in range(len(ask.turns)):
+        exchange = state.last.get((endpoint.name, ask.key, turn))
+        while exchange is None or _worth_another(exchange):
+            call = DIALECTS[endpoint.dialect].encode(ask, answers, endpoint)
+            cost = _upper_tokens(ask, answers)
+            if not _affordable(state, cost):
+                return False
+            attempt = 0 if exchange is None else exchange.attempt + 1
+            wait_s = 0.0 if exchange is None else _retry_after_s(exchange)
+            exchange = await _put(state, slot, turn, attempt, call, cost, wait_s)
+        reply = decode(exchange, endpoint.dialect)
+        if reply.failure is not None:
+            return True
+        answers.append(reply.text)
+    return True
+
+
+async def _put(state: _State, slot: Slot, turn: int, attempt: int, call: Call, cost: int, wait_s: float) -> Exchange:
+    endpoint, ask = slot
+    state.requests += 1
+    state.tokens += cost  # held until the true length is known
+    if wait_s:
+        state.limited[endpoint.name] = state.limited.get(endpoint.name, 0) + 1
+        state.free_at[endpoint.name] = max(state.free_at.get(endpoint.name, 0.0), state.stopwatch() + wait_s)
+    await _wait_turn(state, endpoint.name)
+    exchange = await state.send(endpoint, ask, turn, attempt, call)
+    state.record(exchange)
+    state.sent += 1
+    state.tokens += _tokens(exchange) - cost
+    _note(state, exchange)
+    return exchange
+
+
+async def _wait_turn(state: _State, name: str) -> None:
+    now = state.stopwatch()
+    start = max(now, state.free_at.get(name, 0.0))
+    state.free_at[name] = start + state.limits.pace_s
+    if start > now:
+        await state.sleep(start - now)
+
+
+def _affordable(state: _State, cost: int) -> bool:
+    limits = state.limits
+    return state.requests + 1 <= limits.max_requests and state.tokens + cost <= limits.max_tokens
+
+
+def _worth_another(exchange: Exchange) -> bool:
+    return (
+        exchange.failure is not None
+        and exchange.failure.kind is FailureKind.LIMITED
+        and exchange.attempt < RETRIES_WHEN_LIMITED
+        and _retry_after_s(exchange) <= LONGEST_WAIT_S
+    )
+
+
+def _retry_after_s(exchange: Exchange) -> float:
+    """Seconds that a 429 asks to wait (RFC 9110, 10.2.3); without a usable header 2, then 4."""
+    headers = {k.lower(): v for k, v in exchange.headers}
+    value = headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return float(value)
+    try:
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers["date"])
+    except (KeyError, TypeError, ValueError):
+        return float(2 ** (exchange.attempt + 1))
+    return max(wait.total_seconds(), 0.0)
+
+
+def _note(state: _State, exchange: Exchange) -> None:
+    place = (exchange.endpoint, exchange.ask, exchange.turn)
+    before = state.last.get(place)
+    if before is None or before.attempt < exchange.attempt:
+        state.last[place] = exchange
+
+
+def _upper_tokens(ask: Ask, answers: Sequence[str]) -> int:
+    texts = (ask.system, *ask.turns[: len(answers) + 1], *answers)
+    return sum(estimate_tokens(t) for t in texts) + ask.max_tokens
+
+
+def _tokens(exchange: Exchange) -> int:
+    received = sum(len(c.data) for c in exchange.chunks)
+    # A streamed token travels in some 200 bytes of JSON; a plain answer has about four bytes a token.
+    return estimate_tokens(exchange.sent) + (received // 200 if len(exchange.chunks) > 2 else received // 4)
+
+
+def _notes(state: _State) -> Iterator[str]:
+    for name, times in sorted(state.limited.items()):
+        yield f"{name} said 429 (too many requests): waited and asked again {times} times, each recorded"
+    if state.left_out:
+        yield f"the budget was spent: {state.left_out} asks were left out"
