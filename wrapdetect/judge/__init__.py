@@ -1,0 +1,129 @@
+"""Findings -> Verdict: weigh, calibrate, fuse; then the word, its limits, and what would decide it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from wrapdetect.judge.calibrate import NONE, Calibrator
+from wrapdetect.judge.fuse import Posterior, fuse
+from wrapdetect.judge.weigh import Weight, bounded, weigh
+from wrapdetect.model import Control, Finding, State, Tally
+from wrapdetect.seeds import Ruleset, StateRule
+
+CONTROL_VIEWS_NEEDED = 0.5
+"""A control fails when it fails in at least this share of the views it was made in."""
+
+
+class Candidate(NamedTuple):
+    """What is known of one upstream once everything is weighed."""
+
+    upstream: str
+    posterior: Posterior
+    low: float
+    high: float
+    behaviour: Weight
+    dependence: Weight
+    incidents: int
+
+
+def rank(
+    findings: Sequence[Finding],
+    upstreams: Sequence[tuple[str, str]],
+    ruleset: Ruleset,
+    calibrator: Calibrator,
+) -> list[Candidate]:
+    """Candidates, the likeliest first. `upstreams` gives name and weights ("open", "closed", "unknown") of each."""
+    weights = weigh(findings, ruleset, calibrator)
+    incidents = {f.upstream: f.n_upstream for f in findings if f.rule == "failures_together"}
+    ranked = []
+    for name, openness in upstreams:
+        behaviour = weights[name]["behaviour"]
+        dependence = weights[name]["dependence"]
+        prior = ruleset.prior[openness]  # type: ignore[index]  # checked when the run is loaded
+        low, value, high = (
+            fuse(prior, b, d)
+            for b, d in (
+                (behaviour.low, dependence.low),
+                (behaviour.value, dependence.value),
+                (behaviour.high, dependence.high),
+            )
+        )
+        ranked.append(Candidate(name, value, low.wrapper, high.wrapper, behaviour, dependence, incidents.get(name, 0)))
+    return sorted(ranked, key=lambda c: (-c.posterior.wrapper, -c.posterior.same, c.upstream))
+
+
+def state_of(candidate: Candidate, n_references: int, controls: Sequence[Control], ruleset: Ruleset) -> State:
+    """The first state of the ruleset whose conditions all hold; `insufficient` where none does or a control fails."""
+    if failed_controls(controls):
+        return "insufficient"
+    return next((r.id for r in ruleset.state if _holds(r, candidate, n_references)), "insufficient")
+
+
+def failed_controls(controls: Sequence[Control]) -> list[str]:
+    """Controls that failed in at least half of the views in which they could be made."""
+    made = Counter(c.id.partition(":")[0] for c in controls if c.passed is not None)
+    failed = Counter(c.id.partition(":")[0] for c in controls if c.passed is False)
+    return sorted(name for name, n in failed.items() if n >= CONTROL_VIEWS_NEEDED * made[name])
+
+
+def _holds(rule: StateRule, candidate: Candidate, n_references: int) -> bool:
+    posterior = candidate.posterior
+    return (
+        posterior.wrapper >= rule.min_p
+        and rule.min_p_same <= posterior.same <= rule.max_p_same
+        and rule.min_behaviour <= candidate.behaviour.value <= rule.max_behaviour
+        and candidate.dependence.value >= rule.min_dependence
+        and candidate.incidents >= rule.min_incidents
+        and n_references >= rule.min_references
+    )
+
+
+def limits_of(
+    candidate: Candidate | None,
+    n_references: int,
+    controls: Sequence[Control],
+    tallies: Sequence[Tally],
+    views: Sequence[str],
+) -> list[str]:
+    """What this verdict cannot know, in sentences."""
+    limits = ["Nothing is calibrated yet: the probability follows stated priors and bounded likelihood ratios."]
+    if "embedding" not in views:
+        limits.append("Without the embedding view (pip install 'wrapdetect[embed]') paraphrases are seen less well.")
+    if n_references == 1:
+        limits.append(
+            "One reference only: there is no rival to be nearer than, so the answers' likeness weighs nothing."
+        )
+    if candidate and candidate.incidents == 0:
+        limits.append("No outage of the upstream fell into this run: dependence could not be seen.")
+    if candidate and candidate.incidents == 1:
+        limits.append("One shared outage is one unit of evidence, however long it lasted.")
+    limits += [
+        f"Control {name} failed: the comparison cannot be trusted on this run." for name in failed_controls(controls)
+    ]
+    for tally in tallies:
+        if tally.answered < tally.planned:
+            kinds = ", ".join(f"{n} {kind}" for kind, n in tally.failures) or "not asked"
+            limits.append(f"{tally.endpoint} answered {tally.answered} of {tally.planned} requests ({kinds}).")
+    return limits
+
+
+def needs_of(state: State, candidate: Candidate | None, n_references: int, n_questions: int) -> list[str]:
+    """What would decide it, in sentences."""
+    if state in ("wrapper", "unlike"):
+        return []
+    needs: list[str] = []
+    if n_references < 3:
+        needs.append(
+            f"{3 - n_references} more references: three or more let the spread of unrelated models be measured."
+        )
+    if n_questions < 32:
+        needs.append(f"{32 - n_questions} more claim-free questions answered by all (packs with the reader text).")
+    if candidate and candidate.incidents < 2:
+        needs.append(
+            f"{2 - candidate.incidents} more outages of {candidate.upstream} during a run: "
+            "does the target fall with it, or sail through?"
+        )
+    return needs
+
+
+__all__ = ["NONE", "Calibrator", "Candidate", "bounded", "failed_controls", "limits_of", "needs_of", "rank", "state_of"]

@@ -1,0 +1,38 @@
+"""Exchange -> Observations: what happened, never what it means. One module a reader, all of them in READERS."""
+
+from collections.abc import Mapping
+
+from wrapdetect.dialects import decode
+from wrapdetect.model import Observation, Run
+from wrapdetect.read import coherence, failure, identity, text, timing
+from wrapdetect.read.base import Reader, Reading
+from wrapdetect.seeds import Vendors
+
+READERS: Mapping[str, Reader] = {
+    "failure": failure.read,
+    "identity": identity.read,
+    "coherence": coherence.read,
+    "text": text.read,
+    "timing": timing.read,
+}
+ALWAYS = frozenset({"failure", "timing"})
+"""Readers of every exchange; the others read what the item names them for."""
+
+
+def read_run(run: Run, vendors: Vendors) -> tuple[tuple[Observation, ...], tuple[str, ...]]:
+    """All observations of a run, and the readers that broke (a bug of ours each, by name; the rest goes on)."""
+    dialects = {e.name: e.dialect for e in run.endpoints}
+    items = {(pack.id, item.id): item for pack in run.packs for item in pack.items}
+    readings = [Reading(e, decode(e, dialects[e.endpoint]), items[e.ask.probe, e.ask.item]) for e in run.exchanges]
+    observations: list[Observation] = []
+    bugs: list[str] = []
+    for name, reader in READERS.items():
+        wanted = [r for r in readings if name in ALWAYS or name in r.item.readers]
+        try:
+            observations += list(reader(wanted, vendors))
+        except Exception as error:  # a broken reader is reported by name, and the others still count
+            bugs.append(f"reader {name}: {type(error).__name__}: {error}")
+    return tuple(observations), tuple(bugs)
+
+
+__all__ = ["ALWAYS", "READERS", "Reading", "read_run"]

@@ -1,0 +1,84 @@
+"""Run -> Verdict: the pure lower half of the pipeline, read -> compare -> judge, as audit and replay both use it."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from wrapdetect.compare import Embed, collect, compare_samples, control_checks
+from wrapdetect.judge import NONE, Calibrator, bounded, limits_of, needs_of, rank, state_of
+from wrapdetect.model import Finding, Observation, Run, Tally, Verdict
+from wrapdetect.plan import make_plan
+from wrapdetect.read import read_run
+from wrapdetect.seeds import Seeds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """Every stage of one run, so that a difference names the stage that moved."""
+
+    observations: tuple[Observation, ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+
+
+def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrator = NONE) -> Analysis:
+    """Read, compare and judge a run. The same run, seeds, calibrator and embedder give the same analysis."""
+    observations, reader_bugs = read_run(run, seeds.vendors)
+    comparison = compare_samples(collect(run, observations, seeds), embed=embed)
+    ruleset = seeds.ruleset
+    openness = [
+        (e.name, e.weights if e.weights != "unknown" else seeds.vendors.of_model(e.model)[1]) for e in run.references
+    ]
+    ranked = rank(comparison.findings, openness, ruleset, calibrator)
+    best = ranked[0] if ranked else None
+    controls = control_checks(comparison, best.upstream if best else None)
+    tallies = tally(run, observations)
+    state = state_of(best, len(ranked), controls, ruleset) if best else "insufficient"
+    findings = tuple(_within_bounds(f, seeds, calibrator) for f in comparison.findings)
+    questions = max((f.n_target for f in findings if f.rule.startswith("text_")), default=0)
+    named = best if best and state in ("wrapper", "likely_wrapper", "same_model") else None
+    verdict = Verdict(
+        run=run.id,
+        target=run.target.name,
+        state=state,
+        upstream=named.upstream if named else None,
+        probability=best.posterior.wrapper if best else 0.0,
+        low=best.low if best else 0.0,
+        high=best.high if best else 1.0,
+        behaviour=best.behaviour.value if best else 0.0,
+        dependence=best.dependence.value if best else 0.0,
+        ruleset=ruleset.id,
+        calibrator=calibrator.id,
+        views=comparison.views,
+        findings=tuple(sorted(findings, key=lambda f: (f.upstream != (best.upstream if best else ""), -abs(f.llr)))),
+        controls=controls,
+        tallies=tallies,
+        limits=tuple(limits_of(best, len(ranked), controls, tallies, comparison.views)),
+        needs=tuple(needs_of(state, best, len(ranked), questions)),
+        bugs=reader_bugs + comparison.bugs,
+    )
+    return Analysis(observations=observations, findings=findings, verdict=verdict)
+
+
+def tally(run: Run, observations: tuple[Observation, ...]) -> tuple[Tally, ...]:
+    """Per endpoint: requests that the plan holds (turns), answers, and failures by kind (429s asked again included)."""
+    planned: Counter[str] = Counter()
+    for slot in make_plan(run):
+        planned[slot.endpoint.name] += len(slot.ask.turns)
+    outcomes: dict[str, Counter[str]] = {e.name: Counter() for e in run.endpoints}
+    for o in observations:
+        if o.feature == "outcome":
+            outcomes[o.endpoint][str(o.value)] += 1
+    return tuple(
+        Tally(
+            endpoint=e.name,
+            planned=max(planned[e.name], sum(outcomes[e.name].values())),
+            answered=outcomes[e.name]["ok"],
+            failures=tuple(sorted((k, n) for k, n in outcomes[e.name].items() if k != "ok")),
+        )
+        for e in run.endpoints
+    )
+
+
+def _within_bounds(finding: Finding, seeds: Seeds, calibrator: Calibrator) -> Finding:
+    weight = bounded(finding, seeds.ruleset, calibrator)
+    return replace(finding, llr=weight.value, llr_low=weight.low, llr_high=weight.high)

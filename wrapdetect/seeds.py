@@ -1,0 +1,168 @@
+"""TOML text of seeds/ -> what the analysis starts from: vendors, rules, priors, likeness, neutral prompts."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wrapdetect.errors import SeedError
+from wrapdetect.model import Axis, State, Weights
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelPattern(_Strict):
+    """A pattern of API model names, and whether their weights can be had."""
+
+    pattern: str
+    weights: Weights
+
+
+class Vendor(_Strict):
+    """A maker of models; `names` are what an answer may call it or its models."""
+
+    id: str
+    names: list[str]
+    models: list[ModelPattern]
+
+
+class Vendors(_Strict):
+    """seeds/models.toml."""
+
+    vendor: list[Vendor]
+
+    def of_model(self, model: str) -> tuple[Vendor | None, Weights]:
+        """The vendor and weights of an API model name; (None, "unknown") where no pattern fits."""
+        for vendor in self.vendor:
+            for entry in vendor.models:
+                if re.search(entry.pattern, model.lower()):
+                    return vendor, entry.weights
+        return None, "unknown"
+
+
+class Variant(_Strict):
+    """A neutral system prompt."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    text: str
+
+
+class Variants(_Strict):
+    """seeds/variants.toml."""
+
+    variant: list[Variant]
+
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Prior(_Strict):
+    """Probabilities before any evidence, for one upstream; they sum to 1."""
+
+    wrapper: Share
+    same_model: Share
+    neither: Share
+
+
+class Rule(_Strict):
+    """One comparison: its axis, the group it is averaged in, and how much it may say (nats)."""
+
+    id: str
+    axis: Axis
+    group: str
+    bound: Annotated[float, Field(gt=0)]
+    bound_each: Annotated[float, Field(gt=0)] | None = None
+
+
+class StateRule(_Strict):
+    """Conditions for a state, all of which must hold; an absent one always does."""
+
+    id: State
+    min_p: float = 0.0
+    min_p_same: float = 0.0
+    max_p_same: float = 1.0
+    min_behaviour: float = -99.0
+    max_behaviour: float = 99.0
+    min_dependence: float = -99.0
+    min_incidents: int = 0
+    min_references: int = 1
+
+
+class Ruleset(_Strict):
+    """seeds/rules.toml: the rules by which findings become a verdict."""
+
+    id: str
+    prior: dict[Weights, Prior]
+    rule: list[Rule]
+    state: list[StateRule]
+
+    def rule_of(self, rule_id: str) -> Rule:
+        """Raises KeyError for an id that the ruleset does not hold."""
+        return next((r for r in self.rule if r.id == rule_id), None) or _unknown(rule_id)
+
+
+class Likeness(_Strict):
+    """What is known beforehand of one view: leads as a share of the similarity between different models.
+
+    `null_mean`, `null_sd`: the largest lead that a model unrelated to all candidates has; `null_weight`: how many
+    measured leads that knowledge is worth. `self_low`, `self_high`: the lead of a model over others when it is compared
+    with itself, behind a system prompt, another host or another draw.
+    """
+
+    null_mean: float
+    null_sd: Annotated[float, Field(gt=0)]
+    null_weight: Annotated[float, Field(gt=0)]
+    self_low: float
+    self_high: float
+
+
+class Likenesses(_Strict):
+    """seeds/likeness.toml."""
+
+    view: dict[Literal["words", "chars", "embedding"], Likeness]
+
+
+class Seeds(_Strict):
+    """All that the analysis starts from."""
+
+    vendors: Vendors
+    variants: Variants
+    ruleset: Ruleset
+    likenesses: Likenesses
+
+
+_T = TypeVar("_T", bound=BaseModel)
+
+FILES: Mapping[str, str] = {
+    "vendors": "models.toml",
+    "variants": "variants.toml",
+    "ruleset": "rules.toml",
+    "likenesses": "likeness.toml",
+}
+"""Which file of seeds/ gives which part."""
+
+
+def parse_seeds(texts: Mapping[str, str]) -> Seeds:
+    """`texts` holds the text of each file named in FILES. Raises SeedError naming the file."""
+    return Seeds(
+        vendors=_parse(Vendors, texts, "vendors"),
+        variants=_parse(Variants, texts, "variants"),
+        ruleset=_parse(Ruleset, texts, "ruleset"),
+        likenesses=_parse(Likenesses, texts, "likenesses"),
+    )
+
+
+def _parse(kind: type[_T], texts: Mapping[str, str], part: str) -> _T:
+    name = FILES[part]
+    try:
+        return kind.model_validate(tomllib.loads(texts[name]))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise SeedError(f"seeds/{name}: {error}") from error
+
+
+def _unknown(rule_id: str) -> Rule:
+    raise KeyError(rule_id)
