@@ -1,0 +1,1 @@
+"""What the command line does: one module a command, loaded when the command runs. They join both sides."""

@@ -68,13 +68,17 @@ class Embedder:
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         keys = [hashlib.sha256(f"{SHA256}\n{t}".encode()).hexdigest() for t in texts]
         with contextlib.closing(self._open()) as store:
-            known = {k: _vector(store, k) for k in dict.fromkeys(keys)}
-            for key, text in zip(keys, texts, strict=True):
-                if known[key] is None:
-                    known[key] = self._embed(text)
-                    store.execute("INSERT OR IGNORE INTO vector VALUES (?, ?)", (key, known[key].tobytes()))
-                    store.commit()
-        return np.stack([known[k] for k in keys]) if keys else np.zeros((0, DIMENSIONS), np.float32)
+            rows = [self._vector(store, key, text) for key, text in zip(keys, texts, strict=True)]
+        return np.stack(rows) if rows else np.zeros((0, DIMENSIONS), np.float32)
+
+    def _vector(self, store: sqlite3.Connection, key: str, text: str) -> NDArray[np.float32]:
+        row = store.execute("SELECT data FROM vector WHERE key = ?", (key,)).fetchone()
+        if row is not None:
+            return np.frombuffer(row[0], dtype=np.float32)
+        vector = self._embed(text)
+        with store:
+            store.execute("INSERT OR IGNORE INTO vector VALUES (?, ?)", (key, vector.tobytes()))
+        return vector
 
     def _open(self) -> sqlite3.Connection:
         """The cache, or one in memory where the disk does not let us."""
@@ -96,8 +100,3 @@ class Embedder:
             self._model = SentenceTransformer(str(self._folder), device="cpu")
         row = self._model.encode([text], normalize_embeddings=True, show_progress_bar=False)  # type: ignore[attr-defined]
         return np.asarray(row[0], dtype=np.float32)
-
-
-def _vector(store: sqlite3.Connection, key: str) -> NDArray[np.float32] | None:
-    row = store.execute("SELECT data FROM vector WHERE key = ?", (key,)).fetchone()
-    return None if row is None else np.frombuffer(row[0], dtype=np.float32)

@@ -49,9 +49,16 @@ class StampingTransport(httpx.AsyncBaseTransport):
     """Stamps chunks as they arrive, for the tape of the running exchange; sends to one origin only."""
 
     def __init__(
-        self, inner: httpx.AsyncBaseTransport, *, origin: httpx.URL, stopwatch: Callable[[], float], byte_limit: int
+        self,
+        inner: httpx.AsyncBaseTransport,
+        *,
+        origin: httpx.URL,
+        sent_headers: frozenset[str],
+        stopwatch: Callable[[], float],
+        byte_limit: int,
     ) -> None:
-        self._inner, self._origin, self._stopwatch, self._limit = inner, origin, stopwatch, byte_limit
+        self._inner, self._origin, self._sent_headers = inner, origin, sent_headers
+        self._stopwatch, self._limit = stopwatch, byte_limit
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises RuntimeError for a request to another origin: that would be a bug of ours."""
@@ -67,7 +74,7 @@ class StampingTransport(httpx.AsyncBaseTransport):
         outgoing = httpx.Request(
             request.method,
             request.url,
-            headers=[(k, v) for k, v in request.headers.raw if k.decode().lower() in SENT_HEADERS],
+            headers=[(k, v) for k, v in request.headers.raw if k.decode().lower() in self._sent_headers],
             content=await request.aread(),
             extensions={**request.extensions, "trace": trace},
         )
@@ -179,12 +186,17 @@ class HttpSender:
         )
 
     def _client(self, endpoint: Endpoint, inner: httpx.AsyncBaseTransport) -> openai.AsyncOpenAI:
+        key = self._keyring.key_of(endpoint)
         transport = StampingTransport(
-            inner, origin=httpx.URL(endpoint.url), stopwatch=self._stopwatch, byte_limit=self._limit
+            inner,
+            origin=httpx.URL(endpoint.url),
+            sent_headers=SENT_HEADERS if key else SENT_HEADERS - {"authorization"},
+            stopwatch=self._stopwatch,
+            byte_limit=self._limit,
         )
         return openai.AsyncOpenAI(
             base_url=endpoint.url,
-            api_key=self._keyring.key_of(endpoint) or "",  # "" sends none; None would take OPENAI_API_KEY
+            api_key=key or "none",  # None would take OPENAI_API_KEY; "none" never leaves the transport
             max_retries=0,
             timeout=self._timeout_s,
             default_headers={"accept-encoding": "identity"},

@@ -1,0 +1,5 @@
+"""`python -m wrapdetect`."""
+
+from wrapdetect.cli import main
+
+main()

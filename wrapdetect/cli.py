@@ -1,0 +1,166 @@
+"""The command line: options in, exit code out. Each command's module is loaded when the command runs, so that
+`--help` is quick.
+
+Exit codes: 0 finished; 2 usage or input; 3 nothing could be asked of the target; 10 the probability reaches --fail-at.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wrapdetect.errors import WrapdetectError
+
+app = typer.Typer(
+    help="How likely is it that this chatbot is a pass-through of an upstream LLM?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+probes_app = typer.Typer(help="The question packs.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(probes_app, name="probes")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
+Embed = Annotated[
+    bool | None, typer.Option("--embed/--no-embed", help="Use the embedding view (default: where it is installed).")
+]
+FailAt = Annotated[
+    float | None, typer.Option(min=0.0, max=1.0, help="Exit with 10 where the probability is at or above this.")
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="TOML file with [target], [[reference]] and, if wanted, [audit].")
+]
+
+
+@app.command()
+def audit(
+    url: Annotated[
+        str | None, typer.Argument(help="Base address of the target's API, such as https://bot.example/v1.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The target's model name.")] = None,
+    key_env: Annotated[str | None, typer.Option(help="Environment variable that holds the target's key.")] = None,
+    reference: Annotated[
+        list[str] | None, typer.Option(help="NAME=URL#MODEL@KEY_VARIABLE; once for each upstream to compare with.")
+    ] = None,
+    config: ConfigFile = None,
+    pack: Annotated[
+        str | None, typer.Option(help="Packs by id or path, with commas. Default: identity,coherence,timing,style.")
+    ] = None,
+    draws: Annotated[int | None, typer.Option(min=1, help="How often each question is asked. Default 1.")] = None,
+    enrol: Annotated[
+        int | None, typer.Option(min=0, help="Neutral system prompts behind which references are asked too. Default 1.")
+    ] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(min=1, help="Hard limit over all endpoints. Default 3000.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Hard limit, estimated. Default 2000000.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, max=64, help="Conversations at a time. Default 4.")] = None,
+    pace: Annotated[
+        float | None, typer.Option(min=0.0, help="Least seconds between two requests to one endpoint. Default 0.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds for one whole answer. Default 60.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the order and of every random draw. Default 1.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run file to write. Default: wrapdetect-runs/<time>-<host>.jsonl.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run file in --out.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Do not ask for streamed answers.")] = False,
+    vantage: Annotated[str, typer.Option(help="Your word for where this is asked from; recorded.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its cost; send nothing.")] = False,
+    json_: Json = False,
+    embed: Embed = None,
+    fail_at: FailAt = None,
+) -> None:
+    """Ask a target and its references, record it all, and judge."""
+    from wrapdetect.commands import audit as command
+    from wrapdetect.commands.endpoints import gather
+
+    endpoints, settings = gather(url, model, key_env, reference or [], config, plain=plain)
+    options = command.Options(
+        pack=[p.strip() for p in pack.split(",") if p.strip()] if pack is not None else None,
+        draws=draws,
+        seed=seed,
+        max_requests=max_requests,
+        max_tokens=max_tokens,
+        concurrency=concurrency,
+        pace=pace,
+        timeout=timeout,
+        enrol=enrol,
+        out=out,
+        resume=resume,
+        dry_run=dry_run,
+        as_json=json_,
+        embed=embed,
+        fail_at=fail_at,
+        vantage=vantage,
+    )
+    raise typer.Exit(command.audit(endpoints, settings, options))
+
+
+@app.command()
+def replay(
+    run: Annotated[Path, typer.Argument(help="A run file, its folder, or the name of a shipped run such as feb21.")],
+    json_: Json = False,
+    embed: Embed = None,
+    fail_at: FailAt = None,
+) -> None:
+    """Judge a recorded run again: same bytes in, same verdict out; sends nothing."""
+    from wrapdetect.commands.replay import replay as command
+
+    raise typer.Exit(command(run, as_json=json_, embed=embed, fail_at=fail_at))
+
+
+@app.command()
+def doctor(config: ConfigFile = None) -> None:
+    """Say what is installed, check the weights, and list which key variables are set (never their values)."""
+    from wrapdetect.commands.doctor import doctor as command
+
+    raise typer.Exit(command(config))
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Of the bots' sampling noise and of the plan.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for the recordings.")] = Path("wrapdetect-runs"),
+) -> None:
+    """Audit three loopback bots of known truth; no key, no network."""
+    from wrapdetect.commands.demo import demo as command
+
+    raise typer.Exit(command(seed=seed, out=out))
+
+
+@probes_app.command("list")
+def probes_list() -> None:
+    """List the shipped packs."""
+    from wrapdetect.commands.probes import list_packs
+
+    list_packs()
+
+
+@probes_app.command("show")
+def probes_show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A pack or an item.")],
+) -> None:
+    """Show a pack or one item in full."""
+    from wrapdetect.commands.probes import show
+
+    show(id_)
+
+
+@probes_app.command("check")
+def probes_check(path: Annotated[str, typer.Argument(help="A TOML file, or the id of a shipped pack.")]) -> None:
+    """Check a pack; what does not fit is named with its line."""
+    from wrapdetect.commands.probes import check
+
+    check(path)
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line on standard error and its exit code."""
+    try:
+        app()
+    except WrapdetectError as error:
+        print(f"wrapdetect: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,16 @@
+"""wrapdetect replay: a stored run judged again. Opens no socket."""
+
+from pathlib import Path
+
+from wrapdetect.commands.present import present, say
+from wrapdetect.edge import store
+from wrapdetect.edge.shipped import folder
+
+
+def replay(path: Path, *, as_json: bool, embed: bool | None, fail_at: float | None) -> int:
+    """`path` is a run file, a folder with run.jsonl, or the name of a shipped run. Raises RunFormatError."""
+    shipped = folder("fixtures") / "runs" / path
+    loaded = store.load(path if path.exists() or not shipped.is_dir() else shipped)
+    if loaded.torn:
+        say(f"{path}: the last line is torn ({len(loaded.torn)} bytes) and was left out")
+    return present(loaded.run, as_json=as_json, embed=embed, fail_at=fail_at)
