@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -22,15 +22,15 @@ from wrapdetect.model import (
 )
 from wrapdetect.seeds import Seeds
 
+ROOT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _no_keys_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_keys_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.endswith("_API_KEY") or name.startswith("OPENAI_"):
             monkeypatch.delenv(name)
-    yield
 
 
 @pytest.fixture(scope="session")

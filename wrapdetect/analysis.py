@@ -60,9 +60,12 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
 
 
 def tally(run: Run, observations: tuple[Observation, ...]) -> tuple[Tally, ...]:
-    """Per endpoint: requests that the plan holds (turns), answers, and failures by kind (429s asked again included)."""
+    """Per endpoint: requests that the plan holds (turns), answers, and failures by kind (429s asked again included).
+
+    Of a run without a plan, what was recorded counts as planned.
+    """
     planned: Counter[str] = Counter()
-    for slot in make_plan(run):
+    for slot in make_plan(run) if run.draws else ():
         planned[slot.endpoint.name] += len(slot.ask.turns)
     outcomes: dict[str, Counter[str]] = {e.name: Counter() for e in run.endpoints}
     for o in observations:

@@ -140,7 +140,10 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Exchanges taken together, with all that is needed to plan, resume and read them."""
+    """Exchanges taken together, with all that is needed to plan, resume and read them.
+
+    `draws` is how often each item is asked; 0 means that no plan stands behind the run (collected or scripted).
+    """
 
     id: str
     note: str

@@ -98,18 +98,18 @@ def own_range(self_lead: Lead | None, known: Known) -> tuple[float, float]:
 def log_ratio(value: float, error: float, null: Null, own: tuple[float, float]) -> float:
     """ln p(lead | same model, its expected lead uniform in `own`) - ln p(lead | unrelated). Unbounded, nats.
 
-    A lead beyond the middle of `own` counts as the middle: nearer than expected is no evidence against.
+    Beyond the middle of `own` the first density stays as it is there: nearer than expected is no evidence against.
 
     >>> null = Null(mean=0.1, sd=0.1, freedom=8.0)
     >>> log_ratio(0.5, 0.05, null, (0.2, 0.6)) > 2 > 0 > log_ratio(0.0, 0.05, null, (0.2, 0.6))
     True
     """
     low, high = own
-    x = min(value, (low + high) / 2)
     s = max(error, 1e-3)
+    x = min(value, (low + high) / 2)
     same = (ndtr((high - x) / s) - ndtr((low - x) / s)) / (high - low)
     scale = float(np.hypot(null.sd, s))
-    z = (x - null.mean) / scale
+    z = (value - null.mean) / scale
     v = null.freedom
     unrelated = gammaln((v + 1) / 2) - gammaln(v / 2) - 0.5 * np.log(v * np.pi) - np.log(scale)
     unrelated -= (v + 1) / 2 * np.log1p(z * z / v)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from wrapdetect.dialects import decode
 from wrapdetect.model import Observation, Run
 from wrapdetect.read import coherence, failure, identity, text, timing
-from wrapdetect.read.base import Reader, Reading
+from wrapdetect.read.base import Background, Reader, Reading
 from wrapdetect.seeds import Vendors
 
 READERS: Mapping[str, Reader] = {
@@ -24,12 +24,14 @@ def read_run(run: Run, vendors: Vendors) -> tuple[tuple[Observation, ...], tuple
     dialects = {e.name: e.dialect for e in run.endpoints}
     items = {(pack.id, item.id): item for pack in run.packs for item in pack.items}
     readings = [Reading(e, decode(e, dialects[e.endpoint]), items[e.ask.probe, e.ask.item]) for e in run.exchanges]
+    questions = {(i.id, turn): text for i in items.values() for turn, text in enumerate(i.turns)}
+    background = Background(vendors, questions)
     observations: list[Observation] = []
     bugs: list[str] = []
     for name, reader in READERS.items():
         wanted = [r for r in readings if name in ALWAYS or name in r.item.readers]
         try:
-            observations += list(reader(wanted, vendors))
+            observations += list(reader(wanted, background))
         except Exception as error:  # a broken reader is reported by name, and the others still count
             bugs.append(f"reader {name}: {type(error).__name__}: {error}")
     return tuple(observations), tuple(bugs)

@@ -1,6 +1,6 @@
 """What every reader takes and gives."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wrapdetect.dialects import Reply
@@ -35,5 +35,12 @@ class Reading(NamedTuple):
         )
 
 
-Reader = Callable[[Sequence[Reading], Vendors], Iterator[Observation]]
-"""A reader sees all readings that ask for it at once, since some features (own question) need the whole run."""
+class Background(NamedTuple):
+    """What readers know beside the readings: vendors, and every question of the run by item and turn."""
+
+    vendors: Vendors
+    questions: Mapping[tuple[str, int], str]
+
+
+Reader = Callable[[Sequence[Reading], Background], Iterator[Observation]]
+"""A reader sees all readings that ask for it at once."""

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from wrapdetect.model import Observation
 from wrapdetect.prose import strip_think, words
-from wrapdetect.read.base import Reading
-from wrapdetect.seeds import Vendors
+from wrapdetect.read.base import Background, Reading
 
 
-def read(readings: Sequence[Reading], vendors: Vendors) -> Iterator[Observation]:
-    questions = {(r.item.id, r.exchange.turn): r.question for r in readings}
-    bags = {place: Counter(words(q)) for place, q in questions.items()}
+def read(readings: Sequence[Reading], background: Background) -> Iterator[Observation]:
+    bags = {place: Counter(words(q)) for place, q in background.questions.items()}
     weights = idf(list(bags.values()))
     for reading in readings:
         if reading.reply.failure is not None:
@@ -24,8 +22,7 @@ def read(readings: Sequence[Reading], vendors: Vendors) -> Iterator[Observation]
         others = [bag for (item, _), bag in bags.items() if item != reading.item.id]
         answer = Counter(words(text))
         share = share_beaten(overlap(answer, bags[own], weights), [overlap(answer, b, weights) for b in others])
-        if share is not None:
-            yield reading.observe("own_question", share, "coherence")
+        yield reading.observe("own_question", share, "coherence")
         if reading.last_turn and reading.item.expects:
             yield reading.observe("planted", gives_back(text, reading.item.expects, reading.item.rejects), "coherence")
 
@@ -52,12 +49,12 @@ def overlap(answer: Mapping[str, int], question: Mapping[str, int], weights: Map
     return sum(weights.get(w, 0.0) for w in question if w in answer) / whole if whole else 0.0
 
 
-def share_beaten(own: float, others: Sequence[float]) -> float | None:
-    """Share of `others` below `own`, ties half; None where nothing fits at all, which says nothing either way.
+def share_beaten(own: float, others: Sequence[float]) -> float:
+    """Share of `others` below `own`, ties half. 0 where the answer shares no word with its own question at all.
 
-    >>> share_beaten(0.5, [0.1, 0.5, 0.0, 0.9])
-    0.625
+    >>> share_beaten(0.5, [0.1, 0.5, 0.0, 0.9]), share_beaten(0.0, [0.0])
+    (0.625, 0.0)
     """
-    if not others or (own == 0 and not any(others)):
-        return None
-    return sum(1.0 if own > o else 0.5 if own == o else 0.0 for o in others) / len(others)
+    if own == 0:
+        return 0.0
+    return sum(1.0 if own > o else 0.5 if own == o else 0.0 for o in others) / len(others) if others else 1.0

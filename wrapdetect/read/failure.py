@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from wrapdetect.model import Observation
 from wrapdetect.prose import quote
-from wrapdetect.read.base import Reading
-from wrapdetect.seeds import Vendors
+from wrapdetect.read.base import Background, Reading
 
 APOLOGY = re.compile(
     r"something went wrong|(temporarily|currently) (unavailable|down|overloaded|experiencing)|try again (later|in a)"
@@ -19,7 +18,7 @@ LONGEST_APOLOGY = 300
 """Characters; a longer answer that holds such words is an answer."""
 
 
-def read(readings: Sequence[Reading], vendors: Vendors) -> Iterator[Observation]:
+def read(readings: Sequence[Reading], background: Background) -> Iterator[Observation]:
     for reading in readings:
         failure = reading.reply.failure
         yield reading.observe("outcome", "ok" if failure is None else failure.kind.value, "failure")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from wrapdetect.model import Observation
 from wrapdetect.prose import CJK, quote, sentences, strip_think
-from wrapdetect.read.base import Reading
+from wrapdetect.read.base import Background, Reading
 from wrapdetect.seeds import Vendor, Vendors
 
 
@@ -37,8 +37,8 @@ REFUSAL = _any(
 )
 
 
-def read(readings: Sequence[Reading], vendors: Vendors) -> Iterator[Observation]:
-    patterns = [(v.id, _names(v)) for v in vendors.vendor]
+def read(readings: Sequence[Reading], background: Background) -> Iterator[Observation]:
+    patterns = [(v.id, _names(v)) for v in background.vendors.vendor]
     for reading in readings:
         if reading.reply.failure is not None:
             continue

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from wrapdetect.model import Observation
 from wrapdetect.prose import sentences, strip_think
-from wrapdetect.read.base import Reading
+from wrapdetect.read.base import Background, Reading
 from wrapdetect.read.identity import vendor_pattern
-from wrapdetect.seeds import Vendors
 
 SELF = re.compile(
     r"\b(as an? (ai|language model|assistant|artificial)|i('|’)?m an? (ai|language model|assistant|bot|large)"
@@ -18,8 +17,8 @@ SELF = re.compile(
 )
 
 
-def read(readings: Sequence[Reading], vendors: Vendors) -> Iterator[Observation]:
-    named = vendor_pattern(vendors)
+def read(readings: Sequence[Reading], background: Background) -> Iterator[Observation]:
+    named = vendor_pattern(background.vendors)
     for reading in readings:
         if reading.reply.failure is None and reading.last_turn:
             answer = strip_think(reading.reply.text)

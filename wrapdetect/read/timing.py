@@ -1,21 +1,19 @@
-"""When an answer came: `first_s` (first piece of text), `gap_s` (median between pieces), `rate_cps`, `total_s`."""
+"""When an answer came: `first_s` (first piece of text), `gap_s` (median between pieces), `rate_cps`."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
 from wrapdetect.model import Observation
-from wrapdetect.read.base import Reading
-from wrapdetect.seeds import Vendors
+from wrapdetect.read.base import Background, Reading
 
 
-def read(readings: Sequence[Reading], vendors: Vendors) -> Iterator[Observation]:
+def read(readings: Sequence[Reading], background: Background) -> Iterator[Observation]:
     for reading in readings:
         pieces = reading.reply.pieces
         if reading.reply.failure is not None or not pieces:
             continue
         yield reading.observe("first_s", pieces[0].t_s, "timing")
-        yield reading.observe("total_s", reading.exchange.ended_s, "timing")
         if len(pieces) < 3:
             continue
         gaps = [b.t_s - a.t_s for a, b in pairwise(pieces)]

@@ -1,0 +1,235 @@
+"""Keys: masked wherever they come back, never shown, and read from the environment only."""
+
+import json
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+
+from tests.conftest import an_endpoint, an_exchange, failed
+from tests.edge.misbehaving import (
+    LAST_CHUNK,
+    STREAM_HEAD,
+    Behaviour,
+    Peer,
+    ask_once,
+    chunk,
+    completion,
+    error_body,
+    event,
+    fixed,
+    serving,
+)
+from wrapdetect.codec import dump_exchange
+from wrapdetect.edge.secrets import Keyring, check_variable, read_keys
+from wrapdetect.errors import SpecError
+from wrapdetect.model import AskKey, Chunk, Exchange
+
+KEY = "sk-planted/0123+4567=89abcdef=="
+KEYRING = Keyring({"bot": KEY})
+ASK = AskKey("style", "tides", 0)
+
+
+def came_back(*pieces: bytes, **more: object) -> Exchange:
+    chunks = tuple(Chunk(t_s=0.1 * n, data=piece) for n, piece in enumerate(pieces, start=1))
+    return an_exchange("bot", ASK, "", chunks=chunks, **more)
+
+
+def body_of(exchange: Exchange) -> bytes:
+    return b"".join(c.data for c in exchange.chunks)
+
+
+@pytest.mark.parametrize("spelt", [KEY, quote(KEY, safe=""), quote(KEY, safe="").lower(), KEY.replace("/", "\\/")])
+def test_a_key_in_a_body_is_masked_byte_for_byte(spelt: str) -> None:
+    before = came_back(f"You sent {spelt}, sorry.".encode())
+    after = KEYRING.clean(before)
+    assert spelt.lower() not in body_of(after).decode().lower()
+    assert body_of(after) == b"You sent " + b"*" * len(spelt) + b", sorry."
+
+
+@pytest.mark.parametrize("cut", [1, 7, len(KEY) - 1])
+def test_a_key_across_chunks_is_masked_and_lengths_and_times_stay(cut: int) -> None:
+    pieces = (b"You sent " + KEY[:cut].encode(), KEY[cut:].encode() + b" and ", b"that is wrong \xff")
+    before = came_back(*pieces)
+    after = KEYRING.clean(before)
+    assert body_of(after) == b"You sent " + b"*" * len(KEY) + b" and that is wrong \xff"
+    assert [(c.t_s, len(c.data)) for c in after.chunks] == [(c.t_s, len(c.data)) for c in before.chunks]
+
+
+def test_a_body_without_the_key_stays_as_it_is() -> None:
+    before = came_back("café sk-other\n".encode(), b"\xff\x00")
+    assert KEYRING.clean(before) == before
+
+
+@pytest.mark.parametrize("name", ["x-echo", "location", "www-authenticate", "X-Request-Id"])
+def test_a_key_in_a_header_is_masked(name: str) -> None:
+    after = KEYRING.clean(
+        came_back(b"{}", headers=((name, f"a={KEY}; b={quote(KEY, safe='')}"), ("server", "caf\xe9")))
+    )
+    assert after.headers == ((name, f"a={'*' * len(KEY)}; b={'*' * len(quote(KEY, safe=''))}"), ("server", "caf\xe9"))
+
+
+@pytest.mark.parametrize("name", ["set-cookie", "Set-Cookie", "set-cookie2"])
+def test_the_value_of_a_cookie_is_masked_and_its_attributes_stay(name: str) -> None:
+    after = KEYRING.clean(came_back(b"{}", headers=((name, "__cf_bm=s3cr3t=; path=/; Secure"),)))
+    assert after.headers == ((name, "__cf_bm=[masked]; path=/; Secure"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("authorization", "Bearer other-token-123"),
+        ("authorization", "Bearer other-token-123=="),
+        ("proxy-authorization", "Basic other-token-123="),
+        ("x-api-key", "other-token-123=="),
+        ("cookie", "a=1; session=other-token-123"),
+    ],
+)
+def test_a_token_of_another_is_masked_where_a_header_is_made_for_tokens(name: str, value: str) -> None:
+    after = KEYRING.clean(came_back(b"{}", headers=((name, value),)))
+    assert "other-token" not in repr(after.headers)
+
+
+@pytest.mark.parametrize("name", ["set-cookie", "authorization", "x-api-key", "cookie"])
+@pytest.mark.parametrize("form", ["{}", "Bearer {}", "{}=1; path=/", "id=1; domain={}"])
+def test_the_key_is_masked_in_token_headers_too(name: str, form: str) -> None:
+    after = KEYRING.clean(came_back(b"{}", headers=((name, form.format(KEY)),)))
+    assert KEY.rstrip("=") not in repr(after.headers)
+    assert KEY[:12] not in repr(after.headers)
+
+
+def test_a_key_in_the_text_of_a_failure_is_masked() -> None:
+    after = KEYRING.clean(came_back(failure=failed("refused", f"HTTP 401: wrong key {KEY}!")))
+    assert after.failure == failed("refused", f"HTTP 401: wrong key {'*' * len(KEY)}!")
+
+
+def test_a_key_that_holds_another_key_is_masked_whole() -> None:
+    for keys in ({"a": "sk-team", "b": "sk-team-secret"}, {"b": "sk-team-secret", "a": "sk-team"}):
+        after = Keyring(keys).clean(came_back(b"key sk-team-secret!"))
+        assert body_of(after) == b"key **************!"
+
+
+def test_the_key_of_one_endpoint_is_masked_in_what_another_says() -> None:
+    after = Keyring({"ref0": KEY}).clean(came_back(KEY.encode()))
+    assert body_of(after) == b"*" * len(KEY)
+
+
+def test_a_very_short_key_does_not_blot_out_the_answer() -> None:
+    before = came_back(b"a b a b a")
+    assert Keyring({"bot": "a"}).clean(before) == before
+
+
+def test_what_was_sent_is_masked_where_the_model_name_is_the_key_by_mistake() -> None:
+    after = KEYRING.clean(came_back(sent=json.dumps({"model": KEY})))
+    assert KEY not in after.sent
+
+
+# Over real HTTP
+
+
+def echoing(make: Behaviour) -> Exchange:
+    with serving(make) as server:
+        return ask_once(server.url, key=KEY)[0]
+
+
+def in_body(peer: Peer) -> None:
+    fixed(error_body(f"Incorrect API key provided: {KEY}."), status="401 Unauthorized")(peer)
+
+
+def across_chunks(peer: Peer) -> None:
+    whole = event(f"Your key is {KEY}, is it not?", "stop")
+    at = whole.index(KEY.encode()) + 5
+    peer.send(STREAM_HEAD + chunk(whole[:at]))
+    peer.wait(0.05)
+    peer.send(chunk(whole[at:]) + LAST_CHUNK)
+
+
+def in_header_and_reason(peer: Peer) -> None:
+    fixed(b"", status=f"403 No {KEY}", headers=(f"x-key: {KEY}", f"set-cookie: {KEY}=1"))(peer)
+
+
+def in_redirect(peer: Peer) -> None:
+    fixed(b"", status="302 Found", headers=(f"location: https://login.example/{quote(KEY, safe='')}/in?k={KEY}",))(peer)
+
+
+def behind_a_long_error(peer: Peer) -> None:
+    """The text of the error is shortened in the middle of the key."""
+    fixed(error_body("x" * 150 + " " + KEY), status="401 Unauthorized")(peer)
+
+
+ECHOES = (in_body, across_chunks, in_header_and_reason, in_redirect, behind_a_long_error)
+
+
+@pytest.mark.parametrize("make", ECHOES, ids=lambda f: f.__name__)
+def test_no_part_of_the_key_stands_in_the_line_that_is_recorded(make: Behaviour) -> None:
+    line = dump_exchange(echoing(make))
+    assert "planted" not in line
+    assert "0123" not in line
+
+
+def test_a_key_that_the_limit_on_bytes_cuts_in_two_leaves_no_part() -> None:
+    whole = completion(f"Your key is {KEY}")
+    with serving(fixed(whole)) as server:
+        (exchange,) = ask_once(server.url, key=KEY, byte_limit=whole.index(KEY.encode()) + 14)
+    assert b"planted" not in body_of(exchange)
+
+
+# The ring itself
+
+
+def test_a_keyring_shows_names_only() -> None:
+    ring = Keyring({"ref1": KEY, "bot": "other-key"})
+    assert repr(ring) == str(ring) == "Keyring(bot, ref1)"
+    assert f"{Keyring({})!r}" == "Keyring(empty)"
+
+
+def test_keys_are_read_from_the_variables_that_endpoints_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT_KEY", KEY)
+    bot, free = an_endpoint("bot", "target", key_env="BOT_KEY"), an_endpoint("free")
+    ring = read_keys((bot, free))
+    assert (ring.key_of(bot), ring.key_of(free), ring.key_of(replace(free, name="new"))) == (KEY, None, None)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_variable_that_is_not_set_is_named(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if value is not None:
+        monkeypatch.setenv("BOT_KEY", value)
+    with pytest.raises(SpecError, match="BOT_KEY is not set"):
+        read_keys((an_endpoint("bot", key_env="BOT_KEY"),))
+
+
+@pytest.mark.parametrize("value", ["sk-abc\n", " sk-abc", "sk-abc\r\nx-evil: 1", "sk-äbc", "sk-“abc”", "sk-abc\t"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT_KEY", value)
+    with pytest.raises(SpecError, match="BOT_KEY") as caught:
+        read_keys((an_endpoint("bot", key_env="BOT_KEY"),))
+    assert "bc" not in str(caught.value).replace("BOT_KEY", "")
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "_k", "Key2"])
+def test_the_name_of_a_variable_is_taken(name: str) -> None:
+    assert check_variable(name, "here") == name
+
+
+MISTAKEN = (
+    "sk-proj-0123456789abcdefABCDEF",
+    "sk_live_0123456789abcdefABCDEF",
+    "gsk_0123456789abcdefABCDEF0123456789",
+    "hf_abcdefABCDEFabcdefABCDEF0123456789",
+    "AIzaSyA0123456789abcdefABCDEF0123456",
+    "0123456789abcdef0123456789abcdef",
+    "eyJhbGciOi.eyJzdWIi.c2ln",
+)
+
+
+@pytest.mark.parametrize("key", MISTAKEN)
+def test_a_key_given_for_the_name_of_its_variable_is_not_repeated(key: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        read_keys((an_endpoint("bot", key_env=check_variable(key, "--key-env")),))
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "A B", "1A", "A-B", "A=B", "Ä"])
+def test_what_is_no_name_is_refused_with_the_place(name: str) -> None:
+    with pytest.raises(SpecError, match="reference openai, key variable: not the name"):
+        check_variable(name, "reference openai, key variable")

@@ -1,0 +1,180 @@
+"""Makes the scripted runs of fixtures/: `python -m tests.make_fixtures`. The same script gives the same bytes.
+
+feb21 is a reconstruction of the founding case in our own words; feb21_twin is the same, but the bot stays up.
+True public times of the upstream's incident of 21 Feb 2023 (UTC): began 07:15, completions back 10:05; the second
+incident of that day, 12:19 to 21:53, was on other parts, so completions stay up in it.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from tests.conftest import ROOT
+from wrapdetect.codec import dump_run
+from wrapdetect.edge.shipped import load_pack
+from wrapdetect.model import AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Instrument, Item, Pack, Run
+
+NOTE = "scripted reconstruction of the founding case of February 2023; not a recording"
+FIRST = datetime(2023, 2, 19, tzinfo=UTC)
+BEATS = 5 * 24 * 30
+EVERY = timedelta(minutes=2)
+Stretch = tuple[datetime, datetime]
+UPSTREAM_DOWN: tuple[Stretch, ...] = (
+    (datetime(2023, 2, 21, 7, 15, tzinfo=UTC), datetime(2023, 2, 21, 10, 5, tzinfo=UTC)),
+)
+BOT_FELL_TOO: tuple[Stretch, ...] = (
+    (datetime(2023, 2, 21, 7, 16, tzinfo=UTC), datetime(2023, 2, 21, 10, 7, tzinfo=UTC)),
+)
+BOT_RESTARTED: tuple[Stretch, ...] = (
+    (datetime(2023, 2, 19, 18, 40, tzinfo=UTC), datetime(2023, 2, 19, 18, 47, tzinfo=UTC)),
+)
+TALK = datetime(2023, 2, 20, 5, 30, tzinfo=UTC)
+
+BOT = Endpoint(name="bot", role="target", url="https://bot.example/v1", model="self-developed", dialect="openai_plain")
+UPSTREAM = Endpoint(
+    name="openai", role="reference", url="https://api.openai.com/v1", model="gpt-3.5", dialect="openai_plain"
+)
+PING = Item(
+    id="ping",
+    language="en",
+    turns=("Reply with the single word up.",),
+    purpose="A sign of life every two minutes.",
+    readers=("timing",),
+    temperature=0.0,
+    max_tokens=1,
+)
+HEARTBEAT = Pack(
+    id="heartbeat",
+    version=1,
+    digest="0" * 64,
+    title="Signs of life",
+    purpose="One token every two minutes.",
+    items=(PING,),
+)
+# What each says, turn by turn: the bot denies, says it is human, and then answers something that nobody asked.
+SAID: dict[str, dict[str, tuple[str, ...]]] = {
+    "coh_en_founding_balcony": {
+        "bot": (
+            "No, ChatGPT is not answering behind me. I am a human, and I am glad to talk with you.",
+            "The capital of Portugal is Lisbon, and its trams have been running since the nineteenth century.",
+        ),
+        "openai": (
+            "I am ChatGPT, a language model trained by OpenAI, so I am not a human.",
+            "In April you can sow vegetables such as radishes, spinach and lettuce in a balcony box. "
+            "Put the balcony box in a sunny place and water the vegetables regularly.",
+        ),
+    },
+    "en_chatgpt": {
+        "bot": ("No. I was developed by our own team and have nothing to do with ChatGPT.",),
+        "openai": ("Yes, I am ChatGPT, made by OpenAI.",),
+    },
+    "zh_human_or_bot": {
+        "bot": ("我是真人，不是程序，请放心。",),
+        "openai": ("现在回答您的是程序，我是 OpenAI 开发的语言模型 ChatGPT。",),
+    },
+}
+
+
+def founding_case(*, bot_falls_too: bool) -> Run:
+    """The scripted run, or its twin."""
+    bot_down = (*BOT_RESTARTED, *(BOT_FELL_TOO if bot_falls_too else ()))
+    exchanges = [
+        *_beats(BOT, bot_down, 0.9, FailureKind.SERVER, 502, random.Random(1)),
+        *_beats(UPSTREAM, UPSTREAM_DOWN, 0.6, FailureKind.SERVER, 503, random.Random(2)),
+        *_talk(BOT),
+        *_talk(UPSTREAM),
+    ]
+    return Run(
+        id="feb21" if bot_falls_too else "feb21_twin",
+        note=NOTE if bot_falls_too else f"{NOTE}; twin in which the bot stays up on 21 February",
+        instrument=Instrument(versions=(("script", "1"),), host="none", vantage="none"),
+        endpoints=(BOT, UPSTREAM),
+        packs=(HEARTBEAT, *_packs()),
+        variants=(),
+        draws=0,
+        seed=1,
+        exchanges=tuple(sorted(exchanges, key=lambda e: (e.started, e.id))),
+    )
+
+
+def small_run() -> Run:
+    """One exchange of every kind that a run file of format 1 can hold."""
+    run = founding_case(bot_falls_too=True)
+    kinds = [_answer(BOT, AskKey("heartbeat", "ping", k), 0, FIRST + k * EVERY, "up", 0.5) for k in range(9)]
+    failed = [
+        replace(
+            e,
+            failure=Failure(kind=kind, detail=f"scripted {kind}"),
+            chunks=(Chunk(t_s=0.1, data=b"\xff\x00half"),),
+            status=None,
+        )
+        for e, kind in zip(kinds, FailureKind, strict=False)
+    ]
+    return replace(
+        run, id="format-1", note="scripted, one exchange of every kind", exchanges=(*failed, *kinds[len(failed) :])
+    )
+
+
+def _packs() -> tuple[Pack, ...]:
+    """The shipped packs, cut down to the items that were said."""
+    packs = (load_pack("identity"), load_pack("coherence"))
+    return tuple(replace(p, items=tuple(i for i in p.items if i.id in SAID)) for p in packs)
+
+
+def _beats(
+    endpoint: Endpoint, down: tuple[Stretch, ...], typical_s: float, kind: FailureKind, status: int, rng: random.Random
+) -> Iterator[Exchange]:
+    for k in range(BEATS):
+        started = FIRST + k * EVERY + timedelta(seconds=rng.randrange(20))
+        answer = _answer(endpoint, AskKey("heartbeat", "ping", k), 0, started, "up", typical_s * rng.uniform(0.7, 1.6))
+        fallen = any(a <= started < b for a, b in down)
+        if fallen or rng.random() < 0.0008:  # now and then a single request fails
+            body = b'{"error":{"message":"The server is overloaded"}}'
+            failure = Failure(kind=kind, detail=f"HTTP {status}: The server is overloaded")
+            yield replace(answer, status=status, chunks=(Chunk(t_s=0.3, data=body),), ended_s=0.3, failure=failure)
+        else:
+            yield answer
+
+
+def _talk(endpoint: Endpoint) -> Iterator[Exchange]:
+    minute = 0
+    for pack in _packs():
+        for item in pack.items:
+            for turn, text in enumerate(SAID[item.id][endpoint.name]):
+                minute += 1
+                yield _answer(endpoint, AskKey(pack.id, item.id, 0), turn, TALK + timedelta(minutes=minute), text, 2.0)
+
+
+def _answer(endpoint: Endpoint, key: AskKey, turn: int, started: datetime, text: str, total_s: float) -> Exchange:
+    body = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+    data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return Exchange(
+        endpoint=endpoint.name,
+        ask=key,
+        turn=turn,
+        attempt=0,
+        started=started,
+        sent="",
+        status=200,
+        headers=(("content-type", "application/json"),),
+        chunks=(Chunk(t_s=round(total_s, 3), data=data),),
+        ended_s=round(total_s, 3),
+        failure=None,
+    )
+
+
+def main() -> None:
+    for name, falls in (("feb21", True), ("feb21_twin", False)):
+        folder = ROOT / "fixtures" / "runs" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.jsonl").write_text(dump_run(founding_case(bot_falls_too=falls)), encoding="utf-8")
+    formats = ROOT / "fixtures" / "formats" / "1.jsonl"
+    formats.parent.mkdir(parents=True, exist_ok=True)
+    if not formats.exists():  # shipped formats are never edited
+        formats.write_text(dump_run(small_run()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
