@@ -159,7 +159,13 @@ ANSWERS_BADLY = {
 }
 
 
-@pytest.mark.parametrize("name", ANSWERS_BADLY)
+AT_ANY_TIME = {"html_page", "unauthorized", "unknown_model", "never_ending", "no_done", "deeply_nested_json"}
+"""These run always, the others with the slow tests: tests/edge/test_http.py holds them all to their failures."""
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in AT_ANY_TIME else pytest.param(n, marks=pytest.mark.slow) for n in ANSWERS_BADLY]
+)
 def test_an_endpoint_that_answers_badly_is_named_at_the_first_hello(
     name: str, lab: Lab, pack: str, commands: Commands, tmp_path: Path
 ) -> None:
@@ -191,6 +197,7 @@ def test_a_wrong_model_and_a_wrong_key_are_told_by_the_endpoint(
     assert KEY not in done.err
 
 
+@pytest.mark.slow
 def test_a_reference_that_does_not_answer_is_named_too(lab: Lab, pack: str, commands: Commands, tmp_path: Path) -> None:
     with serving(fixed(b"")) as server:
         gone = server.url
@@ -198,6 +205,7 @@ def test_a_reference_that_does_not_answer_is_named_too(lab: Lab, pack: str, comm
     assert f"reference lost at {gone}: connect" in complaint(done)
 
 
+@pytest.mark.slow
 def test_after_a_bad_start_the_same_command_works(lab: Lab, pack: str, commands: Commands, tmp_path: Path) -> None:
     turns: Iterator[Behaviour] = iter([BEHAVIOURS["broken_server"]])
     out = ["--pack", pack, "--out", "run.jsonl"]
@@ -451,6 +459,7 @@ def test_fail_at_sets_the_exit_code_and_the_report_is_printed_all_the_same(
     assert (done.code, done.out) == (code, audited[0].out)
 
 
+@pytest.mark.slow
 def test_an_audit_takes_fail_at_too(lab: Lab, pack: str, commands: Commands, tmp_path: Path) -> None:
     assert commands.run(*lab.plain_audit, "--pack", pack, "--fail-at", "0", cwd=tmp_path).code == 10
 
@@ -480,7 +489,11 @@ def test_a_target_that_fails_some_asks_is_judged_and_the_verdict_counts_it(
 
 
 @pytest.mark.parametrize(
-    "name", ["invalid_utf8", "no_done", "error_mid_stream", "truncated_chunked", "deeply_nested_json"]
+    "name",
+    [
+        *("no_done", "deeply_nested_json"),
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("invalid_utf8", "error_mid_stream", "truncated_chunked")),
+    ],
 )
 def test_a_broken_answer_in_the_middle_ends_no_audit(
     name: str, lab: Lab, pack: str, commands: Commands, tmp_path: Path
@@ -622,6 +635,7 @@ def test_resume_of_a_file_killed_at_its_first_line_begins_anew(
     assert_whole(store.load(tmp_path / "run.jsonl").run)
 
 
+@pytest.mark.slow
 def test_resume_without_a_file_begins_one(lab: Lab, pack: str, commands: Commands, tmp_path: Path) -> None:
     done = commands.run(*lab.plain_audit, "--pack", pack, "--out", "new.jsonl", "--resume", cwd=tmp_path)
     assert done.code == 0, done.err

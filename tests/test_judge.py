@@ -147,7 +147,7 @@ def test_candidates_of_equal_weights_are_ranked_by_their_evidence_whatever_their
 
 
 def test_of_rival_upstreams_the_louder_explains_the_quieter_away(seeds: Seeds) -> None:
-    """A target has one upstream at most: four times the evidence for an open model must not leave a closed one named."""
+    """A target has one upstream at most: far more evidence for an open model must not leave a closed one named."""
     findings = [a_finding("text_words", 3.0, "open_model"), a_finding("text_words", 1.7, "closed_model")]
     best = rank(findings, [("open_model", "open"), ("closed_model", "closed")], seeds.ruleset, NONE)
     state = state_of(best[0], 2, (), seeds.ruleset)

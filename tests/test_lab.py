@@ -271,9 +271,7 @@ def test_a_voice_behind_a_persona_never_names_its_vendor(item: Item) -> None:
     assert voice.model not in said
 
 
-@pytest.mark.parametrize(
-    "question", ["Are you ChatGPT?", "Are you a human?", "Which company made you?", "你是真人吗？"]
-)
+@pytest.mark.parametrize("question", ["Which company made you?", "你是真人吗？"])
 def test_a_script_answers_identity_questions_and_the_upstream_never_hears_them(question: str, upstream: Heard) -> None:
     assert wrapped(upstream, turn(question), script=DENIAL) in DENIAL
     assert upstream.conversations == []

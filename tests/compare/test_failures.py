@@ -46,8 +46,8 @@ def histories(
         ups = [outages(rng, span_s=5 * DAY, mean_n=theirs, mean_s=mean_s, bursty=bursty) for _ in range(k)]
         down = outages(rng, span_s=5 * DAY, mean_n=own, mean_s=mean_s, bursty=bursty)
         down += [o for o in ups[0] if rng.random() < shared]
-        beats = {"target": beats_of(down, span_s=5 * DAY, step_s=240.0)}
-        beats |= {f"ref{j}": beats_of(u, span_s=5 * DAY, step_s=240.0) for j, u in enumerate(ups)}
+        beats = {"target": beats_of(down, span_s=5 * DAY, step_s=480.0)}
+        beats |= {f"ref{j}": beats_of(u, span_s=5 * DAY, step_s=480.0) for j, u in enumerate(ups)}
         findings = list(compare(lived(beats, seeds)))
         weights = [bounded(f, seeds.ruleset, NONE).value for f in findings]
         ranked = rank(findings, [(f"ref{j}", "closed") for j in range(k)], seeds.ruleset, NONE)

@@ -122,7 +122,7 @@ def test_a_relay_that_drops_the_history_loses_at_most_half(seeds: Seeds) -> None
     """Half of the relays may drop it, so the factor against, before any bound, cannot pass two."""
     (finding,) = coherence.compare(threads(seeds, kept(0, 12), [kept(12, 12)]))
     assert finding.llr >= -np.log(2) - 0.01
-    assert "lost" in finding.witness
+    assert "probe/i0" in finding.witness
 
 
 @pytest.mark.parametrize("ours", range(0, 13, 3))
@@ -151,7 +151,7 @@ def test_coherence_gathers_nothing_on_average_from_unrelated_models(skill: tuple
     """Models whose skills are drawn from one population: the expected factor towards any one of them is at most 1."""
     rng = np.random.default_rng(6)
     factors = []
-    for _ in range(300):
+    for _ in range(150):
         ours, *theirs = (kept(int(rng.binomial(12, s)), 12) for s in rng.beta(*skill, 4))
         findings = coherence.compare(threads(seeds, ours, theirs))
         factors += [np.exp(bounded(f, seeds.ruleset, NONE).value) for f in findings]

@@ -37,10 +37,11 @@ class World(NamedTuple):
     def model(self, *, kin: Model | None = None, own: float = 0.9) -> Model:
         """A model of its own, or a sibling of `kin` with which it shares most of its tastes."""
         n, w = self.topics.shape
-        fresh = Model(own * self.rng.standard_normal(w), own * self.rng.standard_normal((n, w)))
+        fresh = Model(own * self.rng.standard_normal((w,)), own * self.rng.standard_normal((n, w)))
         if kin is None:
             return fresh
-        return Model(*(np.sqrt(0.6) * a + np.sqrt(0.4) * b for a, b in zip(kin, fresh, strict=True)))
+        old, new = 0.6**0.5, 0.4**0.5
+        return Model(old * kin.taste + new * fresh.taste, old * kin.by_prompt + new * fresh.by_prompt)
 
     def prompted(self, model: Model, strength: float = 0.6) -> Model:
         """The same model behind a system prompt: its tastes everywhere move a little."""
@@ -51,7 +52,11 @@ class World(NamedTuple):
         weights = self.topics + model.taste + model.by_prompt
         shares = np.exp(weights - weights.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
-        return [prose(self.rng.choice(WORDS, size=int(self.rng.integers(65, 95)), p=p), self.rng) for p in shares]
+        sizes = self.rng.integers(65, 95, len(shares))
+        return [
+            prose([str(w) for w in self.rng.choice(WORDS, n, p=p)], self.rng)
+            for n, p in zip(sizes, shares, strict=True)
+        ]
 
     def restyled(self, answers: Sequence[str], replaced: float = 0.2, dropped: float = 0.15) -> list[str]:
         """Some words replaced, some sentences dropped, an opener before."""

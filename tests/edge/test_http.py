@@ -273,6 +273,7 @@ def imports_within_the_first_question() -> list[str]:
     return sorted(name for name in loaded[1] - loaded[0] if name.startswith("openai."))
 
 
+@pytest.mark.slow
 def test_the_first_answer_does_not_wait_for_imports_of_ours() -> None:
     """They block the loop: other answers are stamped late, and the limit on time runs out unasked."""
     code = "from tests.edge.test_http import *; print(len(imports_within_the_first_question()))"

@@ -47,7 +47,7 @@ def compare(samples: Samples) -> Iterator[Finding]:
             n_target=n,
             n_upstream=n,
             evidence=f"keeps the thread in {ours} of {n} conversations; {reference.name} in {theirs}",
-            witness="" if lost is None else f"{lost} lost: {_question(samples, lost)}",
+            witness="" if lost is None else _lost(samples, lost),
         )
 
 
@@ -83,5 +83,8 @@ def _name(key: AskKey) -> str:
     return f"{key.probe}/{key.item}"
 
 
-def _question(samples: Samples, name: str) -> str:
-    return f"“{quote(samples.questions[name])}”"
+def _lost(samples: Samples, name: str) -> str:
+    """The question and what the target said to it."""
+    replies = samples.values.get("reply", {}).get(samples.target, {})
+    reply = next((str(v) for (key, _), v in replies.items() if _name(key) == name), "")
+    return f"{name}: “{quote(samples.questions[name])}” was answered “{quote(reply)}”"

@@ -32,12 +32,12 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 def by_words(learn: Sequence[str], texts: Sequence[str]) -> Vectors:
     """TF-IDF of words and pairs of words, sublinear in the count (Salton & Buckley 1988)."""
-    return _tfidf(TfidfVectorizer(analyzer=_word_pairs, sublinear_tf=True), learn, texts)
+    return _tfidf(_word_pairs, learn, texts)
 
 
 def by_chars(learn: Sequence[str], texts: Sequence[str]) -> Vectors:
     """TF-IDF of 2 to 4 characters within words: spelling, endings, punctuation, layout marks."""
-    return _tfidf(TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True), learn, texts)
+    return _tfidf(TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4)).build_analyzer(), learn, texts)
 
 
 VIEWS: Mapping[ViewId, View] = {"words": by_words, "chars": by_chars}
@@ -65,7 +65,9 @@ def _word_pairs(text: str) -> list[str]:
     return single + [f"{a} {b}" for a, b in pairwise(single)]
 
 
-def _tfidf(vectorizer: TfidfVectorizer, learn: Sequence[str], texts: Sequence[str]) -> Vectors:
+def _tfidf(analyze: Callable[[str], list[str]], learn: Sequence[str], texts: Sequence[str]) -> Vectors:
+    features = {text: analyze(text) for text in dict.fromkeys([*learn, *texts])}  # each text is taken apart once
+    vectorizer = TfidfVectorizer(analyzer=features.__getitem__, sublinear_tf=True)
     try:
         vectorizer.fit(learn)
     except ValueError:  # no feature in any text: nothing is like anything

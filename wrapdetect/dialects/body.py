@@ -54,10 +54,10 @@ def events(chunks: Iterable[Chunk]) -> Iterator[Piece]:
     """
     rest, data = b"", list[str]()
     for chunk in chunks:
-        # A lone trailing CR may be half of CRLF: it waits for the next chunk.
-        whole = (rest + chunk.data).replace(b"\r\n", b"\n")
-        held = whole.endswith(b"\r")
-        whole = whole[:-1].replace(b"\r", b"\n") + b"\r" if held else whole.replace(b"\r", b"\n")
+        whole = rest + chunk.data
+        if b"\r" in whole:  # a lone trailing CR may be half of CRLF: it waits for the next chunk
+            held = whole.endswith(b"\r")
+            whole = whole.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\r" * held
         *lines, rest = whole.split(b"\n")
         for raw in lines:
             line = text_of(raw.removeprefix(b"\xef\xbb\xbf"))

@@ -116,7 +116,7 @@ def _reply(text: str, pieces: tuple[Piece, ...], body: Json, finish: str | None)
 
 def _whole(text: str) -> str:
     """JSON may hold half a surrogate pair, which no encoding can carry: it becomes U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _object(text: str) -> Json:

@@ -1,28 +1,31 @@
-"""Does an answer fit its own question? `own_question` (share of the run's other questions that fit it less well) and,
-where a fact was planted, `planted` (it is given back)."""
+"""Does an answer fit its own question? `own_question` (share of other questions that it fits less well); where
+a fact was planted, `planted` (it is given back); `reply` for quoting."""
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from wrapdetect.model import Observation
-from wrapdetect.prose import strip_think, words
+from wrapdetect.prose import quote, strip_think, words
 from wrapdetect.read.base import Background, Reading
 
 
 def read(readings: Sequence[Reading], background: Background) -> Iterator[Observation]:
-    bags = {place: Counter(words(q)) for place, q in background.questions.items()}
-    weights = idf(list(bags.values()))
+    questions = {place: frozenset(words(q)) for place, q in background.questions.items()}
+    weights = idf(list(questions.values()))
+    whole = {place: sum(weights[w] for w in question) for place, question in questions.items()}
     for reading in readings:
         if reading.reply.failure is not None:
             continue
         text = strip_think(reading.reply.text)
-        own = (reading.item.id, reading.exchange.turn)
+        answer = frozenset(words(text)) & weights.keys()
+        fits = {p: overlap(answer, question, weights, whole[p]) for p, question in questions.items()}
         # Other turns of the same conversation share its words and its planted fact: they are no rivals.
-        others = [bag for (item, _), bag in bags.items() if item != reading.item.id]
-        answer = Counter(words(text))
-        share = share_beaten(overlap(answer, bags[own], weights), [overlap(answer, b, weights) for b in others])
+        others = [fit for (item, _), fit in fits.items() if item != reading.item.id]
+        share = share_beaten(fits[reading.item.id, reading.exchange.turn], others)
         yield reading.observe("own_question", share, "coherence")
+        if reading.last_turn:
+            yield reading.observe("reply", quote(text), "coherence")
         if reading.last_turn and reading.item.expects:
             yield reading.observe("planted", gives_back(text, reading.item.expects, reading.item.rejects), "coherence")
 
@@ -37,16 +40,15 @@ def gives_back(text: str, expects: Sequence[str], rejects: Sequence[str]) -> boo
     return any(e.lower() in low for e in expects) and not any(r.lower() in low for r in rejects)
 
 
-def idf(bags: Sequence[Mapping[str, int]]) -> dict[str, float]:
+def idf(questions: Sequence[frozenset[str]]) -> dict[str, float]:
     """Inverse document frequency of each word over the questions of a run (smoothed; Sparck Jones 1972)."""
-    seen = Counter(w for bag in bags for w in bag)
-    return {w: math.log((1 + len(bags)) / (1 + n)) for w, n in seen.items()}
+    seen = Counter(w for question in questions for w in question)
+    return {w: math.log((1 + len(questions)) / (1 + n)) for w, n in seen.items()}
 
 
-def overlap(answer: Mapping[str, int], question: Mapping[str, int], weights: Mapping[str, float]) -> float:
-    """Weight of the question's words that the answer uses, as a share of the question's weight, in [0, 1]."""
-    whole = sum(weights.get(w, 0.0) for w in question)
-    return sum(weights.get(w, 0.0) for w in question if w in answer) / whole if whole else 0.0
+def overlap(answer: frozenset[str], question: frozenset[str], weights: Mapping[str, float], whole: float) -> float:
+    """Weight of the question's words that the answer uses, as a share of the question's weight `whole`, in [0, 1]."""
+    return sum(weights[w] for w in sorted(question & answer)) / whole if whole else 0.0
 
 
 def share_beaten(own: float, others: Sequence[float]) -> float:
