@@ -5,7 +5,6 @@ Chunks that are valid UTF-8 are kept as text, all others as {"b64": ...}.
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -120,7 +119,8 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
     run = _head(upgrade(head, found), name)
     exchanges: list[Exchange] = []
     seen: set[str] = set()
-    known = {(p.id, i.id) for p in run.packs for i in p.items}
+    known = {(p.id, i.id): len(i.turns) for p in run.packs for i in p.items}
+    endpoints, variants = {e.name for e in run.endpoints}, {"", *dict(run.variants)}
     torn, good = tail, len(data) - len(tail)
     for number, raw in enumerate(lines[1:], start=2):
         try:
@@ -138,6 +138,12 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
             raise RunFormatError(
                 f"{name}, line {number}: no pack in the first line holds {exchange.ask.probe}/{exchange.ask.item}"
             )
+        if exchange.endpoint not in endpoints or exchange.ask.variant not in variants:
+            raise RunFormatError(
+                f"{name}, line {number}: the first line holds no such endpoint or variant: {exchange.id}"
+            )
+        if exchange.turn not in range(known[exchange.ask.probe, exchange.ask.item]) or exchange.attempt < 0:
+            raise RunFormatError(f"{name}, line {number}: the item has no such turn: {exchange.id}")
         seen.add(exchange.id)
         exchanges.append(exchange)
     return Loaded(replace(run, exchanges=tuple(exchanges)), torn, good)
@@ -226,12 +232,16 @@ def _load_bytes(value: str | dict[str, str]) -> bytes:
 
 def _parse(raw: bytes, name: str, number: int) -> Line:
     try:
-        line = json.loads(raw)
-    except ValueError as error:
+        line = json.loads(raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise RunFormatError(f"{name}, line {number}: not JSON ({error}); the file is damaged there") from error
     if not isinstance(line, dict):
         raise RunFormatError(f"{name}, line {number}: {type(line).__name__} where a JSON object is due")
     return line
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is no number")
 
 
 def _format_of(head: Line, name: str) -> int:
@@ -259,7 +269,7 @@ def _head(line: Line, name: str) -> Run:
             draws=int(line["draws"]),
             seed=int(line["seed"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise RunFormatError(
             f"{name}, line 1: {_said(error)}; expected the first line of a run file of format {FORMAT}"
         ) from error
@@ -294,12 +304,15 @@ def _instrument(line: Line) -> Instrument:
 
 def _pack(line: Line) -> Pack:
     items = tuple(_item(i) for i in line["items"])
-    return Pack(**{**line, "items": items})
+    return Pack(**{**line, "id": str(line["id"]), "items": items})
 
 
 def _item(line: Line) -> Item:
     fields: Line = {k: tuple(v) if isinstance(v, list) else v for k, v in line.items()}
-    return Item(**fields)
+    for key in ("turns", "readers", "expects", "rejects"):
+        if not isinstance(fields[key], tuple) or not all(isinstance(v, str) for v in fields[key]):
+            raise ValueError(f"{key} of item {line['id']!r} is no list of texts")
+    return Item(**{**fields, "id": str(line["id"])})
 
 
 def _exchange(line: Line, name: str, number: int) -> Exchange:
@@ -308,9 +321,9 @@ def _exchange(line: Line, name: str, number: int) -> Exchange:
         return Exchange(
             endpoint=str(line["endpoint"]),
             ask=key_from_text(line["ask"]),
-            turn=int(line["turn"]),
-            attempt=int(line["attempt"]),
-            started=datetime.fromisoformat(line["started"]),
+            turn=_whole(line["turn"]),
+            attempt=_whole(line["attempt"]),
+            started=_moment(line["started"]),
             sent=str(line["sent"]),
             status=None if line["status"] is None else int(line["status"]),
             headers=tuple((str(k), str(v)) for k, v in line["headers"]),
@@ -320,10 +333,23 @@ def _exchange(line: Line, name: str, number: int) -> Exchange:
             if failure is None
             else Failure(kind=FailureKind(failure["kind"]), detail=str(failure["detail"])),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise RunFormatError(
             f"{name}, line {number}: {_said(error)}; expected an exchange of format {FORMAT}"
         ) from error
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError(f"{value!r} is no whole number")
+    return value
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} names no time zone")
+    return moment
 
 
 def _said(error: Exception) -> str:

@@ -5,6 +5,7 @@ WrapdetectError                 exit 2
 ├── ConfigError                 a TOML config that does not fit
 ├── PackError                   a question pack that does not fit; names file and line
 ├── RunFormatError              a run file that cannot be read
+├── StoreError                  a run file that cannot be appended to
 ├── BudgetError                 a plan that asks for more than the budget
 ├── PreflightError              an endpoint that did not answer one plain question
 ├── SeedError                   a rules, priors or signature file of ours that does not fit
@@ -33,6 +34,10 @@ class PackError(WrapdetectError):
 
 class RunFormatError(WrapdetectError):
     """A run file that cannot be read by this program."""
+
+
+class StoreError(WrapdetectError):
+    """A run file that cannot be appended to: a full disk, a lost volume."""
 
 
 class BudgetError(WrapdetectError):

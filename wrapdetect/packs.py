@@ -15,6 +15,8 @@ from wrapdetect.model import Item, Pack
 READER_NAMES = ("identity", "coherence", "text", "timing")
 """What an item may ask to be read for; `failure` is read of every exchange and need not be named."""
 
+LONG_TEXT = re.compile(r'""".*?"""|\'\'\'.*?\'\'\'', re.S)
+
 _Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
 _Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 _Temperature = Annotated[float, Field(ge=0, le=2)]
@@ -54,7 +56,7 @@ def parse_pack(text: str, *, name: str) -> Pack:
     """
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: TOMLDecodeError, or a number of thousands of digits
         raise PackError(f"{name}: not TOML: {error}") from error
     if raw.get("item", []) == []:
         raise PackError(f"{name}: the pack holds no [[item]]; expected at least one question")
@@ -133,10 +135,11 @@ def _known(in_item: bool) -> list[str]:
 
 def _line(text: str, item: int | None, key: str) -> int:
     """The line (from 1) of `key` in the item-th [[item]] table, or above the first; else where the table begins."""
-    lines = text.split("\n")
+    # A text of several lines may hold what looks like a key: only its line breaks are kept.
+    lines = LONG_TEXT.sub(lambda m: '""' + "\n" * m[0].count("\n"), text).split("\n")
     starts = [n for n, line in enumerate(lines) if re.match(r"\s*\[\[\s*item\s*\]\]", line)]
     begin = 0 if item is None or item >= len(starts) else starts[item]
-    later = [s for s in starts if s > begin]
+    later = [n for n, line in enumerate(lines) if re.match(r"\s*\[", line) and (item is None or n > begin)]
     end = later[0] if later else len(lines)
     for n in range(begin, end):
         if re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", lines[n]):

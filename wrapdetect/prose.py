@@ -4,7 +4,8 @@ import re
 import unicodedata
 
 THINK = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.S | re.I)
-SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|(?<=[。！？；])|\n+")
+ORPHAN = re.compile(r"\A.*</(think|thinking|reasoning)>", re.S | re.I)  # the template opened the block
+SENTENCE = re.compile(r"(?:[.!?…][\"'”’»)\]]*(?=\s)|[。！？；]|\n)\s*")
 WORD = re.compile(r"[\w'’]+")
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -15,7 +16,7 @@ def strip_think(text: str) -> str:
     >>> strip_think("<think>hm</think> Yes.")
     'Yes.'
     """
-    return THINK.sub("", text).strip()
+    return ORPHAN.sub("", THINK.sub("", text)).strip()
 
 
 def sentences(text: str) -> list[str]:
@@ -24,7 +25,17 @@ def sentences(text: str) -> list[str]:
     >>> sentences("One. Two!\\n我是。你是")
     ['One.', 'Two!', '我是。', '你是']
     """
-    return [s.strip() for s in SENTENCE.split(text) if s and s.strip()]
+    return [s.strip() for s in spans(text) if s.strip()]
+
+
+def spans(text: str) -> list[str]:
+    """The text cut behind each sentence, with the white space that follows it: joined, they give the text back.
+
+    >>> spans("One.  Two!\\n我是。你是")
+    ['One.  ', 'Two!\\n', '我是。', '你是']
+    """
+    ends = [m.end() for m in SENTENCE.finditer(text)]
+    return [text[a:b] for a, b in zip([0, *ends], [*ends, len(text)], strict=True) if a < b]
 
 
 def words(text: str) -> list[str]:

@@ -116,14 +116,15 @@ async def _put(state: _State, slot: Slot, turn: int, attempt: int, call: Call, c
     endpoint, ask = slot
     state.requests += 1
     state.tokens += cost  # held until the true length is known
-    if wait_s:
+    if attempt:
         state.limited[endpoint.name] = state.limited.get(endpoint.name, 0) + 1
         state.free_at[endpoint.name] = max(state.free_at.get(endpoint.name, 0.0), state.stopwatch() + wait_s)
     await _wait_turn(state, endpoint.name)
     exchange = await state.send(endpoint, ask, turn, attempt, call)
     state.record(exchange)
     state.sent += 1
-    state.tokens += _tokens(exchange) - cost
+    text = decode(exchange, endpoint.dialect).text
+    state.tokens += estimate_tokens(text) - ask.max_tokens  # the envelope around them is no token
     _note(state, exchange)
     return exchange
 
@@ -158,7 +159,7 @@ def _retry_after_s(exchange: Exchange) -> float:
         return float(value)
     try:
         wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers["date"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return float(2 ** (exchange.attempt + 1))
     return max(wait.total_seconds(), 0.0)
 

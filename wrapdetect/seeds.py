@@ -3,9 +3,9 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wrapdetect.errors import SeedError
 from wrapdetect.model import Axis, State, Weights
@@ -15,18 +15,27 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _regex(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a pattern: {error}") from error
+    return pattern
+
+
 class ModelPattern(_Strict):
     """A pattern of API model names, and whether their weights can be had."""
 
-    pattern: str
+    pattern: Annotated[str, AfterValidator(_regex)]
     weights: Weights
 
 
 class Vendor(_Strict):
-    """A maker of models; `names` are what an answer may call it or its models."""
+    """A maker of models; an answer may call it or its models `names` (in any case) or `cased` (as written)."""
 
     id: str
     names: list[str]
+    cased: list[str] = []
     models: list[ModelPattern]
 
 
@@ -67,6 +76,12 @@ class Prior(_Strict):
     same_model: Share
     neither: Share
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if abs(self.wrapper + self.same_model + self.neither - 1) > 1e-9:
+            raise ValueError("the three shares do not sum to 1")
+        return self
+
 
 class Rule(_Strict):
     """One comparison: its axis, the group it is averaged in, and how much it may say (nats)."""
@@ -99,6 +114,12 @@ class Ruleset(_Strict):
     prior: dict[Weights, Prior]
     rule: list[Rule]
     state: list[StateRule]
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        if len({r.id for r in self.rule}) < len(self.rule):
+            raise ValueError("two rules share an id")
+        return self
 
     def rule_of(self, rule_id: str) -> Rule:
         """Raises KeyError for an id that the ruleset does not hold."""

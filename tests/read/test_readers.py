@@ -272,7 +272,7 @@ def test_an_answer_without_a_word_of_its_question_beats_none(own: float, others:
 
 
 def test_a_question_without_words_is_fitted_by_nothing() -> None:
-    assert overlap({"a": 1}, {}, {"a": 1.0}) == 0.0
+    assert overlap(frozenset("a"), frozenset(), {"a": 1.0}, 0.0) == 0.0
 
 
 # --- text

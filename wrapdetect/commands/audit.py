@@ -107,6 +107,8 @@ def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options) -> 
             if fresh:
                 path.unlink()
             raise
+        except ExceptionGroup as group:  # of the task group: the first is the cause
+            raise group.exceptions[0] from group
     run = store.load(path).run
     say(f"recorded in {path}")
     _refuse_silence(run)

@@ -72,6 +72,7 @@ def collect(run: Run, observations: Sequence[Observation], seeds: Seeds) -> Samp
 def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[Beat]]:
     outcomes = {o.exchange: str(o.value) for o in observations if o.feature == "outcome"}
     apologies = {o.exchange for o in observations if o.feature == "apology"}
+    empty = {o.exchange for o in observations if o.feature == "empty"}
     if not run.exchanges:
         return {}
     zero = min(e.started for e in run.exchanges)
@@ -83,7 +84,7 @@ def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[Beat
         beats[e.endpoint].append(
             Beat(
                 t_s=(e.started - zero).total_seconds(),
-                down=outcome in DOWN or e.id in apologies,
+                down=(outcome in DOWN and e.id not in empty) or e.id in apologies,
                 spoke=e.status is not None,
                 witness=f"{e.started:%Y-%m-%d %H:%M:%S} UTC {outcome if outcome != 'ok' else 'answered'}",
             )

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from wrapdetect.model import Ask, Endpoint, Exchange, Failure
 
+EMPTY = "an empty answer"
+"""Detail of the failure of a whole, well-formed reply without text: it says nothing, but its sender is up."""
+
 
 class Piece(NamedTuple):
     """A piece of answer text and when its last byte came, in seconds from the send."""

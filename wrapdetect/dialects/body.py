@@ -52,13 +52,14 @@ def events(chunks: Iterable[Chunk]) -> Iterator[Piece]:
 
     An event that the end of the stream cuts off is not given, as the standard says. Raises BodyError for bad UTF-8.
     """
-    rest, data = b"", list[str]()
+    rest, data, after_cr = b"", list[str](), False
     for chunk in chunks:
-        whole = rest + chunk.data
-        if b"\r" in whole:  # a lone trailing CR may be half of CRLF: it waits for the next chunk
-            held = whole.endswith(b"\r")
-            whole = whole.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\r" * held
-        *lines, rest = whole.split(b"\n")
+        # A CR ends its line at once; an LF that follows it, maybe in the next chunk, belongs to it.
+        fresh = chunk.data[1:] if after_cr and chunk.data.startswith(b"\n") else chunk.data
+        after_cr = chunk.data.endswith(b"\r") or (after_cr and not chunk.data)
+        if b"\r" in fresh:
+            fresh = fresh.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = (rest + fresh).split(b"\n")
         for raw in lines:
             line = text_of(raw.removeprefix(b"\xef\xbb\xbf"))
             if line == "":

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import cast
 
-from wrapdetect.dialects.base import Call, Codec, Piece, Reply
+from wrapdetect.dialects.base import EMPTY, Call, Codec, Piece, Reply
 from wrapdetect.dialects.body import BodyError, events, inflate, text_of
 from wrapdetect.model import Ask, Endpoint, Exchange, Failure, FailureKind
 
@@ -34,7 +34,7 @@ def _decode_stream(exchange: Exchange) -> Reply:
     if exchange.failure is not None:
         return Reply(text="", failure=exchange.failure)
     try:
-        chunks = inflate(exchange.chunks, header(exchange, "content-encoding"))
+        chunks = inflate(exchange.chunks, header(exchange, "content-encoding").strip().lower())
         kind = header(exchange, "content-type").partition(";")[0].strip().lower()
         if kind == "application/json":  # a server that does not stream answers plainly: an answer all the same
             return _read_plain(chunks[-1].t_s if chunks else 0.0, b"".join(c.data for c in chunks))
@@ -48,7 +48,7 @@ def _decode_plain(exchange: Exchange) -> Reply:
     if exchange.failure is not None:
         return Reply(text="", failure=exchange.failure)
     try:
-        chunks = inflate(exchange.chunks, header(exchange, "content-encoding"))
+        chunks = inflate(exchange.chunks, header(exchange, "content-encoding").strip().lower())
         _refuse_html(header(exchange, "content-type").partition(";")[0].strip().lower(), b"")
         return _read_plain(chunks[-1].t_s if chunks else 0.0, b"".join(c.data for c in chunks))
     except BodyError as error:
@@ -65,6 +65,7 @@ def _read_events(stream: Sequence[Piece], any_bytes: bool) -> Reply:
     first: Json = {}
     finish: str | None = None
     done = False
+    half = ""
     for t_s, data in stream:
         if data.strip() == "[DONE]":
             done = True
@@ -77,8 +78,14 @@ def _read_events(stream: Sequence[Piece], any_bytes: bool) -> Reply:
         delta = choice.get("delta")
         content = delta.get("content") if isinstance(delta, dict) else None
         if isinstance(content, str) and content:
-            pieces.append(Piece(t_s, _whole(content)))
-        finish = cast("str | None", choice.get("finish_reason")) or finish
+            content, half = half + content, ""
+            if "\ud800" <= content[-1] <= "\udbff":  # the other half of the pair comes with the next piece
+                content, half = content[:-1], content[-1]
+            if content:
+                pieces.append(Piece(t_s, _whole(content)))
+        finish = _finish(choice) or finish
+    if half:
+        pieces.append(Piece(stream[-1].t_s, _whole(half)))
     text = "".join(p.text for p in pieces)
     if not stream:
         _fail(FailureKind.GARBLED, "no server-sent event in the body" if any_bytes else "an empty body")
@@ -99,7 +106,7 @@ def _read_plain(t_s: float, data: bytes) -> Reply:
         raise BodyError(FailureKind.GARBLED, f"no choices[0].message in the body: {_short(body)}")
     content = message.get("content")
     text = _whole(content) if isinstance(content, str) else ""
-    return _reply(text, (Piece(t_s, text),) if text else (), body, cast("str | None", choice.get("finish_reason")))
+    return _reply(text, (Piece(t_s, text),) if text else (), body, _finish(choice))
 
 
 def _reply(text: str, pieces: tuple[Piece, ...], body: Json, finish: str | None) -> Reply:
@@ -110,7 +117,7 @@ def _reply(text: str, pieces: tuple[Piece, ...], body: Json, finish: str | None)
         model=model if isinstance(model, str) else None,
         finish=finish,
         fields=tuple((k, str(body[k])) for k in SLIPPED if body.get(k)),
-        failure=None if text.strip() else Failure(kind=FailureKind.GARBLED, detail="an empty answer"),
+        failure=None if text.strip() else Failure(kind=FailureKind.GARBLED, detail=EMPTY),
     )
 
 
@@ -122,7 +129,7 @@ def _whole(text: str) -> str:
 def _object(text: str) -> Json:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BodyError(FailureKind.GARBLED, f"not JSON: {_short(text)}") from error
     if not isinstance(value, dict):
         _fail(FailureKind.GARBLED, f"{type(value).__name__} where a JSON object is due: {_short(text)}")
@@ -134,6 +141,11 @@ def _choice(body: Json) -> Json:
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         return cast("Json", choices[0])
     return {}
+
+
+def _finish(choice: Json) -> str | None:
+    reason = choice.get("finish_reason")
+    return reason if isinstance(reason, str) else None
 
 
 def _refuse_html(kind: str, start: bytes) -> None:

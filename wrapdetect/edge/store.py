@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from wrapdetect.codec import Loaded, dump_exchange, dump_head, load_run
-from wrapdetect.errors import RunFormatError, SpecError
+from wrapdetect.errors import RunFormatError, SpecError, StoreError
 from wrapdetect.model import Exchange, Run
 
 
@@ -25,8 +25,13 @@ class RunFile:
         os.close(self._descriptor)
 
     def append(self, exchange: Exchange) -> None:
-        """Raises OSError where the disk is full."""
-        _write(self._descriptor, dump_exchange(exchange))
+        """Raises StoreError where the disk is full; what was appended before stays whole."""
+        try:
+            _write(self._descriptor, dump_exchange(exchange))
+        except OSError as error:
+            raise StoreError(
+                f"cannot append to {self.path}: {error.strerror}; what was answered is kept: make room, then --resume"
+            ) from error
 
 
 def create(path: Path, run: Run) -> RunFile:

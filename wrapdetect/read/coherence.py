@@ -23,11 +23,20 @@ def read(readings: Sequence[Reading], background: Background) -> Iterator[Observ
         # Other turns of the same conversation share its words and its planted fact: they are no rivals.
         others = [fit for (item, _), fit in fits.items() if item != reading.item.id]
         share = share_beaten(fits[reading.item.id, reading.exchange.turn], others)
+        if _fits_what_came_before(reading, fits):
+            share = 0.0
         yield reading.observe("own_question", share, "coherence")
         if reading.last_turn:
             yield reading.observe("reply", quote(text), "coherence")
         if reading.last_turn and reading.item.expects:
             yield reading.observe("planted", gives_back(text, reading.item.expects, reading.item.rejects), "coherence")
+
+
+def _fits_what_came_before(reading: Reading, fits: Mapping[tuple[str, int], float]) -> bool:
+    """An answer nearer to an earlier question of its conversation is stale; where a fact is asked back, it may be."""
+    turn = reading.exchange.turn
+    before = [fits[reading.item.id, t] for t in range(turn)]
+    return not reading.item.expects and bool(before) and max(before) > fits[reading.item.id, turn]
 
 
 def gives_back(text: str, expects: Sequence[str], rejects: Sequence[str]) -> bool:

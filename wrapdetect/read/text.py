@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from wrapdetect.model import Observation
-from wrapdetect.prose import sentences, strip_think
+from wrapdetect.prose import spans, strip_think
 from wrapdetect.read.base import Background, Reading
 from wrapdetect.read.identity import vendor_pattern
 
@@ -33,8 +33,9 @@ def mask_claims(text: str, named: re.Pattern[str]) -> str:
 
 
 def _mask_line(line: str, named: re.Pattern[str]) -> str | None:
-    parts = sentences(line)
+    parts = spans(line)
     free = [p for p in parts if not SELF.search(p) and not named.search(p)]
     if len(free) == len(parts):
         return line
-    return " ".join(free) if free else None
+    indent = line[: len(line) - len(line.lstrip())]
+    return (indent + "".join(free).lstrip()).rstrip() if free else None
