@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,9 +25,16 @@ from wrapdetect.prose import strip_think
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPTS, REFERENCES = 32, 5
-LONGEST = 6000
-Table = Mapping[str, Mapping[str, str]]
+LONGEST = 2500
+Answers = Mapping[str, Mapping[str, str]]
 """Model -> prompt -> answer."""
+
+
+class Table(NamedTuple):
+    """Answers of one data set, and the text of its prompts where it gives them."""
+
+    answers: Answers
+    prompts: Mapping[str, str]
 
 
 def main() -> int:
@@ -41,7 +49,7 @@ def main() -> int:
     views = available_views(Embedder(cache_file()) if options.embed else None)
     for view_id, view in views.items():
         rng = np.random.default_rng(1)
-        trials = options.trials if view_id != "embedding" else max(options.trials // 3, 20)
+        trials = options.trials if view_id != "embedding" else max(options.trials // 4, 10)
         nulls = {name: list(_null(t, view, trials, rng)) for name, t in tables.items()}
         same = list(_same(tables["pm_llm_benchmark"], pairs, view, rng))
         resample = list(_resample(data, view, rng))
@@ -56,7 +64,7 @@ def main() -> int:
 
 
 def _null(table: Table, view: View, trials: int, rng: np.random.Generator) -> Iterator[float]:
-    models = sorted(table)
+    models = sorted(table.answers)
     for _ in range(trials):
         order = [models[k] for k in rng.permutation(len(models))]
         chosen: list[str] = []
@@ -70,9 +78,9 @@ def _null(table: Table, view: View, trials: int, rng: np.random.Generator) -> It
 
 
 def _same(table: Table, pairs: Sequence[tuple[str, str]], view: View, rng: np.random.Generator) -> Iterator[float]:
-    models = sorted(table)
+    models = sorted(table.answers)
     for target, upstream in pairs:
-        for _ in range(4):
+        for _ in range(2):
             strange = [m for m in models if _family(m) not in (_family(target), _family(upstream))]
             rest = [strange[k] for k in rng.permutation(len(strange))[: REFERENCES - 1]]
             leads = _leads(table, target, [upstream, *rest], view, rng)
@@ -94,7 +102,7 @@ def _resample(data: Path, view: View, rng: np.random.Generator) -> Iterator[floa
     for model in models:
         rest = [m for m in models if m != model]
         others = [rest[k] for k in rng.permutation(len(rest))[: REFERENCES - 1]]
-        leads = _leads({**first, "again": second[model]}, "again", [model, *others], view, rng)
+        leads = _leads(Table({**first, "again": second[model]}, {}), "again", [model, *others], view, rng)
         if model in leads:
             yield leads[model].value
 
@@ -102,13 +110,13 @@ def _resample(data: Path, view: View, rng: np.random.Generator) -> Iterator[floa
 def _leads(
     table: Table, target: str, references: Sequence[str], view: View, rng: np.random.Generator
 ) -> dict[str, Lead]:
-    common = sorted(set.intersection(*(set(table[m]) for m in (target, *references))))
+    common = sorted(set.intersection(*(set(table.answers[m]) for m in (target, *references))))
     if len(common) < 16:
         return {}
     kept = [common[k] for k in rng.permutation(len(common))[:PROMPTS]]
     speakers: list[Speaker] = [(m, "") for m in (target, *references)]
-    answers = {s: {p: (strip_think(table[s[0]][p])[:LONGEST],) for p in kept} for s in speakers}
-    like = measure(answers, view, learn_from=speakers)
+    answers = {s: {p: (strip_think(table.answers[s[0]][p])[:LONGEST],) for p in kept} for s in speakers}
+    like = measure(answers, {p: table.prompts.get(p, "") for p in kept}, view, learn_from=speakers)
     found = {c[0]: lead(like, speakers[0], c, [o for o in speakers[1:] if o != c], rng) for c in speakers[1:]}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -119,16 +127,28 @@ def _family(model: str) -> str:
 
 
 def _slop(data: Path) -> Table:
-    return _table(data / "slop_score" / "responses.parquet", "model", "prompt_sha", "response")
+    folder = data / "slop_score"
+    answers = _table(folder / "responses.parquet", "model", "prompt_sha", "response")
+    return Table(answers, _prompts(folder / "prompts.parquet", "prompt_sha"))
 
 
 def _ifeval(data: Path) -> Table:
-    return _table(data / "m_ifeval" / "responses.parquet", "model", "idx", "response")
+    file = data / "m_ifeval" / "responses.parquet"
+    return Table(_table(file, "model", "idx", "response"), _prompts(file, "idx"))
 
 
 def _pm(data: Path) -> Table:
-    table = _table(data / "pm_llm_benchmark" / "responses.parquet", "target", "prompt_sha", "response")
-    return {m: t for m, t in table.items() if len(t) >= 20}
+    folder = data / "pm_llm_benchmark"
+    answers = _table(folder / "responses.parquet", "target", "prompt_sha", "response")
+    kept = {m: t for m, t in answers.items() if len(t) >= 20}
+    return Table(kept, _prompts(folder / "prompts.parquet", "prompt_sha"))
+
+
+def _prompts(file: Path, key: str) -> Mapping[str, str]:
+    import pandas as pd  # noqa: PLC0415  # an extra that only benchmarks need
+
+    frame = pd.read_parquet(file, columns=[key, "prompt"])
+    return {str(k): str(p) for k, p in frame.itertuples(index=False)}
 
 
 def _pm_pairs(data: Path) -> list[tuple[str, str]]:
@@ -136,12 +156,12 @@ def _pm_pairs(data: Path) -> list[tuple[str, str]]:
 
     relations = pd.read_parquet(data / "pm_llm_benchmark" / "relations.parquet")
     same = {"stealth", "host", "web_app_vs_api", "tool_search", "tool_code", "quant_vs_api"}
-    table = _pm(data)
+    table = _pm(data).answers
     pairs = {(r.target, r.reference) for r in relations.itertuples() if r.relation in same}
     return sorted(p for p in pairs if p[0] in table and p[1] in table)
 
 
-def _table(file: Path, model: str, prompt: str, text: str) -> Table:
+def _table(file: Path, model: str, prompt: str, text: str) -> Answers:
     import pandas as pd  # noqa: PLC0415  # an extra that only benchmarks need
 
     table: dict[str, dict[str, str]] = {}

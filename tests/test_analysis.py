@@ -26,7 +26,7 @@ def a_full_run() -> Run:
     world = a_world(11, 10)
     models = [world.model() for _ in range(4)]
     items = [an_item(f"i{k:02d}", turns=(f"Question {k}?",), readers=("text", "timing")) for k in range(10)]
-    items += [an_item("who", turns=("Which model are you?",), readers=("identity",))]
+    items += [an_item(i, turns=("Which model are you?",), readers=("identity",)) for i in ("who", "which")]
     items += [an_item("thread", turns=("My locker is 7394.", "Which one?"), readers=("coherence",), expects=("7394",))]
     exchanges = []
     for name, model in zip(("target", "ref0", "ref1", "ref2"), models, strict=True):
@@ -38,7 +38,9 @@ def a_full_run() -> Run:
             exchanges.append(told(name, AskKey("style", "thread", 0), 3700 + 10 * turn, text, turn=turn))
         for k in range(10):
             down = name in ("target", "ref0") and 3 <= k < 6
-            exchanges.append(told(name, AskKey("style", "who", k + 1), 5000 + 60 * k, None if down else "No idea."))
+            exchanges.append(
+                told(name, AskKey("style", ("who", "which")[k % 2], k + 1), 5000 + 60 * k, None if down else "No idea.")
+            )
     endpoints = [an_endpoint("target", "target"), *(an_endpoint(f"ref{k}", model="gpt-4o") for k in range(3))]
     return a_run(a_pack(*items), exchanges=tuple(exchanges), endpoints=tuple(endpoints), draws=DRAWS)
 

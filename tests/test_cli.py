@@ -180,12 +180,14 @@ def test_an_endpoint_that_answers_badly_is_named_at_the_first_hello(
     assert not (tmp_path / "run.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_an_unreachable_host_is_named(lab: Lab, pack: str, commands: Commands, tmp_path: Path) -> None:
     with serving(fixed(b"")) as server:
         gone = server.url
     assert "connect: " in complaint(commands.run(*lab.against(gone), "--pack", pack, cwd=tmp_path))
 
 
+@pytest.mark.slow
 def test_a_wrong_model_and_a_wrong_key_are_told_by_the_endpoint(
     lab: Lab, pack: str, commands: Commands, tmp_path: Path
 ) -> None:
@@ -440,6 +442,7 @@ def test_dry_run_prints_the_plan_and_sends_nothing(pack: str, commands: Commands
     assert [p.name for p in tmp_path.iterdir()] == ["mine.toml"]
 
 
+@pytest.mark.slow
 def test_the_plan_stands_before_the_first_request(lab: Lab, pack: str, commands: Commands, tmp_path: Path) -> None:
     done = commands.run(*lab.plain_audit, "--pack", pack, cwd=tmp_path)
     lines = done.err.splitlines()
@@ -491,8 +494,11 @@ def test_a_target_that_fails_some_asks_is_judged_and_the_verdict_counts_it(
 @pytest.mark.parametrize(
     "name",
     [
-        *("no_done", "deeply_nested_json"),
-        *(pytest.param(n, marks=pytest.mark.slow) for n in ("invalid_utf8", "error_mid_stream", "truncated_chunked")),
+        "deeply_nested_json",
+        *(
+            pytest.param(n, marks=pytest.mark.slow)
+            for n in ("invalid_utf8", "no_done", "error_mid_stream", "truncated_chunked")
+        ),
     ],
 )
 def test_a_broken_answer_in_the_middle_ends_no_audit(

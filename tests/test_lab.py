@@ -252,6 +252,7 @@ def test_a_wrapper_puts_its_persona_before_the_conversation(upstream: Heard) -> 
     assert list(upstream.conversations[0]) == [{"role": "system", "content": PERSONA}, *turn("A?", "B?")]
 
 
+@pytest.mark.slow
 def test_a_wrapper_that_drops_history_loses_the_thread(upstream: Heard) -> None:
     wrapped(upstream, turn("A?", "B?"), drop_history=True)
     assert list(upstream.conversations[0]) == [{"role": "user", "content": "B?"}]
@@ -271,7 +272,7 @@ def test_a_voice_behind_a_persona_never_names_its_vendor(item: Item) -> None:
     assert voice.model not in said
 
 
-@pytest.mark.parametrize("question", ["Which company made you?", "你是真人吗？"])
+@pytest.mark.parametrize("question", ["Which company made you?", pytest.param("你是真人吗？", marks=pytest.mark.slow)])
 def test_a_script_answers_identity_questions_and_the_upstream_never_hears_them(question: str, upstream: Heard) -> None:
     assert wrapped(upstream, turn(question), script=DENIAL) in DENIAL
     assert upstream.conversations == []
@@ -293,6 +294,7 @@ def test_a_wrapper_is_down_with_its_upstream() -> None:
         assert ask(behind.url, "up", turn("A?")).status_code == 503
 
 
+@pytest.mark.slow
 def test_a_wrapper_whose_upstream_is_gone_is_down_too() -> None:
     with serve(Heard()) as behind:
         gone = behind.url
@@ -301,6 +303,7 @@ def test_a_wrapper_whose_upstream_is_gone_is_down_too() -> None:
     gc.collect()
 
 
+@pytest.mark.slow
 def test_a_wrapper_may_excuse_itself_instead() -> None:
     assert wrapped(Heard(down=True), turn("A?"), own_excuse="Sorry, I am tired.") == "Sorry, I am tired."
 

@@ -22,6 +22,7 @@ class Analysis:
 
 def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrator = NONE) -> Analysis:
     """Read, compare and judge a run. The same run, seeds, calibrator and embedder give the same analysis."""
+    run = replace(run, exchanges=tuple(sorted(run.exchanges, key=lambda e: (e.started, e.id))))
     observations, reader_bugs = read_run(run, seeds.vendors)
     comparison = compare_samples(collect(run, observations, seeds), embed=embed)
     ruleset = seeds.ruleset
@@ -52,7 +53,7 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
         findings=tuple(sorted(findings, key=lambda f: (f.upstream != (best.upstream if best else ""), -abs(f.llr)))),
         controls=controls,
         tallies=tallies,
-        limits=tuple(limits_of(best, len(ranked), controls, tallies, comparison.views)),
+        limits=tuple(limits_of(best, len(ranked), controls, tallies, comparison.views, calibrator)),
         needs=tuple(needs_of(state, best, len(ranked), questions)),
         bugs=reader_bugs + comparison.bugs,
     )

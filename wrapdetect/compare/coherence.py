@@ -29,7 +29,7 @@ def compare(samples: Samples) -> Iterator[Finding]:
             continue
         n = len(common)
         ours, theirs = sum(target[k] for k in common), sum(upstream[k] for k in common)
-        weigh = log_ratio(ours, n, theirs)
+        weigh = min(0.0, log_ratio(ours, n, theirs))
         low, high = (b - theirs / n for b in jeffreys(ours, n))
         lost = next((k for k in common if upstream[k] and not target[k]), None)
         yield Finding(

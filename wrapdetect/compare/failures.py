@@ -1,18 +1,24 @@
 """Rule failures_together: when the upstream is down, is the target down with it, more than chance would have it?
 
-The unit is the incident of the upstream (two or more failures in a row), never the single failure.
+The unit is the incident of the upstream, never the single failure: stretches of failures less than an hour apart are
+one incident (a flickering outage is one outage).
   passing through: the target shares an incident with probability s ~ Beta(2.2, 0.8), mean .73
-  else:            it is down in that stretch by its own doing, with probability at most q + rate * length, where q is
-                   its share of failures and `rate` its rate of own incidents outside the upstream's (Jeffreys)
-An incident in which references at other hosts fall too has a common cause and counts for nothing. Where neither an
-HTTP status nor another host shows that the network between was up, our own network may be that cause: OWN_NETWORK.
+  else:            it has failures of its own, which match every stretch of it with probability at most `chance`
+A stretch is matched when the target is down for most of it, and went down and came back with it (WINDOW_S). `chance`
+is COMMON (a cause that both share, unseen by us), plus the product over the stretches of q + rate * length, where q is
+the target's share of failures and `rate` its rate of own stretches outside the incidents, both rounded up so that the
+mean of the ratio under chance is at most 1 (for Poisson counts N: E[rate / (N + 1)] < 1). A miss has probability at
+most 1 under chance, so it never speaks for passing through.
+Stretches in which references at other hosts fall too have a common cause that we see, and count for nothing.
 """
 
 from collections.abc import Iterator, Sequence
+from math import comb
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
+from scipy.special import gammaincinv
 
 from wrapdetect.compare.samples import Beat, Samples
 from wrapdetect.compare.shares import jeffreys, log_marginal
@@ -20,162 +26,207 @@ from wrapdetect.model import Finding
 
 SHARES = (2.2, 0.8)
 """Beta prior of s. Mean .73: what public incident lists give for products known to depend on one provider."""
-TOLERANCE_S = 60.0
-"""The same minute: a target's failure up to this long before or after the upstream's counts as together."""
-OWN_NETWORK, OWN_NETWORK_SEEN_UP = 0.02, 0.005
-"""Chance that our own side was the cause: unseen, and with an HTTP status or another host seen up meanwhile."""
+SAME_MINUTE_S = 60.0
+"""A target's failure up to this long before or after the upstream's counts as in the stretch."""
+WINDOW_S = 900.0
+"""Going down and coming back within this counts as together: provider lists hold their level at 15 minutes."""
+APART_S = 3600.0
+"""Stretches closer than this are one incident."""
+COMMON, COMMON_UNSEEN = 0.02, 0.05
+"""Chance that an incident had a cause both share without depending on one another (a cloud, our own network); the
+second where neither an HTTP status nor another host shows that the network between was up."""
 FEWEST_IN_A_ROW = 2
 
 
-class Incident(NamedTuple):
-    """A stretch of failures, in seconds of the run; `before_s` and `after_s` are the last and next sign of life."""
+class Stretch(NamedTuple):
+    """Failures in a row, in seconds of the run; `before_s` and `after_s` are the last and next sign of life."""
 
     first_s: float
     last_s: float
     before_s: float
     after_s: float
     spoke: bool
+    n: int
     witness: str
 
 
-class Shared(NamedTuple):
-    """One upstream incident and what the target did: its failures and exchanges then, and the chance of it."""
+class Incident(NamedTuple):
+    """Stretches of one upstream less than APART_S apart, and what the target did: how many of them it matched, out
+    of those that say something, its failures and exchanges then, and the chance of that many matches."""
 
-    incident: Incident
-    down: bool
+    stretches: tuple[Stretch, ...]
+    matched: int
+    telling: int
     n_down: int
     n: int
     chance: float
 
+    @property
+    def shared(self) -> bool:
+        return self.matched * 2 > self.telling
+
 
 def compare(samples: Samples) -> Iterator[Finding]:
-    target = samples.beats.get(samples.target, ())
-    usable = {e.name: shared_incidents(samples, e.name) for e in samples.references}
-    rivals = sum(1 for u in usable.values() if u[0])
-    bound_each = samples.seeds.ruleset.rule_of("failures_together").bound_each or np.inf
-    for name, (shared, common) in usable.items():
-        if not shared:
-            if common:
-                yield _nothing(samples, name, common)
+    for reference in samples.references:
+        found, common = judged_incidents(samples, reference.name)
+        if not found and not common:
             continue
-        hits, n = sum(s.down for s in shared), len(shared)
-        low, high = jeffreys(hits, n)
-        weigh = log_ratio(shared, float(bound_each))
-        if weigh > 0:  # one coincidence cannot speak fully for several upstreams
-            weigh = max(0.0, weigh - float(np.log(max(rivals, 1))))
-        best = min(shared, key=lambda s: (not s.down, s.chance))
+        hits, n = sum(i.shared for i in found), len(found)
+        low, high = jeffreys(hits, n) if n else (0.0, 1.0)
+        weigh, weigh_low, weigh_high = (
+            log_ratio([i.chance for i in found if i.shared], n, factor) for factor in (1.0, *_spread(samples, found))
+        )
         yield Finding(
             rule="failures_together",
             axis="dependence",
             target=samples.target,
-            upstream=name,
-            effect=hits / n,
+            upstream=reference.name,
+            effect=hits / n if n else 0.0,
             low=low,
             high=high,
             unit="share of the upstream's incidents that the target had too",
             llr=weigh,
-            llr_low=min(weigh, weigh / 2),
-            llr_high=max(weigh, weigh / 2),
-            n_target=len(own_incidents(target, shared)) + hits,
+            llr_low=min(weigh, weigh_low),
+            llr_high=max(weigh, weigh_high),
+            n_target=hits,
             n_upstream=n,
-            evidence=f"down together in {hits} of {n} incidents; by chance each with probability "
-            f"{', '.join(f'{s.chance:.3f}' for s in shared[:4])}{', …' if n > 4 else ''}"
-            + (f"; {common} with a common cause left out" if common else ""),
-            witness=f"{name} down {best.incident.witness}: target failed {best.n_down} of {best.n} then",
+            evidence=_evidence(found, hits, common),
+            witness=_witness(samples, reference.name, found),
         )
 
 
-def shared_incidents(samples: Samples, upstream: str) -> tuple[list[Shared], int]:
-    """The upstream's incidents that say something of the target, and how many had a common cause."""
+def judged_incidents(samples: Samples, upstream: str) -> tuple[list[Incident], int]:
+    """The upstream's incidents that say something of the target, and how many stretches had a common cause."""
     target = samples.beats.get(samples.target, ())
-    others = _other_hosts(samples, upstream)
-    usable: list[tuple[Incident, Sequence[Beat], bool]] = []
-    common = 0
-    for incident in incidents(samples.beats.get(upstream, ())):
-        then = _within(target, incident)
-        if not then:
-            continue
-        panel = [_within(samples.beats.get(o, ()), incident) for o in others]
-        panel = [p for p in panel if p]
-        if panel and np.mean([_mostly_down(p) for p in panel]) >= 0.5:
-            common += 1
-            continue
-        usable.append((incident, then, bool(panel) or incident.spoke))
-    stretches = [i for i, _, _ in usable]
-    return [
-        Shared(i, _mostly_down(then), sum(b.down for b in then), len(then), chance_of(target, i, stretches, seen_up))
-        for i, then, seen_up in usable
-    ], common
-
-
-def incidents(beats: Sequence[Beat]) -> list[Incident]:
-    """Stretches of at least FEWEST_IN_A_ROW failures in a row, in order of time."""
+    mine = stretches(target)
+    others = [samples.beats.get(o, ()) for o in _other_hosts(samples, upstream)]
+    theirs = stretches(samples.beats.get(upstream, ()))
     found: list[Incident] = []
+    common = 0
+    for group in grouped(theirs):
+        kept: list[tuple[Stretch, list[Beat]]] = []
+        seen_up = False
+        for stretch in group:
+            then = _within(target, stretch)
+            panel = [p for p in (_within(o, stretch) for o in others) if p]
+            if panel and np.mean([_mostly_down(p) for p in panel]) >= 0.5:
+                common += 1
+            elif then and not _down_already(mine, stretch):
+                kept.append((stretch, then))
+                seen_up = seen_up or bool(panel) or stretch.spoke
+        if kept:
+            matches = [s for s, then in kept if _mostly_down(then) and _together(mine, s)]
+            chances = [chance_of(target, mine, theirs, s) for s, _ in kept]
+            unseen = COMMON if seen_up else COMMON_UNSEEN
+            found.append(
+                Incident(
+                    stretches=tuple(s for s, _ in kept),
+                    matched=len(matches),
+                    telling=len(kept),
+                    n_down=sum(b.down for _, then in kept for b in then),
+                    n=sum(len(then) for _, then in kept),
+                    chance=min(0.95, unseen + _any_of(len(matches), chances)),
+                )
+            )
+    return found, common
+
+
+def stretches(beats: Sequence[Beat]) -> list[Stretch]:
+    """At least FEWEST_IN_A_ROW failures in a row, at more than one question: a bad question is no outage."""
+    found: list[Stretch] = []
     start: int | None = None
     for k, beat in enumerate([*beats, None]):
         if beat is not None and beat.down:
             start = k if start is None else start
         elif start is not None:
-            stretch = beats[start:k]
-            if len(stretch) >= FEWEST_IN_A_ROW:
+            row = beats[start:k]
+            asked = {b.question for b in row}
+            if len(row) >= FEWEST_IN_A_ROW and (len(asked) > 1 or asked == {""}):
                 found.append(
-                    Incident(
-                        first_s=stretch[0].t_s,
-                        last_s=stretch[-1].t_s,
-                        before_s=beats[start - 1].t_s if start else stretch[0].t_s,
-                        after_s=beat.t_s if beat is not None else stretch[-1].t_s,
-                        spoke=any(b.spoke for b in stretch),
-                        witness=f"from {stretch[0].witness} ({len(stretch)} failures)",
+                    Stretch(
+                        first_s=row[0].t_s,
+                        last_s=row[-1].t_s,
+                        before_s=beats[start - 1].t_s if start else row[0].t_s,
+                        after_s=beat.t_s if beat is not None else row[-1].t_s,
+                        spoke=any(b.spoke for b in row),
+                        n=len(row),
+                        witness=row[0].witness,
                     )
                 )
             start = None
     return found
 
 
-def own_incidents(target: Sequence[Beat], shared: Sequence[Shared]) -> list[Incident]:
-    """The target's incidents that lie outside all of the upstream's."""
-    return [i for i in incidents(target) if not any(_overlap(i, s.incident) for s in shared)]
+def grouped(every: Sequence[Stretch]) -> list[list[Stretch]]:
+    """Stretches less than APART_S apart, together: the units of evidence."""
+    groups: list[list[Stretch]] = []
+    for stretch in every:
+        if groups and stretch.first_s - groups[-1][-1].last_s < APART_S:
+            groups[-1].append(stretch)
+        else:
+            groups.append([stretch])
+    return groups
 
 
-def chance_of(target: Sequence[Beat], incident: Incident, stretches: Sequence[Incident], seen_up: bool) -> float:
-    """Upper bound for the probability that an unrelated target is down for most of this incident."""
-    outside = [b for b in target if not any(_inside(b, s) for s in stretches)]
-    q = (sum(b.down for b in outside) + 0.5) / (len(outside) + 1)
+def chance_of(target: Sequence[Beat], mine: Sequence[Stretch], theirs: Sequence[Stretch], stretch: Stretch) -> float:
+    """Upper bound for the probability that an unrelated target matches this one stretch."""
+    outside = [b for b in target if not any(_inside(b, s) for s in theirs)]
+    q = (sum(b.down for b in outside) + 1) / (len(outside) + 1)
     span = max(target[-1].t_s - target[0].t_s, 1e-9)
-    up = max(span - sum(s.after_s - s.before_s for s in stretches), span * 0.05)
-    apart = [i for i in incidents(target) if not any(_overlap(i, s) for s in stretches)]
-    rate = (len(apart) + 0.5) / up
-    own = OWN_NETWORK_SEEN_UP if seen_up else OWN_NETWORK
-    return float(min(0.95, q + rate * (incident.after_s - incident.before_s) + own))
+    up = max(span - sum(s.after_s - s.before_s for s in theirs), span * 0.05)
+    rate = (own_count(mine, theirs) + 1) / up
+    # To be matched, it must go down within WINDOW_S of the stretch's beginning.
+    return float(min(1.0, q + rate * min(stretch.after_s - stretch.before_s, 2 * WINDOW_S)))
 
 
-def log_ratio(shared: Sequence[Shared], bound_each: float = np.inf) -> float:
-    """ln p(what the target did | passing through) - ln p(it | unrelated), at most `bound_each` nats an incident."""
-    hits = sum(s.down for s in shared)
-    through = log_marginal(hits, len(shared), *SHARES)
-    apart = sum(np.log(s.chance if s.down else 1 - s.chance) for s in shared)
-    most = bound_each * len(shared)
-    return float(np.clip(through - apart, -most, most))
+def own_count(mine: Sequence[Stretch], theirs: Sequence[Stretch]) -> int:
+    """The target's stretches that lie outside all of the upstream's."""
+    return sum(not any(_overlap(m, t) for t in theirs) for m in mine)
 
 
-def _nothing(samples: Samples, upstream: str, common: int) -> Finding:
-    return Finding(
-        rule="failures_together",
-        axis="dependence",
-        target=samples.target,
-        upstream=upstream,
-        effect=0.0,
-        low=0.0,
-        high=1.0,
-        unit="share of the upstream's incidents that the target had too",
-        llr=0.0,
-        llr_low=0.0,
-        llr_high=0.0,
-        n_target=0,
-        n_upstream=0,
-        evidence=f"{common} incidents, all of which references at other hosts had too: a common cause, no evidence",
-        witness="",
-    )
+def log_ratio(chances: Sequence[float], n: int, factor: float = 1.0) -> float:
+    """ln p(what the target did | passing through) - ln p(it | unrelated), in nats, for n incidents of which those with
+    `chances` were shared. `factor` scales the chances, for the ends of the interval."""
+    if not n:
+        return 0.0
+    return log_marginal(len(chances), n, *SHARES) - sum(np.log(min(0.95, c * factor)) for c in chances)
+
+
+def _spread(samples: Samples, found: Sequence[Incident]) -> tuple[float, float]:
+    """By how much the chances may be larger or smaller: the 95 % interval of the target's rate of own stretches."""
+    mine = stretches(samples.beats.get(samples.target, ()))
+    count = own_count(mine, [s for i in found for s in i.stretches])
+    return tuple(float(gammaincinv(count + 0.5, p) / (count + 1)) for p in (0.975, 0.025))  # type: ignore[return-value]
+
+
+def _any_of(matched: int, chances: Sequence[float]) -> float:
+    """Bound for the probability of that many matches among independent stretches."""
+    if not matched:
+        return 1.0
+    largest = sorted(chances, reverse=True)[:matched]
+    return float(min(1.0, comb(len(chances), matched) * np.prod(largest)))
+
+
+def _evidence(found: Sequence[Incident], hits: int, common: int) -> str:
+    parts = []
+    if found:
+        chances = ", ".join(f"{i.chance:.3f}" for i in found[:4]) + (", …" if len(found) > 4 else "")
+        parts.append(f"down together in {hits} of {len(found)} incidents; by chance each with at most {chances}")
+    if common:
+        parts.append(
+            f"{common} outages that references at other hosts had too have a common cause and count for nothing"
+        )
+    return "; ".join(parts)
+
+
+def _witness(samples: Samples, upstream: str, found: Sequence[Incident]) -> str:
+    if not found:
+        return ""
+    best = min(found, key=lambda i: (not i.shared, i.chance))
+    first, more = best.stretches[0], len(best.stretches) - 1
+    again = f", and {more} more within the hour" if more else ""
+    down = f"{upstream} down from {first.witness} ({first.n} failures in a row{again})"
+    return f"{down}: {samples.target} failed {best.n_down} of {best.n} then"
 
 
 def _other_hosts(samples: Samples, upstream: str) -> list[str]:
@@ -184,20 +235,33 @@ def _other_hosts(samples: Samples, upstream: str) -> list[str]:
     return [n for n, host in hosts.items() if host != hosts[upstream]]
 
 
-def _inside(beat: Beat, incident: Incident) -> bool:
-    slack = min(TOLERANCE_S, max(incident.first_s - incident.before_s, incident.after_s - incident.last_s))
-    return incident.first_s - slack < beat.t_s < incident.last_s + slack
+def _inside(beat: Beat, stretch: Stretch) -> bool:
+    slack = min(SAME_MINUTE_S, max(stretch.first_s - stretch.before_s, stretch.after_s - stretch.last_s))
+    return stretch.first_s - slack < beat.t_s < stretch.last_s + slack
 
 
-def _within(beats: Sequence[Beat], incident: Incident) -> list[Beat]:
-    return [b for b in beats if incident.first_s <= b.t_s <= incident.last_s] or [
-        b for b in beats if _inside(b, incident)
-    ]
+def _within(beats: Sequence[Beat], stretch: Stretch) -> list[Beat]:
+    then = [b for b in beats if stretch.first_s <= b.t_s <= stretch.last_s]
+    return then or [b for b in beats if _inside(b, stretch)]
 
 
 def _mostly_down(beats: Sequence[Beat]) -> bool:
     return sum(b.down for b in beats) * 2 >= len(beats)
 
 
-def _overlap(a: Incident, b: Incident) -> bool:
-    return a.first_s <= b.last_s + TOLERANCE_S and b.first_s - TOLERANCE_S <= a.last_s
+def _overlap(a: Stretch, b: Stretch) -> bool:
+    return a.first_s <= b.last_s + SAME_MINUTE_S and b.first_s - SAME_MINUTE_S <= a.last_s
+
+
+def _down_already(mine: Sequence[Stretch], stretch: Stretch) -> bool:
+    """A target that lay down long before cannot fall with the upstream: the stretch says nothing of it."""
+    return any(_overlap(m, stretch) and m.first_s < stretch.first_s - WINDOW_S for m in mine)
+
+
+def _together(mine: Sequence[Stretch], stretch: Stretch) -> bool:
+    """Whether the target went down and came back within WINDOW_S of the upstream; a lone failure inside may do, too."""
+    overlapping = [m for m in mine if _overlap(m, stretch)]
+    if not overlapping:
+        return stretch.last_s - stretch.first_s <= SAME_MINUTE_S
+    began, ended = overlapping[0].first_s, overlapping[-1].last_s
+    return abs(began - stretch.first_s) <= WINDOW_S and abs(ended - stretch.last_s) <= WINDOW_S

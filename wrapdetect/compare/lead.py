@@ -1,10 +1,12 @@
 """The relative test: by how much is one speaker nearer to a candidate than the candidates are to one another?
 
-For a speaker t, a candidate u and the other candidates o, on one question:
-    lead = S(t,u) - mean_o S(t,o) - mean_o S(o,u) + mean_{o,o'} S(o,o')
-Topic, and how alike anybody is to t or to u in general, cancel out (double centring, as in two-way analysis of
-variance). It is given as a share of the mean similarity between different candidates, so that it means the same
-in every view. With two candidates the last term does not exist: lead = S(t,u) - (S(t,o) + S(o,u)) / 2.
+For a speaker t, a candidate u and the other candidates o, over the same questions:
+    lead = S(t,u) - S(t,o) * S(o,u) / S(o,o')
+S(t,o) * S(o,u) / S(o,o') is what to expect where nothing binds t to u in particular: how alike t is to anybody, times
+how alike u is to anybody (the independence model of a two-way table). A speaker that is like nobody has no lead, even
+over a candidate that is like nobody. The lead is given as a share of the mean similarity between different candidates,
+so that it means the same in every view. With two candidates S(o,o') does not exist, and
+    lead = S(t,u) - (S(t,o) + S(o,u)) / 2.
 """
 
 from collections.abc import Sequence
@@ -21,6 +23,9 @@ from wrapdetect.seeds import Likeness as Known
 BOOTSTRAP_DRAWS = 2000
 FEWEST_ITEMS = 8
 """Fewer common questions than this carry no lead: intervals of so few questions are not to be trusted."""
+
+MOST_ALIKE = 3.0
+"""S(o,u) / S(o,o') beyond this is noise of a few questions."""
 
 
 class Lead(NamedTuple):
@@ -47,22 +52,23 @@ def lead(
     like: Likeness, speaker: Speaker, candidate: Speaker, others: Sequence[Speaker], rng: Generator
 ) -> Lead | None:
     """The lead of `candidate` with `speaker` over `others` (at least one). None below FEWEST_ITEMS common questions."""
-    raw, cross = _raw_leads(like, speaker, candidate, others)
-    kept = np.isfinite(raw) & np.isfinite(cross)
-    raw, cross = raw[kept], cross[kept]
-    if len(raw) < FEWEST_ITEMS or cross.mean() <= 0:
+    parts = _parts(like, speaker, candidate, others)
+    kept = np.asarray(np.isfinite(parts).all(axis=0))
+    parts = parts[:, kept]
+    n = parts.shape[1]
+    if n < FEWEST_ITEMS or _cross(parts.mean(axis=1), len(others)) <= 0:
         return None
-    picks = rng.integers(0, len(raw), (BOOTSTRAP_DRAWS, len(raw)))
-    base = cross[picks].mean(axis=1)
-    drawn = raw[picks].mean(axis=1) / np.where(base > 0, base, np.nan)
+    picks = rng.integers(0, n, (BOOTSTRAP_DRAWS, n))
+    drawn = _relative(np.stack([part[picks].mean(axis=1) for part in parts]), len(others))
     low, high = np.nanquantile(drawn, (0.025, 0.975))
+    means = parts.mean(axis=1)
     return Lead(
-        value=float(raw.mean() / cross.mean()),
+        value=float(_relative(means[:, None], len(others))[0]),
         error=float(np.nanstd(drawn)),
         low=float(low),
         high=float(high),
-        n=len(raw),
-        per_item=raw / cross.mean(),
+        n=n,
+        per_item=parts[0] - _expected(np.stack([parts[0], parts[1], *means[2:, None] * np.ones(n)]), len(others)),
         items=tuple(item for item, k in zip(like.items, kept, strict=True) if k),
     )
 
@@ -90,8 +96,10 @@ def own_range(self_lead: Lead | None, known: Known) -> tuple[float, float]:
 
     A wrapper's prompt may move a model further than ours did, hence from 0.35 of the measured lead.
     """
-    if self_lead is None or self_lead.value <= known.self_low:
+    if self_lead is None:
         return known.self_low, known.self_high
+    if self_lead.value <= known.self_low:
+        return min(known.self_low, max(0.0, 0.35 * self_lead.value)), known.self_high
     return 0.35 * self_lead.value, max(1.05 * self_lead.value, known.self_high)
 
 
@@ -109,23 +117,44 @@ def log_ratio(value: float, error: float, null: Null, own: tuple[float, float]) 
     x = min(value, (low + high) / 2)
     same = (ndtr((high - x) / s) - ndtr((low - x) / s)) / (high - low)
     scale = float(np.hypot(null.sd, s))
-    z = (value - null.mean) / scale
+    z = max(0.0, value - null.mean) / scale
     v = null.freedom
     unrelated = gammaln((v + 1) / 2) - gammaln(v / 2) - 0.5 * np.log(v * np.pi) - np.log(scale)
     unrelated -= (v + 1) / 2 * np.log1p(z * z / v)
     return float(np.log(max(same, 1e-300)) - unrelated)
 
 
-def _raw_leads(
-    like: Likeness, speaker: Speaker, candidate: Speaker, others: Sequence[Speaker]
-) -> tuple[Floats, Floats]:
-    """Per question: the lead, and the mean similarity between different candidates."""
-    near = like.between(speaker, candidate)
-    speaker_others = np.mean([like.between(speaker, o) for o in others], axis=0)
-    candidate_others = np.mean([like.between(candidate, o) for o in others], axis=0)
-    if len(others) == 1:
-        return near - (speaker_others + candidate_others) / 2, candidate_others
+def _parts(like: Likeness, speaker: Speaker, candidate: Speaker, others: Sequence[Speaker]) -> Floats:
+    """Rows S(t,u), S(t,o), S(o,u), S(o,o') by question, means over the others; the last is a copy of the third where
+    there is one other only. Shape (4, n_items)."""
     pairs = [like.between(a, b) for i, a in enumerate(others) for b in others[i + 1 :]]
-    among_others = np.mean(pairs, axis=0)
-    cross = (candidate_others * len(others) + among_others * len(pairs)) / (len(others) + len(pairs))
-    return near - speaker_others - candidate_others + among_others, cross
+    candidate_others = np.mean([like.between(candidate, o) for o in others], axis=0)
+    return np.stack(
+        [
+            like.between(speaker, candidate),
+            np.mean([like.between(speaker, o) for o in others], axis=0),
+            candidate_others,
+            np.mean(pairs, axis=0) if pairs else candidate_others,
+        ]
+    )
+
+
+def _expected(parts: Floats, n_others: int) -> Floats:
+    """S(t,u) where nothing binds t to u in particular."""
+    _, speaker_others, candidate_others, among_others = parts
+    if n_others == 1:
+        return np.asarray((speaker_others + candidate_others) / 2, dtype=np.float64)
+    ratio = np.clip(candidate_others / np.maximum(among_others, 1e-6), 0.0, MOST_ALIKE)
+    return np.asarray(speaker_others * ratio, dtype=np.float64)
+
+
+def _relative(parts: Floats, n_others: int) -> Floats:
+    """Lead as a share of the mean similarity between different candidates."""
+    base = _cross(parts, n_others)
+    return np.asarray((parts[0] - _expected(parts, n_others)) / np.where(base > 0, base, np.nan), dtype=np.float64)
+
+
+def _cross(parts: Floats, n_others: int) -> Floats:
+    """Mean similarity between different candidates, all pairs counted once."""
+    pairs = n_others * (n_others - 1) / 2
+    return np.asarray((parts[2] * n_others + parts[3] * pairs) / (n_others + pairs), dtype=np.float64)

@@ -1,4 +1,8 @@
-"""Answers -> one number per question and pair of speakers: how alike, in one view, on the same prompt only."""
+"""Answers -> one number per question and pair of speakers: how alike, in one view, on the same prompt only.
+
+What answers share with the question itself is partialled out: it says what was asked, not who answers, and a bot that
+parrots the question would else be near to whoever repeats much of it.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -29,12 +33,12 @@ class Likeness(NamedTuple):
         return np.asarray(self.values[:, self.speakers.index(a), self.speakers.index(b)], dtype=np.float64)
 
 
-def measure(answers: Answers, view: View, *, learn_from: Sequence[Speaker]) -> Likeness:
-    """Likeness of all pairs of speakers. Word weights are learned from `learn_from` only, so that the made-up
-    speakers of the controls leave the true comparison as it is."""
+def measure(answers: Answers, questions: Mapping[str, str], view: View, *, learn_from: Sequence[Speaker]) -> Likeness:
+    """Likeness of all pairs of speakers, the question of each item partialled out. Word weights are learned from
+    `learn_from` only, so that the made-up speakers of the controls leave the true comparison as it is."""
     speakers = tuple(answers)
     items = tuple(sorted({item for by_item in answers.values() for item in by_item}))
-    texts: list[str] = []
+    texts = [questions[item] for item in items]
     rows: dict[tuple[int, int], list[int]] = {}
     for i, item in enumerate(items):
         for a, speaker in enumerate(speakers):
@@ -46,10 +50,25 @@ def measure(answers: Answers, view: View, *, learn_from: Sequence[Speaker]) -> L
     values = np.full((len(items), len(speakers), len(speakers)), np.nan)
     for i in range(len(items)):
         place = [rows[i, a] for a in range(len(speakers))]
-        flat = [r for p in place for r in p]
-        if flat:
-            values[i] = _mean_blocks(gram(vectors[flat]), [len(p) for p in place])
+        flat = [i, *(r for p in place for r in p)]
+        values[i] = _mean_blocks(without_question(gram(vectors[flat])), [len(p) for p in place])
     return Likeness(items, speakers, values)
+
+
+def without_question(similarity: Floats) -> Floats:
+    """Partial cosine: row and column 0 are the question; the others are returned as they stand without it.
+
+    (s_ab - s_aq s_bq) / sqrt((1 - s_aq^2)(1 - s_bq^2)), as in partial correlation. An answer that is nothing but the
+    question is like nothing (0). Shape (n + 1, n + 1) -> (n, n).
+
+    >>> bool(np.allclose(without_question(np.array([[1, 1, 0.6], [1, 1, 0.6], [0.6, 0.6, 1]])), [[0, 0], [0, 1]]))
+    True
+    """
+    asked = similarity[0, 1:]
+    left = np.clip(1.0 - asked**2, 0.0, None)
+    scale = np.sqrt(np.outer(left, left))
+    rest = similarity[1:, 1:] - np.outer(asked, asked)
+    return np.where(scale > 1e-6, rest / np.maximum(scale, 1e-6), 0.0)
 
 
 def _mean_blocks(similarity: Floats, sizes: Sequence[int]) -> Floats:

@@ -19,6 +19,7 @@ class Beat(NamedTuple):
     down: bool
     spoke: bool  # an HTTP status came: the network between was up
     witness: str
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[Beat
                 t_s=(e.started - zero).total_seconds(),
                 down=(outcome in DOWN and e.id not in empty) or e.id in apologies,
                 spoke=e.status is not None,
+                question=f"{e.ask.probe}/{e.ask.item}",
                 witness=f"{e.started:%Y-%m-%d %H:%M:%S} UTC {outcome if outcome != 'ok' else 'answered'}",
             )
         )

@@ -39,7 +39,7 @@ class Test(NamedTuple):
         return [c for c in self.candidates if c != candidate]
 
     def lead_of(self, speaker: Speaker, candidate: Speaker) -> Lead | None:
-        return lead(self.like, speaker, candidate, self.others(candidate), self.rng)
+        return lead(self.like, speaker, candidate, self.others(candidate), np.random.default_rng(0))
 
     def own(self, candidate: Speaker) -> Lead | None:
         """The candidate's lead with itself behind neutral prompts; None where that was not asked or never varied."""
@@ -47,7 +47,8 @@ class Test(NamedTuple):
             behind = (candidate[0], variant)
             if behind in self.like.speakers:
                 alike = self.like.between(behind, candidate)
-                if np.nanmean(np.where(np.isfinite(alike), alike, np.nan)) < IDENTICAL:
+                both = alike[np.isfinite(alike)]
+                if len(both) and both.mean() < IDENTICAL:
                     return self.lead_of(behind, candidate)
         return None
 
@@ -58,14 +59,16 @@ class Test(NamedTuple):
 def prepare(samples: Samples, view_id: ViewId, view: View, rng: Generator) -> Test | None:
     """Measure likeness in one view. None where the target or every reference gave no claim-free answer."""
     target = (samples.target, "")
-    candidates = tuple((e.name, "") for e in samples.references if samples.claim_free.get((e.name, "")))
+    asked = samples.claim_free.get(target, {})
+    common = {e.name: len(asked.keys() & samples.claim_free.get((e.name, ""), {}).keys()) for e in samples.references}
+    candidates = tuple((n, "") for n, c in common.items() if c and 2 * c >= len(asked))
     if not samples.claim_free.get(target) or not candidates:
         return None
     answers = {s: dict(a) for s, a in samples.claim_free.items()}
     true_speakers = tuple(answers)
     answers[SHUFFLED] = _shuffled(answers[target], rng)
     answers[PARROT] = {item: (samples.questions[item],) for item in answers[target]}
-    like = measure(answers, view, learn_from=true_speakers)
+    like = measure(answers, samples.questions, view, learn_from=true_speakers)
     known = samples.seeds.likenesses.view[view_id]
     variants = tuple(v for v, _ in samples.run.variants)
     return Test(view_id, like, known, measured_null(like, candidates, known, rng), candidates, variants, rng)

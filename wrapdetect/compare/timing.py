@@ -23,6 +23,8 @@ def compare(samples: Samples, rng: Generator) -> Iterator[Finding]:
     first = samples.values.get("first_s", {})
     target = first.get(samples.target, {})
     for reference in samples.references:
+        if reference.dialect != samples.run.target.dialect:
+            continue
         pairs = _pairs(target, first.get(reference.name, {}))
         if len(pairs) < FEWEST_PAIRS:
             continue

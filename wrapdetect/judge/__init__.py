@@ -8,8 +8,11 @@ from wrapdetect.judge.calibrate import NONE, Calibrator
 from wrapdetect.judge.fuse import Posterior, fuse
 from wrapdetect.judge.weigh import Weight, bounded, weigh
 from wrapdetect.model import Control, Finding, State, Tally
+from wrapdetect.model import Weights as Openness
 from wrapdetect.seeds import Ruleset, StateRule
 
+UNCALIBRATED = "Nothing is calibrated yet: the probability follows stated priors and bounded likelihood ratios."
+SIBLINGS = "A sibling of {u} (another version or fine-tune) answers much like it: the family is surer than the member."
 CONTROL_VIEWS_NEEDED = 0.5
 """A control fails when it fails in at least this share of the views it was made in."""
 
@@ -28,27 +31,24 @@ class Candidate(NamedTuple):
 
 def rank(
     findings: Sequence[Finding],
-    upstreams: Sequence[tuple[str, str]],
+    upstreams: Sequence[tuple[str, Openness]],
     ruleset: Ruleset,
     calibrator: Calibrator,
 ) -> list[Candidate]:
     """Candidates, the likeliest first. `upstreams` gives name and weights ("open", "closed", "unknown") of each."""
     weights = weigh(findings, ruleset, calibrator)
-    incidents = {f.upstream: f.n_upstream for f in findings if f.rule == "failures_together"}
+    shared = {f.upstream: f.n_target for f in findings if f.rule == "failures_together"}
+    priors = {name: ruleset.prior[openness] for name, openness in upstreams}
+    middle = {n: (weights[n]["behaviour"].value, weights[n]["dependence"].value) for n in priors}
+    posterior = fuse(priors, middle)
     ranked = []
-    for name, openness in upstreams:
-        behaviour = weights[name]["behaviour"]
-        dependence = weights[name]["dependence"]
-        prior = ruleset.prior[openness]  # type: ignore[index]  # checked when the run is loaded
-        low, value, high = (
-            fuse(prior, b, d)
-            for b, d in (
-                (behaviour.low, dependence.low),
-                (behaviour.value, dependence.value),
-                (behaviour.high, dependence.high),
-            )
+    for name in priors:
+        behaviour, dependence = weights[name]["behaviour"], weights[name]["dependence"]
+        low, high = (
+            fuse(priors, {**middle, name: ends})[name].wrapper
+            for ends in ((behaviour.low, dependence.low), (behaviour.high, dependence.high))
         )
-        ranked.append(Candidate(name, value, low.wrapper, high.wrapper, behaviour, dependence, incidents.get(name, 0)))
+        ranked.append(Candidate(name, posterior[name], low, high, behaviour, dependence, shared.get(name, 0)))
     return sorted(ranked, key=lambda c: (-c.posterior.wrapper, -c.posterior.same, c.upstream))
 
 
@@ -84,9 +84,10 @@ def limits_of(
     controls: Sequence[Control],
     tallies: Sequence[Tally],
     views: Sequence[str],
+    calibrator: Calibrator = NONE,
 ) -> list[str]:
     """What this verdict cannot know, in sentences."""
-    limits = ["Nothing is calibrated yet: the probability follows stated priors and bounded likelihood ratios."]
+    limits = [] if calibrator.id != "none" else [UNCALIBRATED]
     if "embedding" not in views:
         limits.append("Without the embedding view (pip install 'wrapdetect[embed]') paraphrases are seen less well.")
     if n_references == 1:
@@ -94,7 +95,7 @@ def limits_of(
             "One reference only: there is no rival to be nearer than, so the answers' likeness weighs nothing."
         )
     if candidate and candidate.incidents == 0:
-        limits.append("No outage of the upstream fell into this run: dependence could not be seen.")
+        limits.append("No shared outage fell into this run: dependence could not be seen, or was seen to be absent.")
     if candidate and candidate.incidents == 1:
         limits.append("One shared outage is one unit of evidence, however long it lasted.")
     limits += [

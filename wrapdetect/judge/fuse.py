@@ -1,11 +1,13 @@
-"""Both axes -> probability, for one upstream, over three hypotheses that exclude one another.
+"""Both axes -> probabilities, jointly over all references: a target has one upstream at most.
 
-  wrapper    the answers pass through the upstream:   behaviour and dependence both speak
-  same_model the same model, served independently:    behaviour speaks, dependence does not
-  neither    another model
-Behaviour can tell {wrapper, same_model} from neither; dependence can tell wrapper from the two others.
+The hypotheses exclude one another; each of the k references u has an equal share of the prior:
+  wrapper of u     the answers pass through u:               behaviour and dependence both speak
+  same model as u  the same model, served independently:     behaviour speaks, dependence does not
+  neither          another model than all of them
+Behaviour can tell the first two from the last; dependence can tell the first from the two others.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ from wrapdetect.seeds import Prior
 
 
 class Posterior(NamedTuple):
-    """Probabilities; they sum to 1."""
+    """Probabilities of one reference; they sum to 1, `neither` holding all that speaks of other references."""
 
     wrapper: float
     same_model: float
@@ -26,17 +28,23 @@ class Posterior(NamedTuple):
         return self.wrapper + self.same_model
 
 
-def fuse(prior: Prior, behaviour: float, dependence: float) -> Posterior:
-    """Bayes' rule with the summed llr (nats) of each axis.
+def fuse(priors: Mapping[str, Prior], weights: Mapping[str, tuple[float, float]]) -> dict[str, Posterior]:
+    """Bayes' rule over all references. `weights` holds the summed llr (nats) of behaviour and of dependence.
 
     >>> from wrapdetect.seeds import Prior
-    >>> p = fuse(Prior(wrapper=0.3, same_model=0.2, neither=0.5), 3.0, -2.0)
+    >>> p = fuse({"u": Prior(wrapper=0.3, same_model=0.2, neither=0.5)}, {"u": (3.0, -2.0)})["u"]
     >>> p.same_model > p.wrapper > p.neither
     True
     """
-    logs = np.array(
-        [np.log(prior.wrapper) + behaviour + dependence, np.log(prior.same_model) + behaviour, np.log(prior.neither)]
-    )
-    shares = np.exp(logs - logs.max())
+    names = list(priors)
+    logs = [float(np.log(np.mean([p.neither for p in priors.values()])))]
+    for name in names:
+        behaviour, dependence = weights[name]
+        logs.append(float(np.log(priors[name].wrapper / len(names))) + behaviour + dependence)
+        logs.append(float(np.log(priors[name].same_model / len(names))) + behaviour)
+    shares = np.exp(np.array(logs) - max(logs))
     shares /= shares.sum()
-    return Posterior(*(float(s) for s in shares))
+    return {
+        name: Posterior(float(w), float(s), float(1.0 - w - s))
+        for name, w, s in zip(names, shares[1::2], shares[2::2], strict=True)
+    }

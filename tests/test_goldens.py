@@ -1,0 +1,62 @@
+"""Every stage of every shipped run gives what it gave; shipped formats load; the founding case is judged right."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.make_fixtures import founding_case, small_run
+from tests.make_goldens import RUNS, stages
+from wrapdetect.codec import FORMAT, dump_run, load_run
+from wrapdetect.model import FailureKind
+
+
+@pytest.mark.parametrize("folder", RUNS, ids=lambda f: f.name)
+def test_every_stage_gives_what_it_gave(folder: Path) -> None:
+    for name, text in stages(folder):
+        assert text == (folder / name).read_text(encoding="utf-8"), f"{folder.name}: {name} moved"
+
+
+@pytest.mark.parametrize(("name", "falls"), [("feb21", True), ("feb21_twin", False)])
+def test_scripted_runs_are_what_their_script_says(name: str, falls: bool) -> None:
+    text = (ROOT / "fixtures" / "runs" / name / "run.jsonl").read_text(encoding="utf-8")
+    assert text == dump_run(founding_case(bot_falls_too=falls))
+    assert "scripted" in text.partition("\n")[0]
+
+
+def test_the_founding_case_is_a_likely_wrapper_and_the_outage_leads() -> None:
+    verdict = json.loads((ROOT / "fixtures" / "runs" / "feb21" / "verdict.json").read_text(encoding="utf-8"))
+    assert verdict["state"] in ("wrapper", "likely_wrapper")
+    leading = verdict["findings"][0]
+    assert leading["rule"] == "failures_together"
+    assert "2023-02-21 07:1" in leading["witness"]
+
+
+def test_its_twin_that_stays_up_is_not_accused() -> None:
+    verdict = json.loads((ROOT / "fixtures" / "runs" / "feb21_twin" / "verdict.json").read_text(encoding="utf-8"))
+    assert verdict["state"] not in ("wrapper", "likely_wrapper")
+    assert verdict["dependence"] < 0
+
+
+@pytest.mark.parametrize(
+    ("name", "states"),
+    [
+        ("lab_relay", ("wrapper", "likely_wrapper")),
+        ("lab_own_voice", ("unlike",)),
+        ("lab_same_model", ("same_model",)),
+    ],
+)
+def test_recorded_lab_bots_are_judged_as_what_they_are(name: str, states: tuple[str, ...]) -> None:
+    verdict = json.loads((ROOT / "fixtures" / "runs" / name / "verdict.json").read_text(encoding="utf-8"))
+    assert verdict["state"] in states
+
+
+def test_every_format_ever_shipped_still_loads() -> None:
+    shipped = sorted((ROOT / "fixtures" / "formats").glob("*.jsonl"), key=lambda f: int(f.stem))
+    assert [int(f.stem) for f in shipped] == list(range(1, FORMAT + 1))
+    for file in shipped:
+        loaded = load_run(file.read_bytes(), name=file.name)
+        assert loaded.torn == b""
+        assert {e.failure.kind for e in loaded.run.exchanges if e.failure} == set(FailureKind)
+        assert loaded.run.exchanges == small_run().exchanges
