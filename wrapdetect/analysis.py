@@ -31,7 +31,7 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
     ]
     ranked = rank(comparison.findings, openness, ruleset, calibrator)
     best = ranked[0] if ranked else None
-    controls = control_checks(comparison, best.upstream if best else None)
+    controls, control_bugs = control_checks(comparison, best.upstream if best else None)
     tallies = tally(run, observations)
     state = state_of(best, len(ranked), controls, ruleset) if best else "insufficient"
     findings = tuple(_within_bounds(f, seeds, calibrator) for f in comparison.findings)
@@ -53,9 +53,9 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
         findings=tuple(sorted(findings, key=lambda f: (f.upstream != (best.upstream if best else ""), -abs(f.llr)))),
         controls=controls,
         tallies=tallies,
-        limits=tuple(limits_of(best, len(ranked), controls, tallies, comparison.views, calibrator)),
+        limits=tuple(limits_of(best, state, len(ranked), controls, tallies, comparison.views, calibrator)),
         needs=tuple(needs_of(state, best, len(ranked), questions)),
-        bugs=reader_bugs + comparison.bugs,
+        bugs=reader_bugs + comparison.bugs + control_bugs,
     )
     return Analysis(observations=observations, findings=findings, verdict=verdict)
 

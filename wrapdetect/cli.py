@@ -58,9 +58,12 @@ def audit(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Hard limit, estimated. Default 2000000.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, max=64, help="Conversations at a time. Default 4.")] = None,
     pace: Annotated[
-        float | None, typer.Option(min=0.0, help="Least seconds between two requests to one endpoint. Default 0.")
+        float | None,
+        typer.Option(min=0.0, max=86_400, help="Least seconds between two requests to one endpoint. Default 0."),
     ] = None,
-    timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds for one whole answer. Default 60.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, max=86_400, help="Seconds for one whole answer. Default 60.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the order and of every random draw. Default 1.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run file to write. Default: wrapdetect-runs/<time>-<host>.jsonl.")
@@ -79,7 +82,7 @@ def audit(
 
     endpoints, settings = gather(url, model, key_env, reference or [], config, plain=plain)
     options = command.Options(
-        pack=[p.strip() for p in pack.split(",") if p.strip()] if pack is not None else None,
+        pack=command.pack_names(pack) if pack is not None else None,
         draws=draws,
         seed=seed,
         max_requests=max_requests,

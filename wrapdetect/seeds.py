@@ -90,7 +90,6 @@ class Rule(_Strict):
     axis: Axis
     group: str
     bound: Annotated[float, Field(gt=0)]
-    bound_each: Annotated[float, Field(gt=0)] | None = None
 
 
 class StateRule(_Strict):
@@ -105,6 +104,7 @@ class StateRule(_Strict):
     min_dependence: float = -99.0
     min_incidents: int = 0
     min_references: int = 1
+    min_controls: int = 0
 
 
 class Ruleset(_Strict):

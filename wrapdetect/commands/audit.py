@@ -115,6 +115,14 @@ def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options) -> 
     return present(run, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
 
 
+def pack_names(text: str) -> list[str]:
+    """The names between the commas. Raises SpecError where there is none."""
+    names = [p.strip() for p in text.split(",") if p.strip()]
+    if not names:
+        raise SpecError("--pack names no pack; leave it out for the usual ones, or give ids or paths with commas")
+    return names
+
+
 def new_run(endpoints: tuple[Endpoint, ...], chosen: Chosen, vantage: str) -> Run:
     """The run to be made, with no exchange yet."""
     variants = load_seeds().variants.variant
@@ -176,7 +184,7 @@ async def _ask(run: Run, slots: tuple[Slot, ...], chosen: Chosen, keyring: Keyri
                 say(note)
 
         await go(first, lambda done, total: None)
-        _check_hello(run, [*done, *said])
+        _check_hello(run, said)
         with _progress(len(rest)) as progress:
             await go(rest, progress)
 
@@ -202,6 +210,10 @@ def _check_hello(run: Run, exchanges: list[Exchange]) -> None:
 
 def _open(path: Path, run: Run, resume: bool) -> tuple[Run, store.RunFile, bool]:
     if not resume or not path.exists():
+        return run, store.create(path, run), True
+    if store.broken_off(path):  # nothing was asked yet
+        say(f"{path}: broken off before its first line was whole; begun anew")
+        path.unlink()
         return run, store.create(path, run), True
     loaded = store.load(path)
     for what in ("endpoints", "packs", "variants", "draws", "seed"):

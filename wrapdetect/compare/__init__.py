@@ -59,15 +59,22 @@ def compare_samples(samples: Samples, *, embed: Embed | None) -> Comparison:
             bugs.append(f"view {view_id}: {type(error).__name__}: {error}")
     for rule, compare in RULES.items():
         try:
-            findings += compare(samples, tests)
+            findings += list(compare(samples, tests))  # all of a rule, or nothing
         except Exception as error:  # a broken rule is reported by name, and the others still count
             bugs.append(f"rule {rule}: {type(error).__name__}: {error}")
     return Comparison(samples=samples, findings=tuple(findings), tests=tests, views=tuple(views), bugs=tuple(bugs))
 
 
-def control_checks(comparison: Comparison, upstream: str | None) -> tuple[Control, ...]:
-    """The controls of every view, for the upstream that the verdict would name."""
-    return tuple(c for test in comparison.tests.values() for c in text.controls(comparison.samples, test, upstream))
+def control_checks(comparison: Comparison, upstream: str | None) -> tuple[tuple[Control, ...], tuple[str, ...]]:
+    """The controls of every view, for the upstream that the verdict would name, and those that broke, by name."""
+    controls: list[Control] = []
+    bugs: list[str] = []
+    for test in comparison.tests.values():
+        try:
+            controls += list(text.controls(comparison.samples, test, upstream))
+        except Exception as error:  # a broken control is reported by name, and the others still count
+            bugs.append(f"controls of {test.view}: {type(error).__name__}: {error}")
+    return tuple(controls), tuple(bugs)
 
 
 __all__ = ["RULES", "Comparison", "Embed", "Samples", "collect", "compare_samples", "control_checks"]

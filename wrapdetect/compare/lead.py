@@ -24,6 +24,8 @@ BOOTSTRAP_DRAWS = 2000
 FEWEST_ITEMS = 8
 """Fewer common questions than this carry no lead: intervals of so few questions are not to be trusted."""
 
+FARTHEST = 20.0
+"""Nats beyond which densities of a few dozen questions mean nothing; the ruleset's bounds are far inside."""
 MOST_ALIKE = 3.0
 """S(o,u) / S(o,o') beyond this is noise of a few questions."""
 
@@ -104,7 +106,7 @@ def own_range(self_lead: Lead | None, known: Known) -> tuple[float, float]:
 
 
 def log_ratio(value: float, error: float, null: Null, own: tuple[float, float]) -> float:
-    """ln p(lead | same model, its expected lead uniform in `own`) - ln p(lead | unrelated). Unbounded, nats.
+    """ln p(lead | same model, its expected lead uniform in `own`) - ln p(lead | unrelated). In nats, within FARTHEST.
 
     Beyond the middle of `own` the first density stays as it is there: nearer than expected is no evidence against.
 
@@ -121,7 +123,7 @@ def log_ratio(value: float, error: float, null: Null, own: tuple[float, float]) 
     v = null.freedom
     unrelated = gammaln((v + 1) / 2) - gammaln(v / 2) - 0.5 * np.log(v * np.pi) - np.log(scale)
     unrelated -= (v + 1) / 2 * np.log1p(z * z / v)
-    return float(np.log(max(same, 1e-300)) - unrelated)
+    return float(np.clip(np.log(max(same, 1e-300)) - unrelated, -FARTHEST, FARTHEST))
 
 
 def _parts(like: Likeness, speaker: Speaker, candidate: Speaker, others: Sequence[Speaker]) -> Floats:

@@ -52,8 +52,11 @@ class Test(NamedTuple):
                     return self.lead_of(behind, candidate)
         return None
 
-    def llr(self, value: float, error: float, candidate: Speaker) -> float:
-        return log_ratio(value, error, self.null, own_range(self.own(candidate), self.known))
+    def llr(self, value: float, error: float, candidate: Speaker, *, nearest: bool) -> float:
+        """Nats for a lead. The null is that of the largest of k leads, which falls on any one candidate with 1 / k:
+        hence + ln k for the nearest; another candidate gathers nothing."""
+        weight = log_ratio(value, error, self.null, own_range(self.own(candidate), self.known))
+        return weight + float(np.log(len(self.candidates))) if nearest else min(weight, 0.0)
 
 
 def prepare(samples: Samples, view_id: ViewId, view: View, rng: Generator) -> Test | None:
@@ -77,16 +80,19 @@ def prepare(samples: Samples, view_id: ViewId, view: View, rng: Generator) -> Te
 def compare(samples: Samples, test: Test) -> Iterator[Finding]:
     """One finding for each reference. With a single reference there is no rival and the finding weighs nothing."""
     target = (samples.target, "")
-    for candidate in test.candidates:
-        if len(test.candidates) == 1:
-            yield from _alone(samples, test, candidate)
-            continue
-        found = test.lead_of(target, candidate)
-        if found is None:
-            continue
+    if len(test.candidates) == 1:
+        yield from _alone(samples, test, test.candidates[0])
+        return
+    leads = {c: found for c in test.candidates if (found := test.lead_of(target, c)) is not None}
+    nearest = max(leads, key=lambda c: (leads[c].value, c), default=None)
+    for candidate, found in leads.items():
         behind = test.own(candidate)
         measured = (
             f"{behind.value:+.2f} for the reference behind a neutral prompt" if behind else "own lead not measured"
+        )
+        llr, llr_low, llr_high = (
+            test.llr(value, found.error, candidate, nearest=candidate == nearest)
+            for value in (found.value, found.low, found.high)
         )
         yield Finding(
             rule=RULE_OF[test.view],
@@ -97,9 +103,9 @@ def compare(samples: Samples, test: Test) -> Iterator[Finding]:
             low=found.low,
             high=found.high,
             unit=UNIT,
-            llr=test.llr(found.value, found.error, candidate),
-            llr_low=test.llr(found.low, found.error, candidate),
-            llr_high=test.llr(found.high, found.error, candidate),
+            llr=llr,
+            llr_low=llr_low,
+            llr_high=llr_high,
             n_target=found.n,
             n_upstream=found.n,
             evidence=f"unrelated models lead by {test.null.mean:+.2f} ± {test.null.sd:.2f}; {measured}",
@@ -115,15 +121,12 @@ def controls(samples: Samples, test: Test, upstream: str | None) -> Iterator[Con
         return
     yield _self_control(test, upstream)
     for control, speaker in (("shuffled_reference", SHUFFLED), ("parrot", PARROT)):
-        scores = [
-            (test.llr(found.value, found.error, c), c[0])
-            for c in test.candidates
-            if (found := test.lead_of(speaker, c)) is not None
-        ]
-        if not scores:
+        leads = {c: found for c in test.candidates if (found := test.lead_of(speaker, c)) is not None}
+        if not leads:
             yield Control(id=f"{control}:{test.view}", passed=None, evidence="too few common questions")
             continue
-        worst, name = max(scores)
+        nearest = max(leads, key=lambda c: (leads[c].value, c))
+        worst, name = test.llr(leads[nearest].value, leads[nearest].error, nearest, nearest=True), nearest[0]
         yield Control(
             id=f"{control}:{test.view}",
             passed=worst <= CONTROL_LIMIT,

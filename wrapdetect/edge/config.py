@@ -36,8 +36,8 @@ class _AuditTable(_Strict):
     max_requests: Annotated[int, Field(ge=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     concurrency: Annotated[int, Field(ge=1)] | None = None
-    pace: Annotated[float, Field(ge=0)] | None = None
-    timeout: Annotated[float, Field(gt=0)] | None = None
+    pace: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     enrol: Annotated[int, Field(ge=0)] | None = None
 
 
@@ -146,11 +146,14 @@ def check_url(url: str, where: str) -> str:
         parts = urlsplit(url.strip())
         port_fits = parts.port is None or 0 < parts.port < 65536
     except ValueError as error:
-        raise SpecError(f"{where}: {error}; expected an address such as https://bot.example/v1") from error
+        raise SpecError(
+            f"{where}: not a web address (not shown); expected one such as https://bot.example/v1"
+        ) from error
+    shown = "the text given (not shown, it may hold a key)" if set(url) & set("@?#") else repr(url)
     if parts.username or parts.password:
         raise SpecError(f"{where}: the URL holds a user name or password (not shown); give a key by --key-env instead")
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_fits:
-        raise SpecError(f"{where}: {url!r} is not a web address; expected one such as https://bot.example/v1")
+        raise SpecError(f"{where}: {shown} is not a web address; expected one such as https://bot.example/v1")
     if parts.query or parts.fragment:
         raise SpecError(
             f"{where}: the URL has a query or fragment (not shown, it may hold a key); "

@@ -4,6 +4,7 @@ Retries and redirects are off: both would falsify times, hide outages, or carry 
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,10 +14,14 @@ from typing import Self
 
 import httpx
 import openai
+import openai.resources.chat.completions  # the client would load it, 0.7 s long, in the middle of the first exchange
 
 from wrapdetect.dialects import Call
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind
+
+for _name in ("openai", "httpx"):  # OPENAI_LOG=debug would print response headers, in which a key may come back
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 BYTE_LIMIT = 2_000_000
 """Most bytes kept of one answer; what comes after is not read."""
@@ -40,6 +45,8 @@ class Tape:
     headers: tuple[tuple[str, str], ...] = ()
     chunks: list[Chunk] = field(default_factory=list)
     overflow: bool = False
+    sending: bool = False
+    """Whether a connection was there, so that the request could be written."""
 
 
 _tape: ContextVar[Tape] = ContextVar("tape")
@@ -69,7 +76,7 @@ class StampingTransport(httpx.AsyncBaseTransport):
 
         async def trace(event: str, _: Mapping[str, object]) -> None:
             if event in SENDING:
-                tape.start_s = self._stopwatch()
+                tape.start_s, tape.sending = self._stopwatch(), True
 
         outgoing = httpx.Request(
             request.method,
@@ -167,18 +174,22 @@ class HttpSender:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await _exhaust(self._clients[endpoint.name], call)
-        except (TimeoutError, openai.APITimeoutError, httpx.TimeoutException) as error:
-            return self._timed_out(error, tape)
+        except (TimeoutError, openai.APITimeoutError, httpx.TimeoutException):
+            return _refusal(tape) if (tape.status or 0) >= 300 else self._timed_out(tape)
         except openai.APIStatusError:
             return _refusal(tape)
         except (openai.APIConnectionError, httpx.TransportError) as error:
-            return _broken(error.__cause__ or error, tape)
+            cause = (error.__cause__ or error) if isinstance(error, openai.APIConnectionError) else error
+            if not isinstance(cause, httpx.TransportError | UnicodeError):  # the client wraps our own bugs as well
+                raise cause from None
+            # A status says more than a body that broke off after it (or a redirect that httpx cannot parse).
+            return _refusal(tape) if (tape.status or 0) >= 300 else _broken(cause, tape)
         if tape.overflow:
             return Failure(kind=FailureKind.CUT_OFF, detail=f"the answer passes {self._limit:,} bytes; reading stopped")
         return None
 
-    def _timed_out(self, error: Exception, tape: Tape) -> Failure:
-        if isinstance(error.__cause__, httpx.ConnectTimeout):
+    def _timed_out(self, tape: Tape) -> Failure:
+        if not tape.sending:
             return Failure(kind=FailureKind.CONNECT, detail=f"no connection within {self._timeout_s:g} s")
         got = sum(len(c.data) for c in tape.chunks)
         return Failure(
@@ -216,7 +227,7 @@ async def _exhaust(client: openai.AsyncOpenAI, call: Call) -> None:
 
 def _refusal(tape: Tape) -> Failure:
     status = tape.status or 0
-    said = " ".join(b"".join(c.data for c in tape.chunks)[:600].decode(errors="replace").split())[:200]
+    said = " ".join(b"".join(c.data for c in tape.chunks)[:600].decode(errors="replace").split())
     match status:
         case 429:
             kind = FailureKind.LIMITED

@@ -13,6 +13,7 @@ SHORTEST_MASKED = 6
 """A shorter key cannot be told from ordinary text, so it is not looked for in answers."""
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LIKE_A_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 TOKEN_HEADERS = frozenset({"set-cookie", "set-cookie2", "authorization", "proxy-authorization", "x-api-key", "cookie"})
 
 
@@ -30,7 +31,10 @@ class Keyring:
 
     def clean(self, exchange: Exchange) -> Exchange:
         """Mask every key in what came back, byte for byte, so that lengths and times stay as they were."""
-        secrets = [s for k in self.keys.values() if len(k) >= SHORTEST_MASKED for s in {k, quote(k, safe="")}]
+        # The longest first: a key may be the beginning of another.
+        secrets = sorted(
+            {s for k in self.keys.values() if len(k) >= SHORTEST_MASKED for s in _spellings(k)}, key=len, reverse=True
+        )
         failure = exchange.failure
         return replace(
             exchange,
@@ -53,8 +57,9 @@ def read_keys(endpoints: Iterable[Endpoint]) -> Keyring:
             continue
         value = os.environ.get(endpoint.key_env, "")
         if not value:
+            shown = endpoint.key_env if LIKE_A_NAME.fullmatch(endpoint.key_env) else "(not shown, in case it is a key)"
             raise SpecError(
-                f"endpoint {endpoint.name}: the environment variable {endpoint.key_env} is not set; "
+                f"endpoint {endpoint.name}: the environment variable {shown} is not set; "
                 f"set it to the key, or leave the key out if the endpoint needs none"
             )
         if not value.isprintable() or not value.isascii() or value != value.strip():
@@ -76,16 +81,33 @@ def check_variable(name: str, where: str) -> str:
     return name
 
 
+def _spellings(key: str) -> set[str]:
+    quoted = quote(key, safe="")
+    return {key, quoted, re.sub("%..", lambda m: m[0].lower(), quoted), key.replace("/", "\\/")}
+
+
 def _mask(data: bytes, secrets: Iterable[str]) -> bytes:
     for secret in secrets:
         data = data.replace(secret.encode(), b"*" * len(secret.encode()))
+        data = _mask_cut(data, secret.encode())
+    return data
+
+
+def _mask_cut(data: bytes, secret: bytes) -> bytes:
+    """Without the beginning of a key at the very end, where a limit has cut the rest off."""
+    for kept in range(min(len(secret), len(data)), SHORTEST_MASKED - 1, -1):
+        if data.endswith(secret[:kept]):
+            return data[:-kept] + b"*" * kept
     return data
 
 
 def _mask_header(name: str, value: str, secrets: Iterable[str]) -> str:
-    if name.lower() in TOKEN_HEADERS:
-        return re.sub(r"=[^;]*", "=[masked]", value, count=1) if "=" in value else "[masked]"
-    return _mask(value.encode(), secrets).decode()
+    value = _mask(value.encode(), secrets).decode()
+    if name.lower() not in TOKEN_HEADERS:
+        return value
+    if name.lower() in ("set-cookie", "set-cookie2") and "=" in value:  # what follows the first ; are attributes
+        return re.sub(r"=[^;]*", "=[masked]", value, count=1)
+    return "[masked]"
 
 
 def _mask_chunks(chunks: tuple[Chunk, ...], secrets: Iterable[str]) -> tuple[Chunk, ...]:

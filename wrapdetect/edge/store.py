@@ -37,18 +37,25 @@ class RunFile:
 def create(path: Path, run: Run) -> RunFile:
     """A new run file with its first line. Raises SpecError where the file is there already or cannot be made."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
     except FileExistsError as error:
         raise SpecError(f"{path} is there already; add --resume to go on with it, or choose another --out") from error
     except OSError as error:
         raise SpecError(f"cannot write {path}: {error.strerror}; choose another --out") from error
-    _write(descriptor, dump_head(run))
+    try:
+        _write(descriptor, dump_head(run))
+    except OSError as error:
+        os.close(descriptor)
+        path.unlink()
+        raise SpecError(f"cannot write {path}: {error.strerror}; choose another --out") from error
     return RunFile(path, descriptor)
 
 
 def reopen(path: Path, loaded: Loaded) -> RunFile:
     """Append to a run file just loaded. What was torn off its end is kept beside it as <name>.torn, then cut off."""
+    if path.is_dir():
+        raise SpecError(f"cannot write {path}: it is a folder; --resume needs the run file itself")
     if loaded.torn:
         with path.with_name(path.name + ".torn").open("ab") as aside:
             aside.write(loaded.torn + b"\n")
@@ -57,6 +64,13 @@ def reopen(path: Path, loaded: Loaded) -> RunFile:
         return RunFile(path, os.open(path, os.O_WRONLY | os.O_APPEND))
     except OSError as error:
         raise SpecError(f"cannot write {path}: {error.strerror}; --resume needs to append to it") from error
+
+
+def broken_off(path: Path) -> bool:
+    """Whether this is a run file that was killed within its first line (and not a file of another kind)."""
+    start = b'{"format":'
+    data = path.read_bytes() if path.is_file() else b"\n"
+    return b"\n" not in data and (data.startswith(start) or start.startswith(data))
 
 
 def load(path: Path) -> Loaded:
@@ -69,6 +83,13 @@ def load(path: Path) -> Loaded:
             f"cannot read {file}: {error.strerror}; expected a run file or a folder with run.jsonl"
         ) from error
     return load_run(data, name=str(file))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(error.errno, f"{error.filename} is a file and not a folder") from error
 
 
 def _write(descriptor: int, text: str) -> None:

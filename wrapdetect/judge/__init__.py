@@ -12,7 +12,13 @@ from wrapdetect.model import Weights as Openness
 from wrapdetect.seeds import Ruleset, StateRule
 
 UNCALIBRATED = "Nothing is calibrated yet: the probability follows stated priors and bounded likelihood ratios."
-SIBLINGS = "A sibling of {u} (another version or fine-tune) answers much like it: the family is surer than the member."
+NO_EMBEDDING = "Without the embedding view (pip install 'wrapdetect[embed]') paraphrases are seen less well."
+NO_RIVAL = "One reference only: there is no rival to be nearer than, so the answers' likeness weighs nothing."
+NO_SHARED_OUTAGE = "No shared outage fell into this run: dependence could not be seen, or was seen to be absent."
+ONE_OUTAGE = "One shared outage is one unit of evidence, however long it lasted; outages within an hour count as one."
+SIBLINGS = (
+    "A sibling of the named model (another version or fine-tune) answers much like it: surer of family than member."
+)
 CONTROL_VIEWS_NEEDED = 0.5
 """A control fails when it fails in at least this share of the views it was made in."""
 
@@ -56,7 +62,8 @@ def state_of(candidate: Candidate, n_references: int, controls: Sequence[Control
     """The first state of the ruleset whose conditions all hold; `insufficient` where none does or a control fails."""
     if failed_controls(controls):
         return "insufficient"
-    return next((r.id for r in ruleset.state if _holds(r, candidate, n_references)), "insufficient")
+    n_passed = sum(c.passed is True for c in controls)
+    return next((r.id for r in ruleset.state if _holds(r, candidate, n_references, n_passed)), "insufficient")
 
 
 def failed_controls(controls: Sequence[Control]) -> list[str]:
@@ -66,7 +73,7 @@ def failed_controls(controls: Sequence[Control]) -> list[str]:
     return sorted(name for name, n in failed.items() if n >= CONTROL_VIEWS_NEEDED * made[name])
 
 
-def _holds(rule: StateRule, candidate: Candidate, n_references: int) -> bool:
+def _holds(rule: StateRule, candidate: Candidate, n_references: int, n_passed: int) -> bool:
     posterior = candidate.posterior
     return (
         posterior.wrapper >= rule.min_p
@@ -75,32 +82,30 @@ def _holds(rule: StateRule, candidate: Candidate, n_references: int) -> bool:
         and candidate.dependence.value >= rule.min_dependence
         and candidate.incidents >= rule.min_incidents
         and n_references >= rule.min_references
+        and n_passed >= rule.min_controls
     )
 
 
 def limits_of(
     candidate: Candidate | None,
+    state: State,
     n_references: int,
     controls: Sequence[Control],
     tallies: Sequence[Tally],
     views: Sequence[str],
-    calibrator: Calibrator = NONE,
+    calibrator: Calibrator,
 ) -> list[str]:
     """What this verdict cannot know, in sentences."""
-    limits = [] if calibrator.id != "none" else [UNCALIBRATED]
-    if "embedding" not in views:
-        limits.append("Without the embedding view (pip install 'wrapdetect[embed]') paraphrases are seen less well.")
-    if n_references == 1:
-        limits.append(
-            "One reference only: there is no rival to be nearer than, so the answers' likeness weighs nothing."
-        )
-    if candidate and candidate.incidents == 0:
-        limits.append("No shared outage fell into this run: dependence could not be seen, or was seen to be absent.")
-    if candidate and candidate.incidents == 1:
-        limits.append("One shared outage is one unit of evidence, however long it lasted.")
-    limits += [
-        f"Control {name} failed: the comparison cannot be trusted on this run." for name in failed_controls(controls)
+    facts = [
+        (calibrator is NONE, UNCALIBRATED),
+        ("embedding" not in views, NO_EMBEDDING),
+        (n_references == 1, NO_RIVAL),
+        (bool(candidate and candidate.incidents == 0), NO_SHARED_OUTAGE),
+        (bool(candidate and candidate.incidents == 1), ONE_OUTAGE),
+        (bool(candidate) and state in ("wrapper", "likely_wrapper", "same_model"), SIBLINGS),
     ]
+    limits = [sentence for holds, sentence in facts if holds]
+    limits += [f"Control {c} failed: the comparison cannot be trusted on this run." for c in failed_controls(controls)]
     for tally in tallies:
         if tally.answered < tally.planned:
             kinds = ", ".join(f"{n} {kind}" for kind, n in tally.failures) or "not asked"
@@ -114,15 +119,13 @@ def needs_of(state: State, candidate: Candidate | None, n_references: int, n_que
         return []
     needs: list[str] = []
     if n_references < 3:
-        needs.append(
-            f"{3 - n_references} more references: three or more let the spread of unrelated models be measured."
-        )
+        needs.append(f"More references ({3 - n_references}): with three, the spread of unrelated models is measured.")
     if n_questions < 32:
-        needs.append(f"{32 - n_questions} more claim-free questions answered by all (packs with the reader text).")
+        needs.append(f"More claim-free questions answered by all ({32 - n_questions}; packs with the reader text).")
     if candidate and candidate.incidents < 2:
         needs.append(
-            f"{2 - candidate.incidents} more outages of {candidate.upstream} during a run: "
-            "does the target fall with it, or sail through?"
+            f"More outages of {candidate.upstream} during a run ({2 - candidate.incidents} shared ones, an hour apart, "
+            "or one or two that the target sails through)."
         )
     return needs
 
