@@ -19,19 +19,36 @@ def run(*words: str) -> str:
     return done.stdout
 
 
+def true_help(command: str) -> str:
+    text = "\n".join(line.rstrip() for line in run(*command.split(), "--help").strip().splitlines())
+    return text.replace("python -m wrapdetect", "wrapdetect")
+
+
+def shown_helps(page: str) -> dict[str, str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return {
+        name: shown.strip() for name, shown in re.findall(r"```\n\$ wrapdetect ?(\w*) --help\n(.*?)```", text, re.S)
+    }
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_docs_show_the_true_help(command: str) -> None:
-    shown = re.findall(r"```\n\$ wrapdetect ?(\w*) --help\n(.*?)```", (ROOT / "docs" / "help.md").read_text(), re.S)
-    helps = {name: "\n".join(line.rstrip() for line in text.strip().splitlines()) for name, text in shown}
-    true = "\n".join(line.rstrip() for line in run(*command.split(), "--help").strip().splitlines())
-    assert helps[command] == true.replace("python -m wrapdetect", "wrapdetect")
+    assert shown_helps("docs/help.md")[command] == true_help(command)
+
+
+def test_the_readme_shows_the_true_help() -> None:
+    assert shown_helps("README.md") == {"": true_help("")}
+
+
+def test_the_readme_shows_the_true_verdict_of_the_founding_case() -> None:
+    assert run("replay", "feb21", "--no-embed").strip("\n") in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_readme_names_every_option_of_audit() -> None:
-    options = set(re.findall(r"^  (--[a-z-]+)", run("audit", "--help"), re.M)) - {"--help"}
+    options = set(re.findall(r"^  (--[a-z-]+)\b", run("audit", "--help"), re.M)) - {"--help"}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert options
-    assert {o for o in options if f"`{o}" not in readme and f"[{o}" not in readme} == set()
+    assert {o for o in options if not re.search(rf"(?<!\w){o}(?![\w-])", readme)} == set()
 
 
 def test_importing_wrapdetect_loads_nothing_heavy_and_opens_no_socket() -> None:

@@ -53,7 +53,7 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
         findings=tuple(sorted(findings, key=lambda f: (f.upstream != (best.upstream if best else ""), -abs(f.llr)))),
         controls=controls,
         tallies=tallies,
-        limits=tuple(limits_of(best, state, len(ranked), controls, tallies, comparison.views, calibrator)),
+        limits=tuple(limits_of(best, len(ranked), controls, tallies, comparison.views, calibrator)),
         needs=tuple(needs_of(state, best, len(ranked), questions)),
         bugs=reader_bugs + comparison.bugs + control_bugs,
     )

@@ -189,14 +189,14 @@ def log_ratio(chances: Sequence[float], n: int, factor: float = 1.0) -> float:
     `chances` were shared. `factor` scales the chances, for the ends of the interval."""
     if not n:
         return 0.0
-    return log_marginal(len(chances), n, *SHARES) - sum(np.log(min(0.95, c * factor)) for c in chances)
+    return log_marginal(len(chances), n, *SHARES) - float(sum(np.log(min(0.95, c * factor)) for c in chances))
 
 
 def _spread(samples: Samples, found: Sequence[Incident]) -> tuple[float, float]:
     """By how much the chances may be larger or smaller: the 95 % interval of the target's rate of own stretches."""
     mine = stretches(samples.beats.get(samples.target, ()))
     count = own_count(mine, [s for i in found for s in i.stretches])
-    return tuple(float(gammaincinv(count + 0.5, p) / (count + 1)) for p in (0.975, 0.025))  # type: ignore[return-value]
+    return float(gammaincinv(count + 0.5, 0.975)) / (count + 1), float(gammaincinv(count + 0.5, 0.025)) / (count + 1)
 
 
 def _any_of(matched: int, chances: Sequence[float]) -> float:
@@ -204,7 +204,7 @@ def _any_of(matched: int, chances: Sequence[float]) -> float:
     if not matched:
         return 1.0
     largest = sorted(chances, reverse=True)[:matched]
-    return float(min(1.0, comb(len(chances), matched) * np.prod(largest)))
+    return min(1.0, comb(len(chances), matched) * float(np.prod(largest)))
 
 
 def _evidence(found: Sequence[Incident], hits: int, common: int) -> str:

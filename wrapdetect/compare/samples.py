@@ -19,7 +19,7 @@ class Beat(NamedTuple):
     down: bool
     spoke: bool  # an HTTP status came: the network between was up
     witness: str
-    question: str = ""
+    question: str = ""  # the question, where this endpoint never answered it in the run: the fault may be its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,7 @@ def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[Beat
     if not run.exchanges:
         return {}
     zero = min(e.started for e in run.exchanges)
+    answered = {(e.endpoint, e.ask.probe, e.ask.item) for e in run.exchanges if outcomes.get(e.id) == "ok"}
     beats: dict[str, list[Beat]] = defaultdict(list)
     for e in sorted(run.exchanges, key=lambda e: (e.started, e.id)):
         outcome = outcomes.get(e.id, "ok")
@@ -87,7 +88,7 @@ def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[Beat
                 t_s=(e.started - zero).total_seconds(),
                 down=(outcome in DOWN and e.id not in empty) or e.id in apologies,
                 spoke=e.status is not None,
-                question=f"{e.ask.probe}/{e.ask.item}",
+                question="" if (e.endpoint, e.ask.probe, e.ask.item) in answered else f"{e.ask.probe}/{e.ask.item}",
                 witness=f"{e.started:%Y-%m-%d %H:%M:%S} UTC {outcome if outcome != 'ok' else 'answered'}",
             )
         )

@@ -15,10 +15,8 @@ UNCALIBRATED = "Nothing is calibrated yet: the probability follows stated priors
 NO_EMBEDDING = "Without the embedding view (pip install 'wrapdetect[embed]') paraphrases are seen less well."
 NO_RIVAL = "One reference only: there is no rival to be nearer than, so the answers' likeness weighs nothing."
 NO_SHARED_OUTAGE = "No shared outage fell into this run: dependence could not be seen, or was seen to be absent."
-ONE_OUTAGE = "One shared outage is one unit of evidence, however long it lasted; outages within an hour count as one."
-SIBLINGS = (
-    "A sibling of the named model (another version or fine-tune) answers much like it: surer of family than member."
-)
+ONE_OUTAGE = "One shared outage is one unit of evidence, however long; outages within an hour count as one."
+SIBLINGS = "A sibling of that model (another version, a fine-tune) answers much like it: surer of family than member."
 CONTROL_VIEWS_NEEDED = 0.5
 """A control fails when it fails in at least this share of the views it was made in."""
 
@@ -88,7 +86,6 @@ def _holds(rule: StateRule, candidate: Candidate, n_references: int, n_passed: i
 
 def limits_of(
     candidate: Candidate | None,
-    state: State,
     n_references: int,
     controls: Sequence[Control],
     tallies: Sequence[Tally],
@@ -102,7 +99,7 @@ def limits_of(
         (n_references == 1, NO_RIVAL),
         (bool(candidate and candidate.incidents == 0), NO_SHARED_OUTAGE),
         (bool(candidate and candidate.incidents == 1), ONE_OUTAGE),
-        (bool(candidate) and state in ("wrapper", "likely_wrapper", "same_model"), SIBLINGS),
+        (bool(candidate and candidate.behaviour.value > 0), SIBLINGS),
     ]
     limits = [sentence for holds, sentence in facts if holds]
     limits += [f"Control {c} failed: the comparison cannot be trusted on this run." for c in failed_controls(controls)]

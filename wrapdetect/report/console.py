@@ -43,7 +43,8 @@ def headline(verdict: Verdict) -> Text:
     upstream = f" of {verdict.upstream}" if verdict.upstream else ""
     return Text.assemble(
         (f"{verdict.state}{upstream}", COLOURS[verdict.state]),
-        f"   probability of passing through {verdict.probability:.2f} [{verdict.low:.2f}, {verdict.high:.2f}]",
+        f"   probability of passing through {_share(verdict.probability)}, ",
+        f"range {_share(verdict.low)} to {_share(verdict.high)}",
     )
 
 
@@ -81,6 +82,11 @@ def _parts(verdict: Verdict, run: Run) -> list[RenderableType]:
                 *(Padding(Text(f"- {quote(s, 400)}"), (0, 0, 0, 2)) for s in sentences),
             ]
     return parts
+
+
+def _share(p: float) -> str:
+    """Two decimals, and never a certainty."""
+    return "under .01" if p < 0.01 else "over .99" if p > 0.99 else f"{p:.2f}".lstrip("0")
 
 
 def _evidence(findings: Sequence[Finding]) -> Table:
