@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -12,8 +15,11 @@ from numpy.typing import NDArray
 from tests.compare.worlds import a_world, both_answer, text_run
 from tests.conftest import START, a_pack, a_run, an_endpoint, an_exchange, an_item, failed
 from wrapdetect.analysis import analyse
+from wrapdetect.compare import collect, compare_samples, control_checks
+from wrapdetect.compare.samples import Beat
 from wrapdetect.judge import Calibrator
 from wrapdetect.model import AskKey, Exchange, Run
+from wrapdetect.read import read_run
 from wrapdetect.seeds import Seeds
 
 DRAWS = 3
@@ -111,11 +117,32 @@ def test_a_view_that_raises_is_named_and_the_rest_goes_on(seeds: Seeds) -> None:
     assert {f.rule for f in broke.findings} == {f.rule for f in whole.findings}
 
 
+class Broken(dict[str, Sequence[Beat]]):
+    """Signs of life that nobody can read."""
+
+    def get(self, *_: object) -> NoReturn:
+        raise ValueError("no such life")
+
+
 def test_a_rule_that_raises_is_named_and_the_rest_goes_on(seeds: Seeds) -> None:
-    fewer = seeds.ruleset.model_copy(update={"rule": [r for r in seeds.ruleset.rule if r.id != "failures_together"]})
-    analysis = analyse(a_full_run(), seeds.model_copy(update={"ruleset": fewer}), embed=None)
-    assert [b.partition(":")[0] for b in analysis.verdict.bugs] == ["rule failures_together"]
-    assert {"text_words", "text_chars", "identity_claim"} <= {f.rule for f in analysis.findings}
+    run = a_full_run()
+    samples = collect(run, read_run(run, seeds.vendors)[0], seeds)
+    broke = compare_samples(replace(samples, beats=Broken()), embed=None)
+    assert broke.bugs == ("rule failures_together: ValueError: no such life",)
+    whole = compare_samples(samples, embed=None)
+    assert list(broke.findings) == [f for f in whole.findings if f.rule != "failures_together"]
+
+
+def test_a_control_that_raises_is_named_and_the_other_views_go_on(seeds: Seeds) -> None:
+    run = a_full_run()
+    comparison = compare_samples(collect(run, read_run(run, seeds.vendors)[0], seeds), embed=None)
+    whole, none = control_checks(comparison, "ref0")
+    words = comparison.tests["text_words"]
+    silent = words._replace(like=words.like._replace(speakers=()))
+    left, bugs = control_checks(replace(comparison, tests={**comparison.tests, "text_words": silent}), "ref0")
+    assert none == ()
+    assert [b.partition(":")[0] for b in bugs] == ["controls of words"]
+    assert left == tuple(c for c in whole if not c.id.endswith(":words"))
 
 
 def test_a_run_without_exchanges_is_insufficient_and_no_bug(seeds: Seeds) -> None:

@@ -1,6 +1,7 @@
 """The lead and what it weighs: arithmetic first, then whole runs of synthetic models under the null and an effect."""
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from typing import Literal
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.compare.worlds import Model, World, a_world, text_run
 from wrapdetect.analysis import Analysis, analyse
-from wrapdetect.compare.lead import FEWEST_ITEMS, Null, lead, log_ratio, measured_null, own_range
+from wrapdetect.compare.lead import FARTHEST, FEWEST_ITEMS, Null, lead, log_ratio, measured_null, own_range
 from wrapdetect.compare.likeness import Likeness, Speaker
 from wrapdetect.compare.views import Floats
 from wrapdetect.edge.shipped import load_seeds
@@ -17,8 +18,8 @@ from wrapdetect.model import Weights
 from wrapdetect.seeds import Likeness as Known
 
 KNOWN = Known(null_mean=0.1, null_sd=0.1, null_weight=4.0, self_low=0.18, self_high=0.6)
-BOUND = 3.0
-"""Nats; the bound of the text rules, beyond which nothing is said."""
+FAR = 3.0
+"""Nats that no unrelated model of 300 gathers."""
 
 
 def speakers(n: int) -> list[Speaker]:
@@ -47,11 +48,42 @@ def value_of(like: Likeness, who: int, candidate: int, others: list[int]) -> flo
     return found.value
 
 
-def test_topic_and_general_nearness_cancel_out() -> None:
-    rng = np.random.default_rng(2)
-    topic, general = rng.uniform(0, 0.3, (12, 1, 1)), rng.uniform(0, 0.2, 5)
-    like = likeness(0.2 + topic + general[None, :, None] + general[None, None, :])
+def in_general(general: Sequence[float]) -> Likeness:
+    """Nothing binds anybody to anybody in particular: likeness is topic times how alike each is to anybody."""
+    topic = np.random.default_rng(2).uniform(0.1, 0.5, (12, 1, 1))
+    return likeness(topic * np.multiply.outer(general, general))
+
+
+@pytest.mark.parametrize("candidate", [0.1, 0.6, 1.4])
+@pytest.mark.parametrize("speaker", [0.01, 0.1, 0.6, 1.4])
+def test_topic_and_general_nearness_cancel_out(speaker: float, candidate: float) -> None:
+    """A speaker that is like nobody has no lead over a candidate that is like nobody, nor a plain one over another."""
+    like = in_general([speaker, candidate, 0.8, 0.8, 0.8])
     assert value_of(like, 0, 1, [2, 3, 4]) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_references_of_unequal_general_nearness_make_no_lead_of_it(seed: int) -> None:
+    """S(o,o') leaves out a candidate's likeness to itself, which errs a little, and against passing through."""
+    general = np.random.default_rng(seed).uniform(0.6, 1.4, 5)
+    assert -0.15 <= value_of(in_general(list(general)), 0, 1, [2, 3, 4]) <= 1e-12
+
+
+def test_two_candidates_cancel_the_topic_out() -> None:
+    topic = np.random.default_rng(2).uniform(0, 0.3, (12, 1, 1))
+    assert value_of(likeness(0.2 + topic * np.ones((12, 3, 3))), 0, 1, [2]) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("distance", [0.001, 0.01, 0.03])
+def test_a_speaker_that_is_like_nobody_leads_nowhere(distance: float) -> None:
+    """Neither the lead nor its interval takes off where both are far from all others."""
+    values = in_general([distance, distance, 0.8, 0.8, 0.8]).values
+    noise = np.abs(np.random.default_rng(3).standard_normal(values.shape)) / 10
+    like = likeness(values + distance * (noise + noise.transpose(0, 2, 1)) / 2)
+    s = like.speakers
+    found = lead(like, s[0], s[1], list(s[2:]), np.random.default_rng(0))
+    assert found is not None
+    assert max(abs(found.value), abs(found.low), abs(found.high)) < 0.1
 
 
 def test_two_candidates_take_the_simple_lead() -> None:
@@ -135,8 +167,9 @@ OWN = [(0.18, 0.6), (0.12, 0.35), (0.06, 0.6), (0.3, 1.0)]
 def test_a_larger_lead_is_never_less_evidence(null: Null, own: tuple[float, float]) -> None:
     """Within the bound, and but for a twentieth of a nat."""
     leads = np.linspace(-0.5, 1.5, 81)
+    bound = load_cached().ruleset.rule_of("text_words").bound
     for error in (0.02, 0.05, 0.15):
-        ratios = np.clip([log_ratio(float(x), error, null, own) for x in leads], -BOUND, BOUND)
+        ratios = np.clip([log_ratio(float(x), error, null, own) for x in leads], -bound, bound)
         assert (np.maximum.accumulate(ratios) - ratios).max() <= 0.05
 
 
@@ -147,9 +180,9 @@ def test_a_lead_beyond_all_expectation_never_speaks_against(null: Null, own: tup
 
 
 @pytest.mark.parametrize("error", [0.0, 0.05, 1.0])
-@pytest.mark.parametrize("lead_value", [-5.0, 0.0, 0.3, 5.0])
-def test_the_ratio_is_finite_wherever_the_lead_lies(lead_value: float, error: float) -> None:
-    assert np.isfinite(log_ratio(lead_value, error, Null(0.1, 0.1, 8.0), (0.18, 0.6)))
+@pytest.mark.parametrize("lead_value", [-500.0, -5.0, 0.0, 0.3, 5.0, 500.0])
+def test_the_ratio_is_bounded_wherever_the_lead_lies(lead_value: float, error: float) -> None:
+    assert -FARTHEST <= log_ratio(lead_value, error, Null(0.1, 0.1, 8.0), (0.18, 0.6)) <= FARTHEST
 
 
 def test_an_uncertain_lead_says_less_than_a_certain_one() -> None:
@@ -232,7 +265,7 @@ def test_fewer_than_one_unrelated_model_in_a_hundred_is_accused() -> None:
     assert np.mean(np.exp(largest)) <= 1.0
     assert np.mean(largest > 0) <= 0.05
     assert np.mean(largest > 1.1) <= 0.01
-    assert np.max(largest) < BOUND
+    assert np.max(largest) < FAR
 
 
 @pytest.mark.parametrize("kind", ["restyled", "upstream"])
@@ -264,6 +297,18 @@ def test_a_copy_of_one_of_two_sibling_references_is_no_evidence_against_it() -> 
     answers = [world.answers(m) for m in models]
     weights = text_weights(analyse(text_run(answers[0], answers), load_cached(), embed=None))
     assert weights["ref0"] >= 0
+
+
+@pytest.mark.parametrize("kind", ["unrelated", "upstream", "sibling"])
+@pytest.mark.parametrize("k", [2, 4])
+def test_one_candidate_at_most_gathers_evidence(kind: Kind, k: int) -> None:
+    """The nearest; a target has one upstream, and what is nearer to another one is nothing for this."""
+    findings = [f for f in a_trial(kind, seed=k, k=k, prompts=12, own=0.9).findings if f.rule.startswith("text_")]
+    assert len(findings) == 2 * k
+    for rule in ("text_words", "text_chars"):
+        found = {f.upstream: f for f in findings if f.rule == rule}
+        nearest = max(found, key=lambda name: found[name].effect)
+        assert all(f.llr <= 0 and f.llr_high <= 0 for name, f in found.items() if name != nearest)
 
 
 def test_a_single_reference_weighs_nothing() -> None:

@@ -23,6 +23,7 @@ from wrapdetect.errors import WrapdetectError
 from wrapdetect.lab.bots import Outages, Schedule, VoiceBot, WrapperBot
 from wrapdetect.lab.server import Served, serve
 from wrapdetect.lab.voice import Voice, load_voice
+from wrapdetect.report.console import share
 
 OUTAGES = ((3.0, 4.2), (6.5, 7.7))
 """When the upstream is down, in seconds from its first request; the relay shares it."""
@@ -124,11 +125,9 @@ def _side_by_side(reports: Mapping[str, dict[str, object]]) -> Table:
     for name in reports:
         table.add_column(name, ratio=1, overflow="fold")
     table.add_row("state", *(Text(_state(r), style="bold") for r in reports.values()))
-    table.add_row("probability", *(f"{r['probability']} [{r['low']}, {r['high']}]" for r in reports.values()))
-    table.add_row(
-        "axes (nats)",
-        *(f"behaviour {r['behaviour_nats']}, dependence {r['dependence_nats']}" for r in reports.values()),
-    )
+    table.add_row("probability", *(_probability(r) for r in reports.values()))
+    for axis in ("behaviour", "dependence"):
+        table.add_row(f"{axis}, nats", *(f"{_number(r, f'{axis}_nats'):+.1f}" for r in reports.values()))
     for rule in ("text_words", "text_embedding", "identity_claim", "failures_together"):
         table.add_row(rule, *(Text(_finding(r, rule)) for r in reports.values()))
     return table
@@ -136,6 +135,17 @@ def _side_by_side(reports: Mapping[str, dict[str, object]]) -> Table:
 
 def _state(report: dict[str, object]) -> str:
     return f"{report['state']} of {report['upstream']}" if report["upstream"] else str(report["state"])
+
+
+def _probability(report: Mapping[str, object]) -> str:
+    middle, low, high = (share(_number(report, name)) for name in ("probability", "low", "high"))
+    return f"{middle} of passing through, range {low} to {high}"
+
+
+def _number(report: Mapping[str, object], name: str) -> float:
+    value = report[name]
+    assert isinstance(value, int | float)
+    return float(value)
 
 
 def _finding(report: dict[str, object], rule: str) -> str:

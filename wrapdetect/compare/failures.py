@@ -210,8 +210,9 @@ def _any_of(matched: int, chances: Sequence[float]) -> float:
 def _evidence(found: Sequence[Incident], hits: int, common: int) -> str:
     parts = []
     if found:
-        chances = ", ".join(f"{i.chance:.3f}" for i in found[:4]) + (", …" if len(found) > 4 else "")
-        parts.append(f"down together in {hits} of {len(found)} incidents; by chance each with at most {chances}")
+        parts.append(f"down together in {hits} of {len(found)} incidents")
+    if chances := [f"{i.chance:.3f}" for i in found if i.shared]:
+        parts.append(f"by chance with probability at most {', '.join(chances[:4])}{', …' if len(chances) > 4 else ''}")
     if common:
         parts.append(
             f"{common} outages that references at other hosts had too have a common cause and count for nothing"

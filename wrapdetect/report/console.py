@@ -43,8 +43,8 @@ def headline(verdict: Verdict) -> Text:
     upstream = f" of {verdict.upstream}" if verdict.upstream else ""
     return Text.assemble(
         (f"{verdict.state}{upstream}", COLOURS[verdict.state]),
-        f"   probability of passing through {_share(verdict.probability)}, ",
-        f"range {_share(verdict.low)} to {_share(verdict.high)}",
+        f"   probability of passing through {share(verdict.probability)}, ",
+        f"range {share(verdict.low)} to {share(verdict.high)}",
     )
 
 
@@ -84,7 +84,7 @@ def _parts(verdict: Verdict, run: Run) -> list[RenderableType]:
     return parts
 
 
-def _share(p: float) -> str:
+def share(p: float) -> str:
     """Two decimals, and never a certainty."""
     return "under .01" if p < 0.01 else "over .99" if p > 0.99 else f"{p:.2f}".lstrip("0")
 
