@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from tests.compare.worlds import Outage, beats_of, lived, outages
 from wrapdetect.compare import Samples
@@ -371,8 +372,12 @@ def test_a_coincidence_of_a_target_with_outages_of_its_own_accuses_nobody(seeds:
 def test_a_single_coincidence_in_troubled_days_accuses_fewer_than_one_in_a_hundred(
     seeds: Seeds, rates: dict[str, float], bursty: bool
 ) -> None:
-    """One of the target's outages happens to be the upstream's too. At a true rate of 1 %, 7 of 300 come once in 30."""
-    trials = histories(seeds, 300, bursty=bursty, planted=True, **rates)  # type: ignore[arg-type]  # mixed keyword types
+    """One of the target's outages happens to be the upstream's too; of 600 such, those with one shared incident.
+
+    More than `most` would come once in 30 at a true rate of 1 %.
+    """
+    trials = histories(seeds, 600, bursty=bursty, planted=True, **rates)  # type: ignore[arg-type]  # mixed keyword types
     single = [c for _, c in trials if c.incidents == 1]
+    most = binom.ppf(1 - 1 / 30, len(single), 0.01)
     assert len(single) >= 100
-    assert sum(state_of(c, 1, (), seeds.ruleset) in ("wrapper", "likely_wrapper") for c in single) <= 6
+    assert sum(state_of(c, 1, (), seeds.ruleset) in ("wrapper", "likely_wrapper") for c in single) <= most

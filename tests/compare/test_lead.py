@@ -259,7 +259,7 @@ def test_unrelated_models_are_not_accused() -> None:
 
 @pytest.mark.slow
 def test_fewer_than_one_unrelated_model_in_a_hundred_is_accused() -> None:
-    """Measured 2026-11: 0 of 300 accused; the largest weight positive in 1 %, above 1.1 nats in none."""
+    """Measured 2026-11: 0 of 300 accused; the largest weight positive in 6 %, above 1.1 nats in 0.3 %."""
     states, largest = _null_rates(trials=300, first_seed=1000)
     assert states["wrapper"] + states["likely_wrapper"] <= 2
     assert np.mean(np.exp(largest)) <= 1.0
@@ -299,8 +299,7 @@ def test_a_copy_of_one_of_two_sibling_references_is_no_evidence_against_it() -> 
     assert weights["ref0"] >= 0
 
 
-@pytest.mark.parametrize("kind", ["unrelated", "upstream", "sibling"])
-@pytest.mark.parametrize("k", [2, 4])
+@pytest.mark.parametrize(("kind", "k"), [("upstream", 2), ("sibling", 4)])
 def test_one_candidate_at_most_gathers_evidence(kind: Kind, k: int) -> None:
     """The nearest; a target has one upstream, and what is nearer to another one is nothing for this."""
     findings = [f for f in a_trial(kind, seed=k, k=k, prompts=12, own=0.9).findings if f.rule.startswith("text_")]

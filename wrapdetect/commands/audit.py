@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from wrapdetect.commands.present import present, say
 from wrapdetect.dialects import decode
 from wrapdetect.edge import clock, store
-from wrapdetect.edge.config import Config, check_names
+from wrapdetect.edge.config import Config, check_names, title
 from wrapdetect.edge.http import HttpSender
 from wrapdetect.edge.secrets import Keyring, read_keys
 from wrapdetect.edge.shipped import DEFAULT_PACKS, load_packs, load_seeds
@@ -199,9 +199,7 @@ def _check_hello(run: Run, exchanges: list[Exchange]) -> None:
         last = max(tries, key=lambda e: (e.ask.draw == 0, e.attempt))
         failure = decode(last, endpoint.dialect).failure
         if failure is not None:
-            lines.append(
-                f"{endpoint.role} {endpoint.name} at {endpoint.url}: {failure.kind}: {quote(failure.detail, 300)}"
-            )
+            lines.append(f"{title(endpoint)} at {endpoint.url}: {failure.kind}: {quote(failure.detail, 300)}")
     if lines:
         raise PreflightError(
             "; ".join(lines) + ". Nothing else was asked: check the URL (often ending in /v1), --model and the key"

@@ -16,6 +16,7 @@ USUAL_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_
 
 def doctor(config: Path | None) -> int:
     """Print the state of this installation; 0 where all that is installed is sound, else 2."""
+    named = [e.key_env for e in load_config(config).endpoints() if e.key_env] if config else []
     sound = True
     print(f"python                 {platform.python_version()}")
     for package in PACKAGES:
@@ -35,7 +36,6 @@ def doctor(config: Path | None) -> int:
     packs = [load_pack(name) for name in shipped_packs()]
     print(f"packs                  {', '.join(f'{p.id} v{p.version}' for p in packs)}")
     print(f"ruleset                {seeds.ruleset.id}, calibrator: none")
-    named = [e.key_env for e in load_config(config).endpoints() if e.key_env] if config else []
     for variable in dict.fromkeys([*named, *USUAL_KEYS]):
         print(f"{variable:22} {'set' if os.environ.get(variable) else 'not set'}")
     return 0 if sound else 2

@@ -125,12 +125,13 @@ def make_endpoint(
     send_temperature: bool = True,
 ) -> Endpoint:
     """An endpoint whose address and key variable were looked at. Raises SpecError."""
+    where = role if name == role else f"{role} {name}"
     if key_env is not None:
-        check_variable(key_env, f"{role} {name}, key variable")
+        check_variable(key_env, f"{where}, key variable")
     return Endpoint(
         name=name,
         role=role,
-        url=check_url(url, f"{role} {name}" if name != role else role),
+        url=check_url(url, where),
         model=model,
         key_env=key_env,
         dialect=dialect,
@@ -138,6 +139,11 @@ def make_endpoint(
         token_limit=token_limit,
         send_temperature=send_temperature,
     )
+
+
+def title(endpoint: Endpoint) -> str:
+    """How errors call an endpoint: "target", or "reference openai"."""
+    return endpoint.role if endpoint.name == endpoint.role else f"{endpoint.role} {endpoint.name}"
 
 
 def check_url(url: str, where: str) -> str:

@@ -40,7 +40,7 @@ def render(verdict: Verdict, run: Run, *, width: int = 100, colour: bool = False
 
 def headline(verdict: Verdict) -> Text:
     """State, upstream, probability with its interval."""
-    upstream = f" of {verdict.upstream}" if verdict.upstream else ""
+    upstream = f" of {quote(verdict.upstream)}" if verdict.upstream else ""
     return Text.assemble(
         (f"{verdict.state}{upstream}", COLOURS[verdict.state]),
         f"   probability of passing through {share(verdict.probability)}, ",
@@ -50,8 +50,9 @@ def headline(verdict: Verdict) -> Text:
 
 def _parts(verdict: Verdict, run: Run) -> list[RenderableType]:
     lead = verdict.findings[0].upstream if verdict.findings else ""
-    says = SAYS[verdict.state].format(u=verdict.upstream)
-    against = f" (against {lead}, the nearest)" if lead and not verdict.upstream else ""
+    shown = quote(lead)
+    says = SAYS[verdict.state].format(u=shown)
+    against = f" (against {shown}, the nearest)" if lead and not verdict.upstream else ""
     parts: list[RenderableType] = [
         Text(),
         headline(verdict),
@@ -65,7 +66,7 @@ def _parts(verdict: Verdict, run: Run) -> list[RenderableType]:
         parts.append(Text(quote(run.note), style="italic"))
     if verdict.findings:
         parts += [
-            Text(f"\nEvidence on {lead}", style="bold"),
+            Text(f"\nEvidence on {shown}", style="bold"),
             _evidence([f for f in verdict.findings if f.upstream == lead]),
         ]
     if others := [f for f in verdict.findings if f.upstream != lead]:
@@ -97,7 +98,7 @@ def _evidence(findings: Sequence[Finding]) -> Table:
     table.add_column("n", justify="right")
     table.add_column("what it is, and its witness", overflow="fold")
     for f in findings:
-        what = Text(f"{f.unit}; {f.evidence}")
+        what = Text(quote(f"{f.unit}; {f.evidence}", 600))
         if f.witness:
             what.append(f"\n{quote(f.witness, 320)}", style="italic")
         table.add_row(f.rule, f"{f.effect:.2f} [{f.low:.2f}, {f.high:.2f}]", f"{f.llr:+.1f}", str(f.n_upstream), what)
@@ -112,7 +113,7 @@ def _others(findings: Sequence[Finding]) -> Table:
         table.add_column(rule, justify="right")
     for upstream in dict.fromkeys(f.upstream for f in findings):
         llr = {f.rule: f"{f.llr:+.1f}" for f in findings if f.upstream == upstream}
-        table.add_row(Text(upstream), *(llr.get(rule, "") for rule in rules))
+        table.add_row(Text(quote(upstream)), *(llr.get(rule, "") for rule in rules))
     return table
 
 
@@ -123,5 +124,5 @@ def _controls(controls: Sequence[Control]) -> RenderableType:
     table = Table(box=None, pad_edge=False, show_header=False)
     for c in controls:
         word, style = marks[c.passed]
-        table.add_row(Text(f"  {c.id}"), Text(word, style=style), Text(c.evidence))
+        table.add_row(Text(f"  {c.id}"), Text(word, style=style), Text(quote(c.evidence, 300)))
     return table
