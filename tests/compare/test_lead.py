@@ -259,7 +259,7 @@ def test_unrelated_models_are_not_accused() -> None:
 
 @pytest.mark.slow
 def test_fewer_than_one_unrelated_model_in_a_hundred_is_accused() -> None:
-    """Measured 2026-11: 0 of 300 accused; the largest weight positive in 6 %, above 1.1 nats in 0.3 %."""
+    """Measured 2026-11: 0 of 300 accused; the largest weight positive in 2 %, above 1.1 nats in none."""
     states, largest = _null_rates(trials=300, first_seed=1000)
     assert states["wrapper"] + states["likely_wrapper"] <= 2
     assert np.mean(np.exp(largest)) <= 1.0

@@ -9,7 +9,7 @@ is COMMON (a cause that both share, unseen by us), plus the product over the str
 the target's share of failures and `rate` its rate of own stretches outside the incidents, both rounded up so that the
 mean of the ratio under chance is at most 1 (for Poisson counts N: E[rate / (N + 1)] < 1). A miss has probability at
 most 1 under chance, so it never speaks for passing through.
-Stretches in which references at other hosts fall too have a common cause that we see, and count for nothing.
+An incident in which references at other hosts fall too has a common cause that we see, and counts for nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -74,7 +74,8 @@ def compare(samples: Samples) -> Iterator[Finding]:
         hits, n = sum(i.shared for i in found), len(found)
         low, high = jeffreys(hits, n) if n else (0.0, 1.0)
         weigh, weigh_low, weigh_high = (
-            log_ratio([i.chance for i in found if i.shared], n, factor) for factor in (1.0, *_spread(samples, found))
+            log_ratio([i.chance for i in found if i.shared], n, factor)
+            for factor in (1.0, *_spread(samples, reference.name))
         )
         yield Finding(
             rule="failures_together",
@@ -105,7 +106,7 @@ def judged_incidents(samples: Samples, upstream: str) -> tuple[list[Incident], i
     common = 0
     for group in grouped(theirs):
         kept: list[tuple[Stretch, list[Beat]]] = []
-        seen_up = False
+        seen_up, before = False, common
         for stretch in group:
             then = _within(target, stretch)
             panel = [p for p in (_within(o, stretch) for o in others) if p]
@@ -114,7 +115,7 @@ def judged_incidents(samples: Samples, upstream: str) -> tuple[list[Incident], i
             elif then and not _down_already(mine, stretch):
                 kept.append((stretch, then))
                 seen_up = seen_up or bool(panel) or stretch.spoke
-        if kept:
+        if kept and common == before:  # what fell together in one stretch is one cause in the whole incident
             matches = [s for s, then in kept if _mostly_down(then) and _together(mine, s)]
             chances = [chance_of(target, mine, theirs, s) for s, _ in kept]
             unseen = COMMON if seen_up else COMMON_UNSEEN
@@ -189,13 +190,14 @@ def log_ratio(chances: Sequence[float], n: int, factor: float = 1.0) -> float:
     `chances` were shared. `factor` scales the chances, for the ends of the interval."""
     if not n:
         return 0.0
-    return log_marginal(len(chances), n, *SHARES) - float(sum(np.log(min(0.95, c * factor)) for c in chances))
+    apart = float(sum(np.log(np.clip(c * factor, COMMON, 0.95)) for c in chances))
+    return log_marginal(len(chances), n, *SHARES) - apart
 
 
-def _spread(samples: Samples, found: Sequence[Incident]) -> tuple[float, float]:
+def _spread(samples: Samples, upstream: str) -> tuple[float, float]:
     """By how much the chances may be larger or smaller: the 95 % interval of the target's rate of own stretches."""
     mine = stretches(samples.beats.get(samples.target, ()))
-    count = own_count(mine, [s for i in found for s in i.stretches])
+    count = own_count(mine, stretches(samples.beats.get(upstream, ())))
     return float(gammaincinv(count + 0.5, 0.975)) / (count + 1), float(gammaincinv(count + 0.5, 0.025)) / (count + 1)
 
 

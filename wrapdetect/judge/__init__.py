@@ -16,7 +16,9 @@ NO_EMBEDDING = "Without the embedding view (pip install 'wrapdetect[embed]') par
 NO_RIVAL = "One reference only: there is no rival to be nearer than, so the answers' likeness weighs nothing."
 NO_SHARED_OUTAGE = "No shared outage fell into this run: dependence could not be seen, or was seen to be absent."
 ONE_OUTAGE = "One shared outage is one unit of evidence, however long; outages within an hour count as one."
-SIBLINGS = "A sibling of that model (another version, a fine-tune) answers much like it: surer of family than member."
+SIBLINGS = (
+    "A sibling of the nearest model (another version, a fine-tune) answers much like it: surer of family than member."
+)
 CONTROL_VIEWS_NEEDED = 0.5
 """A control fails when it fails in at least this share of the views it was made in."""
 

@@ -45,6 +45,6 @@ def fuse(priors: Mapping[str, Prior], weights: Mapping[str, tuple[float, float]]
     shares = np.exp(np.array(logs) - max(logs))
     shares /= shares.sum()
     return {
-        name: Posterior(float(w), float(s), float(1.0 - w - s))
+        name: Posterior(float(w), float(s), max(0.0, float(1.0 - w - s)))
         for name, w, s in zip(names, shares[1::2], shares[2::2], strict=True)
     }
