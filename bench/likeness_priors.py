@@ -47,9 +47,14 @@ def main() -> int:
     tables = {"slop_score": _slop(data), "m_ifeval": _ifeval(data), "pm_llm_benchmark": _pm(data)}
     pairs = _pm_pairs(data)
     views = available_views(Embedder(cache_file()) if options.embed else None)
+    unrelated: dict[str, list[float]] = {}
+
+    def trials_of(view_id: str) -> int:
+        return int(options.trials) if view_id != "embedding" else max(int(options.trials) // 4, 10)
+
     for view_id, view in views.items():
         rng = np.random.default_rng(1)
-        trials = options.trials if view_id != "embedding" else max(options.trials // 4, 10)
+        trials = trials_of(view_id)
         nulls = {name: list(_null(t, view, trials, rng)) for name, t in tables.items()}
         same = list(_same(tables["pm_llm_benchmark"], pairs, view, rng))
         resample = list(_resample(data, view, rng))
@@ -57,9 +62,16 @@ def main() -> int:
         for name, values in nulls.items():
             print(f"  unrelated, {name:18} n {len(values):4}  {_figures(values)}")
         every = [v for values in nulls.values() for v in values]
+        unrelated[view_id] = [v for name in ("slop_score", "m_ifeval") for v in nulls[name][: trials_of("embedding")]]
         print(f"  unrelated, all                n {len(every):4}  {_figures(every)}")
         print(f"  same model, other route       n {len(same):4}  {_figures(same)}")
         print(f"  same model, second sample     n {len(resample):4}  {_figures(resample)}", flush=True)
+    pairs_of_views = [(a, b) for a in unrelated for b in unrelated if a < b]
+    found = [float(np.corrcoef(unrelated[a], unrelated[b])[0, 1]) for a, b in pairs_of_views]
+    print(
+        "correlation of unrelated leads: ",
+        ", ".join(f"{a}/{b} {r:.2f}" for (a, b), r in zip(pairs_of_views, found, strict=True)),
+    )
     return 0
 
 

@@ -179,9 +179,15 @@ def test_the_joint_posterior_is_calibrated_where_its_model_of_the_world_is_true(
 # --- weigh ---
 
 
-def test_views_of_one_group_count_as_their_mean_and_groups_add_up(seeds: Seeds) -> None:
+def test_views_of_one_group_count_as_few_ways_and_groups_add_up(seeds: Seeds) -> None:
+    """Two views that correlate by 0.7 are 2 / 1.7 ways: 1.5 * 1.18, and the claim on top."""
     findings = [a_finding("text_words", 2.0), a_finding("text_chars", 1.0), a_finding("identity_claim", 0.5)]
-    assert weigh(findings, seeds.ruleset, NONE)["ref0"]["behaviour"].value == pytest.approx(2.0)
+    assert weigh(findings, seeds.ruleset, NONE)["ref0"]["behaviour"].value == pytest.approx(1.5 * 2 / 1.7 + 0.5)
+
+
+def test_a_group_never_weighs_more_than_its_strongest_rule_may(seeds: Seeds) -> None:
+    findings = [a_finding(rule, 4.0) for rule in ("text_words", "text_chars", "text_embedding")]
+    assert weigh(findings, seeds.ruleset, NONE)["ref0"]["behaviour"].value == pytest.approx(4.0)
 
 
 def test_the_same_view_named_twice_is_no_more_evidence(seeds: Seeds) -> None:

@@ -92,6 +92,12 @@ class Rule(_Strict):
     bound: Annotated[float, Field(gt=0)]
 
 
+class Group(_Strict):
+    """How much rules of one group repeat one another: the correlation of what they find where there is nothing."""
+
+    correlation: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
 class StateRule(_Strict):
     """Conditions for a state, all of which must hold; an absent one always does."""
 
@@ -113,6 +119,7 @@ class Ruleset(_Strict):
     id: str
     prior: dict[Weights, Prior]
     rule: list[Rule]
+    group: dict[str, Group] = {}
     state: list[StateRule]
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Findings -> weight per upstream and axis: bounded by rule, averaged within a group, added over groups."""
+"""Findings -> weight per upstream and axis: bounded by rule, combined within a group, added over groups."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from wrapdetect.judge.calibrate import Calibrator
 from wrapdetect.model import Axis, Finding
-from wrapdetect.seeds import Ruleset
+from wrapdetect.seeds import Group, Ruleset
 
 
 class Weight(NamedTuple):
@@ -38,12 +38,30 @@ def bounded(finding: Finding, ruleset: Ruleset, calibrator: Calibrator) -> Weigh
 
 
 def weigh(findings: Sequence[Finding], ruleset: Ruleset, calibrator: Calibrator) -> Weights:
-    """Absent evidence weighs 0. Rules of one group measure one thing: their mean counts, not their sum."""
-    groups: dict[tuple[str, Axis, str], list[Weight]] = defaultdict(list)
+    """Absent evidence weighs 0. Rules of one group measure one thing: see combined()."""
+    groups: dict[tuple[str, Axis, str], dict[str, list[Weight]]] = defaultdict(lambda: defaultdict(list))
+    most: dict[str, float] = defaultdict(float)
     for finding in findings:
-        group = ruleset.rule_of(finding.rule).group
-        groups[finding.upstream, finding.axis, group].append(bounded(finding, ruleset, calibrator))
+        rule = ruleset.rule_of(finding.rule)
+        groups[finding.upstream, finding.axis, rule.group][rule.id].append(bounded(finding, ruleset, calibrator))
+        most[rule.group] = max(most[rule.group], rule.bound)
     weights: dict[str, dict[Axis, Weight]] = defaultdict(lambda: {"behaviour": Weight(), "dependence": Weight()})
-    for (upstream, axis, _), members in groups.items():
-        weights[upstream][axis] += Weight(*(float(np.mean(part)) for part in zip(*members, strict=True)))
+    for (upstream, axis, group), by_rule in groups.items():
+        members = [combined(found, 1.0, most[group]) for found in by_rule.values()]  # a rule speaks once
+        correlation = ruleset.group.get(group, Group()).correlation
+        weights[upstream][axis] += combined(members, correlation, most[group])
     return weights
+
+
+def combined(members: Sequence[Weight], correlation: float, bound: float) -> Weight:
+    """The mean of m weights, times m / (1 + (m - 1) correlation), within `bound`.
+
+    One way of looking counts once however often it is repeated (correlation 1: the mean); independent ways add up
+    (correlation 0: the sum).
+
+    >>> combined([Weight(2.0, 2.0, 2.0)] * 3, 1.0, 4.0).value, combined([Weight(1.0, 1.0, 1.0)] * 3, 0.0, 4.0).value
+    (2.0, 3.0)
+    """
+    m = len(members)
+    ways = m / (1 + (m - 1) * correlation)
+    return Weight(*(float(np.clip(np.mean(part) * ways, -bound, bound)) for part in zip(*members, strict=True)))
