@@ -245,6 +245,7 @@ BAD_ARGUMENTS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "a pack above the tokens": ((*TARGET, "--reference", REFERENCE, "--max-tokens", "5"), "--max-tokens allows 5"),
     "more neutral prompts than there are": ((*TARGET, "--reference", REFERENCE, "--enrol", "999"), "--enrol 999"),
+    "nothing to resume": ((*TARGET, "--reference", REFERENCE, "--resume"), "--resume needs --out"),
     "no config file": (("audit", "--config", "nosuch.toml"), "cannot read nosuch.toml"),
     "no run file": (("replay", "nosuch.jsonl"), "cannot read nosuch.jsonl"),
     "a folder without a run": (("replay", "."), "cannot read run.jsonl"),

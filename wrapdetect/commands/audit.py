@@ -5,7 +5,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -85,6 +85,8 @@ class Chosen:
 def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options) -> int:
     """Audit a target; returns the exit code. Raises WrapdetectError for what cannot be done."""
     check_names(endpoints)
+    if options.resume and options.out is None:
+        raise SpecError("--resume needs --out: the run file to go on with")
     chosen = options.over(config)
     run = new_run(endpoints, chosen, options.vantage)
     slots = make_plan(run)
@@ -222,7 +224,7 @@ def _open(path: Path, run: Run, resume: bool) -> tuple[Run, store.RunFile, bool]
     if loaded.torn:
         say(f"{path}: the last line was torn ({len(loaded.torn)} bytes); kept in {path.name}.torn and asked again")
     say(f"resuming: {len(loaded.run.exchanges)} exchanges are there already")
-    return replace(loaded.run), store.reopen(path, loaded), False
+    return loaded.run, store.reopen(path, loaded), False
 
 
 def _refuse_silence(run: Run) -> None:
