@@ -555,6 +555,8 @@ def start(argv: list[str], place: Path) -> Running:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A job in the background is started with Ctrl-C ignored, and would hand that on; a user's terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     return Running(process, place / "run.jsonl")
 
