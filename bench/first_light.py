@@ -148,7 +148,9 @@ def report(results: Sequence[Result], prompts: int) -> int:
     called = {s: sum(r.report["state"] == s for r in negative) for s in ("wrapper", "likely_wrapper", "same_model")}
     print(f"negative controls called wrapper {called['wrapper']}, likely_wrapper {called['likely_wrapper']}, ", end="")
     print(f"same_model {called['same_model']}, of {len(negative)}")
-    print(f"upstream named in {len(named)} of {len(positive)} pairs; {prompts} prompts, 5 references, one draw\n")
+    nearest = sum(_lead(r) == r.case.upstream for r in positive)
+    print(f"upstream named in {len(named)} of {len(positive)} pairs; {prompts} prompts, 5 references, one draw")
+    print(f"upstream nearest of the five, named or not, in {nearest} of {len(positive)}\n")
     print(
         f"{'target':30} {'wrapping':14} {'state':15} {'named':28} {'p':>5} {'lead/llr by view':>32} {'req':>5} {'s':>5}"
     )
@@ -164,15 +166,18 @@ def report(results: Sequence[Result], prompts: int) -> int:
     return 0 if right else 1
 
 
-def _llrs(result: Result) -> str:
+def _lead(result: Result) -> str:
+    """The reference that the report puts first."""
     findings = result.report["findings"]
     assert isinstance(findings, list)
-    lead = findings[0]["upstream"] if findings else ""
-    return " ".join(
-        f"{f['effect']:.2f}/{f['llr']:+.1f}"
-        for f in findings
-        if f["upstream"] == lead and f["rule"].startswith("text_")
-    )
+    return str(findings[0]["upstream"]) if findings else ""
+
+
+def _llrs(result: Result) -> str:
+    findings, lead = result.report["findings"], _lead(result)
+    assert isinstance(findings, list)
+    found = [f for f in findings if f["upstream"] == lead and f["rule"].startswith("text_")]
+    return " ".join(f"{f['effect']:.2f}/{f['llr']:+.1f}" for f in found)
 
 
 def _toml(text: str) -> str:
