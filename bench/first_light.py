@@ -25,7 +25,6 @@ from wrapdetect.lab.server import serve
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMED = ("wrapper", "likely_wrapper", "same_model")
-ACCUSED = ("wrapper", "likely_wrapper")
 Answers = Mapping[str, Mapping[str, str]]
 
 

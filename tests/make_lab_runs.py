@@ -5,10 +5,9 @@ again afterwards.
 """
 
 import subprocess
-import sys
 
 from tests.conftest import ROOT
-from wrapdetect.commands.demo import lab
+from wrapdetect.commands.demo import audit_command, lab
 
 RUNS = {"relay": "lab_relay", "own voice": "lab_own_voice", "same model": "lab_same_model"}
 
@@ -20,33 +19,8 @@ def main() -> None:
         file = folder / "run.jsonl"
         file.unlink(missing_ok=True)
         with lab(seed=1) as bots:
-            target, model = bots.targets[bot]
-            command = [
-                sys.executable,
-                "-m",
-                "wrapdetect",
-                "audit",
-                target.url,
-                "--model",
-                model,
-                "--plain",
-                "--no-embed",
-            ]
-            for reference, (served, its_model) in bots.references.items():
-                command += ["--reference", f"{reference}={served.url}#{its_model}"]
-            command += [
-                "--pack",
-                "short",
-                "--concurrency",
-                "8",
-                "--pace",
-                "0.14",
-                "--out",
-                str(file),
-                "--vantage",
-                "lab",
-            ]
-            subprocess.run(command, check=True)
+            more = ("--plain", "--no-embed", "--vantage", "lab")
+            subprocess.run(audit_command(bots, bot, file, *more), check=True)
 
 
 if __name__ == "__main__":

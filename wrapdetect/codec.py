@@ -49,7 +49,7 @@ class Loaded(NamedTuple):
     good_bytes: int
 
 
-def _dump(line: Mapping[str, Any]) -> str:
+def _dump(line: Mapping[str, Any] | Sequence[Any]) -> str:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -177,7 +177,7 @@ def key_from_text(text: str) -> AskKey:
 def observations_to_json(observations: Iterable[Observation]) -> str:
     """One JSON list, one observation a line: the golden of the reading stage."""
     rows = [[o.exchange, o.feature, o.value, o.reader] for o in observations]
-    return "[\n" + ",\n".join(_dump_row(r) for r in rows) + "\n]\n"
+    return "[\n" + ",\n".join(_dump(rounded(r)) for r in rows) + "\n]\n"
 
 
 def findings_to_json(findings: Iterable[Finding]) -> str:
@@ -205,14 +205,6 @@ def rounded(value: Any, digits: int = 4) -> Any:
             return {k: rounded(v, digits) for k, v in value.items()}
         case _:
             return [rounded(v, digits) for v in value]
-
-
-def _dump_row(row: Sequence[Any]) -> str:
-    return _dump_list([rounded(v) for v in row])
-
-
-def _dump_list(row: Sequence[Any]) -> str:
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
 
 
 def _stamp(moment: datetime) -> str:

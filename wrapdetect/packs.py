@@ -5,17 +5,18 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from wrapdetect.errors import PackError
 from wrapdetect.model import Item, Pack
 
-READER_NAMES = ("identity", "coherence", "text", "timing")
-"""What an item may ask to be read for; `failure` is read of every exchange and need not be named."""
-
 LONG_TEXT = re.compile(r'""".*?"""|\'\'\'.*?\'\'\'', re.S)
+
+_ReaderName = Literal["identity", "coherence", "text", "timing"]
+READER_NAMES = get_args(_ReaderName)
+"""What an item may ask to be read for; `failure` is read of every exchange and need not be named."""
 
 _Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
 _Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
@@ -32,7 +33,7 @@ class _ItemText(_Strict):
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
     turns: Annotated[list[_Text], Field(min_length=1, max_length=5)]
     purpose: _Text
-    readers: Annotated[list[Literal["identity", "coherence", "text", "timing"]], Field(min_length=1)]
+    readers: Annotated[list[_ReaderName], Field(min_length=1)]
     expects: list[_Text] = []
     rejects: list[_Text] = []
     temperature: _Temperature | None = None

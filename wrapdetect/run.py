@@ -74,12 +74,12 @@ async def run_slots(
         _note(state, exchange)
         state.requests += 1
         state.tokens += _tokens(exchange)
-    queue = iter(enumerate(slots, start=1))
+    queue = iter(slots)
     finished = 0
 
     async def work() -> None:
         nonlocal finished
-        for _, slot in queue:
+        for slot in queue:
             if not await _converse(state, slot):
                 state.left_out += 1
             finished += 1

@@ -201,7 +201,9 @@ def _check_hello(run: Run, exchanges: list[Exchange]) -> None:
         last = max(tries, key=lambda e: (e.ask.draw == 0, e.attempt))
         failure = decode(last, endpoint.dialect).failure
         if failure is not None:
-            lines.append(f"{title(endpoint)} at {endpoint.url}: {failure.kind}: {quote(failure.detail, 300)}")
+            lines.append(
+                f"{title(endpoint.role, endpoint.name)} at {endpoint.url}: {failure.kind}: {quote(failure.detail, 300)}"
+            )
     if lines:
         raise PreflightError(
             "; ".join(lines) + ". Nothing else was asked: check the URL (often ending in /v1), --model and the key"

@@ -102,14 +102,19 @@ def load_voices() -> dict[str, Voice]:
     return {f.stem: load_voice(f, packs) for f in sorted((folder("fixtures") / "voices").glob("*.toml"))}
 
 
-def _audit(bots: Bots, name: str, place: Path, seed: int) -> dict[str, object]:
+def audit_command(bots: Bots, name: str, file: Path, *more: str) -> list[str]:
+    """The real command line for one of the bots, slow enough for both outages to fall into it."""
     target, model = bots.targets[name]
-    command = [sys.executable, "-m", "wrapdetect", "audit", target.url, "--model", model, "--json"]
+    command = [sys.executable, "-m", "wrapdetect", "audit", target.url, "--model", model, "--out", str(file)]
     for reference, (served, its_model) in bots.references.items():
         command += ["--reference", f"{reference}={served.url}#{its_model}"]
-    command += ["--pack", "short", "--seed", str(seed), "--concurrency", "8", "--pace", "0.14", "--timeout", "20"]
+    return [*command, "--pack", "short", "--concurrency", "8", "--pace", "0.14", *more]
+
+
+def _audit(bots: Bots, name: str, place: Path, seed: int) -> dict[str, object]:
     file = place / f"{name.replace(' ', '_')}.jsonl"
-    done = subprocess.run([*command, "--out", str(file)], capture_output=True, text=True, check=False)
+    command = audit_command(bots, name, file, "--json", "--seed", str(seed), "--timeout", "20")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise WrapdetectError(
             f"the audit of the demo's {name} ended with {done.returncode}: {done.stderr.strip()[-600:]}"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 from wrapdetect.dialects.base import EMPTY, Call, Codec, Piece, Reply
@@ -30,26 +31,17 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
     return Call(body=body, stream=stream)
 
 
-def _decode_stream(exchange: Exchange) -> Reply:
+def _decode(exchange: Exchange, *, stream: bool) -> Reply:
     if exchange.failure is not None:
         return Reply(text="", failure=exchange.failure)
     try:
         chunks = inflate(exchange.chunks, header(exchange, "content-encoding").strip().lower())
         kind = header(exchange, "content-type").partition(";")[0].strip().lower()
-        if kind == "application/json":  # a server that does not stream answers plainly: an answer all the same
-            return _read_plain(chunks[-1].t_s if chunks else 0.0, b"".join(c.data for c in chunks))
-        _refuse_html(kind, chunks[0].data if chunks else b"")
-        return _read_events(list(events(chunks)), any(c.data.strip() for c in chunks))
-    except BodyError as error:
-        return Reply(text="", failure=error.failure)
-
-
-def _decode_plain(exchange: Exchange) -> Reply:
-    if exchange.failure is not None:
-        return Reply(text="", failure=exchange.failure)
-    try:
-        chunks = inflate(exchange.chunks, header(exchange, "content-encoding").strip().lower())
-        _refuse_html(header(exchange, "content-type").partition(";")[0].strip().lower(), b"")
+        # A server that does not stream though asked to answers plainly: an answer all the same.
+        if stream and kind != "application/json":
+            _refuse_html(kind, chunks[0].data if chunks else b"")
+            return _read_events(list(events(chunks)), any(c.data.strip() for c in chunks))
+        _refuse_html(kind, b"")
         return _read_plain(chunks[-1].t_s if chunks else 0.0, b"".join(c.data for c in chunks))
     except BodyError as error:
         return Reply(text="", failure=error.failure)
@@ -165,7 +157,5 @@ def _short(value: object, limit: int = 160) -> str:
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-STREAM = Codec(
-    encode=lambda ask, answers, endpoint: _encode(ask, answers, endpoint, stream=True), decode=_decode_stream
-)
-PLAIN = Codec(encode=lambda ask, answers, endpoint: _encode(ask, answers, endpoint, stream=False), decode=_decode_plain)
+STREAM = Codec(encode=partial(_encode, stream=True), decode=partial(_decode, stream=True))
+PLAIN = Codec(encode=partial(_encode, stream=False), decode=partial(_decode, stream=False))

@@ -125,7 +125,7 @@ def make_endpoint(
     send_temperature: bool = True,
 ) -> Endpoint:
     """An endpoint whose address and key variable were looked at. Raises SpecError."""
-    where = role if name == role else f"{role} {name}"
+    where = title(role, name)
     if key_env is not None:
         check_variable(key_env, f"{where}, key variable")
     return Endpoint(
@@ -141,9 +141,9 @@ def make_endpoint(
     )
 
 
-def title(endpoint: Endpoint) -> str:
+def title(role: Role, name: str) -> str:
     """How errors call an endpoint: "target", or "reference openai"."""
-    return endpoint.role if endpoint.name == endpoint.role else f"{endpoint.role} {endpoint.name}"
+    return role if name == role else f"{role} {name}"
 
 
 def check_url(url: str, where: str) -> str:

@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -56,13 +56,6 @@ def serve(bot: Bot, *, key: str | None = None) -> Iterator[Served]:
         server.should_exit = True
         thread.join(timeout=5)
         listener.close()
-
-
-@contextlib.contextmanager
-def serve_all(bots: Sequence[Bot]) -> Iterator[list[Served]]:
-    """Serve several bots, each on its own port."""
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(serve(bot)) for bot in bots]
 
 
 def _app(bot: Bot, key: str | None, served: Served) -> Starlette:
