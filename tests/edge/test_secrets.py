@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.conftest import an_endpoint, an_exchange, failed
+from tests.conftest import START, an_endpoint, an_exchange, failed
 from tests.edge.misbehaving import (
     LAST_CHUNK,
     STREAM_HEAD,
@@ -162,7 +162,9 @@ ECHOES = (in_body, across_chunks, in_header_and_reason, in_redirect, behind_a_lo
 
 @pytest.mark.parametrize("make", ECHOES, ids=lambda f: f.__name__)
 def test_no_part_of_the_key_stands_in_the_line_that_is_recorded(make: Behaviour) -> None:
-    line = dump_exchange(echoing(make))
+    exchange = echoing(make)
+    untimed = tuple(replace(c, t_s=0.0) for c in exchange.chunks)  # a time may hold the digits of the key by chance
+    line = dump_exchange(replace(exchange, chunks=untimed, started=START, ended_s=0.0))
     assert "planted" not in line
     assert "0123" not in line
 
