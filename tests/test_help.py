@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-COMMANDS = ("", "audit", "replay", "doctor", "demo", "probes")
+COMMANDS = ("", "audit", "match", "library", "library import", "replay", "doctor", "demo", "probes")
 
 
 def run(*words: str) -> str:
@@ -27,7 +27,8 @@ def true_help(command: str) -> str:
 def shown_helps(page: str) -> dict[str, str]:
     text = (ROOT / page).read_text(encoding="utf-8")
     return {
-        name: shown.strip() for name, shown in re.findall(r"```\n\$ wrapdetect ?(\w*) --help\n(.*?)```", text, re.S)
+        name: shown.strip()
+        for name, shown in re.findall(r"```\n\$ wrapdetect ?([\w ]*?) ?--help\n(.*?)```", text, re.S)
     }
 
 

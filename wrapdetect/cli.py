@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from wrapdetect.errors import WrapdetectError
+from wrapdetect.errors import SpecError, WrapdetectError
 
 app = typer.Typer(
     help="How likely is it that this chatbot is a pass-through of an upstream LLM?",
@@ -21,6 +21,10 @@ app = typer.Typer(
 )
 probes_app = typer.Typer(help="The question packs.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(probes_app, name="probes")
+library_app = typer.Typer(
+    help="Reference libraries: recorded answers of known models.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(library_app, name="library")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
 Embed = Annotated[
@@ -72,16 +76,26 @@ def audit(
     plain: Annotated[bool, typer.Option("--plain", help="Do not ask for streamed answers.")] = False,
     vantage: Annotated[str, typer.Option(help="Your word for where this is asked from; recorded.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its cost; send nothing.")] = False,
+    library: Annotated[
+        str | None, typer.Option(help="Ask the questions of this library and match; no reference is needed.")
+    ] = None,
+    prompts: Annotated[
+        int | None, typer.Option(min=8, help="Questions of the library to ask, at most. Default 48; adaptive 32.")
+    ] = None,
+    adaptive: Annotated[
+        bool, typer.Option("--adaptive", help="With --library: choose each next question, stop when decided.")
+    ] = False,
     json_: Json = False,
     embed: Embed = None,
     fail_at: FailAt = None,
 ) -> None:
     """Ask a target and its references, record it all, and judge."""
     from wrapdetect.commands import audit as command
+    from wrapdetect.commands.asking import Options
     from wrapdetect.commands.endpoints import gather
 
     endpoints, settings = gather(url, model, key_env, reference or [], config, plain=plain)
-    options = command.Options(
+    options = Options(
         pack=command.pack_names(pack) if pack is not None else None,
         draws=draws,
         seed=seed,
@@ -99,7 +113,52 @@ def audit(
         fail_at=fail_at,
         vantage=vantage,
     )
+    if library is not None:
+        from wrapdetect.commands.audit_library import audit_library
+
+        raise typer.Exit(
+            audit_library(endpoints, settings, options, library=library, prompts=prompts, adaptive=adaptive)
+        )
+    if adaptive or prompts is not None:
+        raise SpecError("--adaptive and --prompts go with --library NAME: the library whose questions are asked")
     raise typer.Exit(command.audit(endpoints, settings, options))
+
+
+@app.command()
+def match(
+    answers: Annotated[
+        Path, typer.Argument(help="Recorded answers of one target: JSON lines, CSV, parquet, or a run file.")
+    ],
+    library: Annotated[str, typer.Option(help="Of `wrapdetect library list`.")],
+    top: Annotated[int, typer.Option(min=1, help="Models to show.")] = 10,
+    only: Annotated[str | None, typer.Option(help="Whose answers, where the table holds several speakers.")] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
+    ] = None,
+    model_field: Annotated[str | None, typer.Option(help="Column with the speaker. Default: guessed.")] = None,
+    prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
+    answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the match as JSON (v1) on standard output.")] = False,
+    embed: Embed = None,
+    fail_at: FailAt = None,
+) -> None:
+    """Whose answers are these? Compare recorded answers with a library; sends nothing."""
+    from wrapdetect.commands.match import match_file
+    from wrapdetect.edge.tables import Fields
+
+    code = match_file(
+        answers,
+        library,
+        format_=format_,
+        only=only,
+        fields=Fields(model_field, prompt_field, answer_field),
+        top=top,
+        as_json=json_,
+        embed=embed,
+        fail_at=fail_at,
+    )
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -158,6 +217,71 @@ def probes_check(path: Annotated[str, typer.Argument(help="A TOML file, or the i
     from wrapdetect.commands.probes import check
 
     check(path)
+
+
+@library_app.command("import")
+def library_import(
+    name: Annotated[str, typer.Argument(help="Of the library: a-z, 0-9, '.', '_' and '-'.")],
+    path: Annotated[Path, typer.Argument(help="A table of answers, a folder of them, or a run file.")],
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
+    ] = None,
+    source: Annotated[str, typer.Option(help="Where the answers come from.")] = "",
+    collected: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="When they were collected.")] = None,
+    settings: Annotated[str, typer.Option(help="Temperature, system prompt, host, as far as known.")] = "",
+    licence: Annotated[str, typer.Option(help="Of the answers.")] = "",
+    model_field: Annotated[str | None, typer.Option(help="Column with the model. Default: guessed.")] = None,
+    prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
+    answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Keep embeddings too (needs [embed]; about 25 answers a second).")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of one of that name.")] = False,
+) -> None:
+    """Make a library of a table with one answer a row."""
+    from wrapdetect.commands.library import import_, read_date
+    from wrapdetect.commands.shelf import index_of
+    from wrapdetect.edge.clock import now
+    from wrapdetect.edge.tables import Fields
+    from wrapdetect.library import Source
+
+    day = read_date(collected, now().date())
+    import_(
+        name,
+        path,
+        format_=format_,
+        fields=Fields(model_field, prompt_field, answer_field),
+        source=Source(origin=source, collected=day, settings=settings, licence=licence),
+        replace=replace,
+        build_index=index_of(embed),
+    )
+
+
+@library_app.command("list")
+def library_list() -> None:
+    """List the libraries, with size and age."""
+    from wrapdetect.commands.library import list_
+    from wrapdetect.edge.clock import now
+
+    list_(now().date())
+
+
+@library_app.command("show")
+def library_show(name: Annotated[str, typer.Argument(help="Of a library.")]) -> None:
+    """Show where a library comes from, its models and its first prompts."""
+    from wrapdetect.commands.library import show
+    from wrapdetect.edge.clock import now
+
+    show(name, now().date())
+
+
+@library_app.command("drop")
+def library_drop(name: Annotated[str, typer.Argument(help="Of a library.")]) -> None:
+    """Remove a library for good."""
+    from wrapdetect.commands.library import drop
+
+    drop(name)
 
 
 def main() -> None:

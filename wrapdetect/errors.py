@@ -10,6 +10,7 @@ WrapdetectError                 exit 2
 ├── PreflightError              an endpoint that did not answer one plain question
 ├── SeedError                   a rules, priors or signature file of ours that does not fit
 ├── EmbeddingError              weights that are missing or are not the ones we know
+├── LibraryError                a table or reference library that does not fit, or is not there
 └── TargetSilent                exit 3: the target answered nothing of what was asked
 """
 
@@ -54,6 +55,10 @@ class SeedError(WrapdetectError):
 
 class EmbeddingError(WrapdetectError):
     """Embedding weights that are missing, or whose hash is not the known one."""
+
+
+class LibraryError(WrapdetectError):
+    """A table or reference library that does not fit or is not there; names the library, or the file and the line."""
 
 
 class TargetSilent(WrapdetectError):

@@ -253,3 +253,68 @@ class Verdict:
     limits: tuple[str, ...]
     needs: tuple[str, ...]
     bugs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Near:
+    """One model of a library beside a target: its score (standard deviations per question, averaged), the questions
+    that both answered, and the probability that the target is this very model, behind whatever prompt."""
+
+    model: str
+    family: tuple[str, ...]
+    score: float
+    n: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwoModels:
+    """Whether the answers come from two families: the second's share with its 95 % interval, and p of one alone.
+
+    `change` is the question from which on the second speaks, where it is a swap and no routing.
+    """
+
+    first: str
+    second: str
+    share: float
+    low: float
+    high: float
+    p: float
+    change: int | None
+    p_change: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Whose answers are these, among the models of a library; what is said aloud of behaviour alone.
+
+    `probability` with its range is of passing through the nearest model or a member of its family; `family_probability`
+    is that the target is of the nearest family at all, and `member_probability` that it is the nearest model itself.
+    `standard` counts standard deviations above what strangers reach by chance in this library (`strangers` of them).
+    """
+
+    answers: str
+    library: str
+    digest: str
+    age_days: int | None
+    state: State
+    nearest: str | None
+    family: tuple[str, ...]
+    probability: float
+    low: float
+    high: float
+    family_probability: float
+    family_low: float
+    family_high: float
+    member_probability: float
+    standard: float
+    strangers: int
+    n_questions: int
+    exact: int
+    witness: str
+    ranked: tuple[Near, ...]
+    two: TwoModels | None
+    calibrator: str
+    limits: tuple[str, ...]
+    needs: tuple[str, ...]
+    notes: tuple[str, ...]

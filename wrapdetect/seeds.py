@@ -154,6 +154,95 @@ class Likenesses(_Strict):
     view: dict[Literal["words", "chars", "embedding"], Likeness]
 
 
+class Line(_Strict):
+    """A straight line in nats: offset + slope * x."""
+
+    offset: float
+    slope: float
+
+    def at(self, x: float) -> float:
+        return self.offset + self.slope * x
+
+
+class MatchCalibrator(_Strict):
+    """ln likelihood ratios against a stranger, of how far the nearest is beyond chance (standard deviations).
+
+    `same`: the target is that family's model itself, behind whatever prompt; `sibling`: another of the family. `bound`
+    holds both; `member_bound` holds their difference. `within` is the weight, per score and square root of questions,
+    of one member of a family over another. Fitted by `python -m bench.match.fit`, which writes all of match.toml.
+    """
+
+    same: Line
+    sibling: Line
+    bound: Annotated[float, Field(gt=0)]
+    member_bound: Annotated[float, Field(gt=0)]
+    within: Annotated[float, Field(gt=0)]
+
+
+class Beta(_Strict):
+    """A beta distribution of a share."""
+
+    a: Annotated[float, Field(gt=0)]
+    b: Annotated[float, Field(gt=0)]
+
+
+class Exact(_Strict):
+    """Shares of questions answered with the very same long text, by the same model and by siblings."""
+
+    same: Beta
+    sibling: Beta
+    bound: Annotated[float, Field(gt=0)]
+
+
+class MatchPrior(_Strict):
+    """Before any evidence: the target is a model of the library (passing through or not), a sibling, or a stranger."""
+
+    same: Share
+    sibling: Share
+    stranger: Share
+    passing: dict[Weights, Share]  # share of `same` that passes through, by openness of the weights
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if abs(self.same + self.sibling + self.stranger - 1) > 1e-9:
+            raise ValueError("the three shares do not sum to 1")
+        return self
+
+
+class MatchStates(_Strict):
+    """Probabilities from which a state is said, and the questions that it takes."""
+
+    family_at: Share
+    wrapper_at: Share
+    unlike_at: Share
+    fewest_questions: Annotated[int, Field(gt=0)]
+
+
+class Sequential(_Strict):
+    """The stopping rule: error `alpha` for naming a stranger, from `fewest` to `most` questions."""
+
+    alpha: Share
+    fewest: Annotated[int, Field(gt=1)]
+    most: Annotated[int, Field(gt=1)]
+
+
+class Matching(_Strict):
+    """seeds/match.toml."""
+
+    id: str
+    data: str
+    fitted: str
+    link: float
+    cohort: Annotated[int, Field(gt=1)]
+    age_days: Annotated[int, Field(gt=0)]
+    weight: dict[str, float]
+    calibrator: MatchCalibrator
+    exact: Exact
+    prior: MatchPrior
+    states: MatchStates
+    sequential: Sequential
+
+
 class Seeds(_Strict):
     """All that the analysis starts from."""
 
@@ -161,6 +250,7 @@ class Seeds(_Strict):
     variants: Variants
     ruleset: Ruleset
     likenesses: Likenesses
+    matching: Matching
 
 
 _T = TypeVar("_T", bound=BaseModel)
@@ -170,6 +260,7 @@ FILES: Mapping[str, str] = {
     "variants": "variants.toml",
     "ruleset": "rules.toml",
     "likenesses": "likeness.toml",
+    "matching": "match.toml",
 }
 """Which file of seeds/ gives which part."""
 
@@ -181,6 +272,7 @@ def parse_seeds(texts: Mapping[str, str]) -> Seeds:
         variants=_parse(Variants, texts, "variants"),
         ruleset=_parse(Ruleset, texts, "ruleset"),
         likenesses=_parse(Likenesses, texts, "likenesses"),
+        matching=_parse(Matching, texts, "matching"),
     )
 
 

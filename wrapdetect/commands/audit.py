@@ -1,94 +1,35 @@
-"""wrapdetect audit: plan, ask, record, and judge. Everything asked is in the run file before it is judged."""
+"""wrapdetect audit: plan, ask, record, and judge against references."""
 
-import asyncio
-import platform
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from urllib.parse import urlsplit
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from wrapdetect.commands.asking import (
+    HELLO,
+    INTERRUPTED_EXIT,
+    Asker,
+    Options,
+    check_resume,
+    new_run,
+    progress_shown,
+    recorded,
+)
 from wrapdetect.commands.present import present, say
-from wrapdetect.dialects import decode
-from wrapdetect.edge import clock, store
-from wrapdetect.edge.config import Config, check_names, title
-from wrapdetect.edge.http import HttpSender
-from wrapdetect.edge.secrets import Keyring, read_keys
-from wrapdetect.edge.shipped import DEFAULT_PACKS, load_packs, load_seeds
-from wrapdetect.errors import PreflightError, SpecError, TargetSilent
-from wrapdetect.model import Endpoint, Exchange, Instrument, Run
-from wrapdetect.plan import Cost, Slot, check_budget, estimate_cost, make_plan
-from wrapdetect.prose import quote
-from wrapdetect.run import Limits, run_slots
-
-HELLO = "hello"
-INTERRUPTED_EXIT = 130
-RECORDED_VERSIONS = ("wrapdetect", "openai", "httpx")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the user chose; None takes the config file's value, or else the default below."""
-
-    pack: list[str] | None = None
-    draws: int | None = None
-    seed: int | None = None
-    max_requests: int | None = None
-    max_tokens: int | None = None
-    concurrency: int | None = None
-    pace: float | None = None
-    timeout: float | None = None
-    enrol: int | None = None
-    out: Path | None = None
-    resume: bool = False
-    dry_run: bool = False
-    as_json: bool = False
-    embed: bool | None = None
-    fail_at: float | None = None
-    vantage: str = ""
-
-    def over(self, config: Config) -> "Chosen":
-        """The command line first, then the config file, then the defaults."""
-        given = config.audit
-        return Chosen(
-            pack=self.pack or given.pack or list(DEFAULT_PACKS),
-            draws=self.draws or given.draws or 1,
-            seed=next((s for s in (self.seed, given.seed) if s is not None), 1),
-            limits=Limits(
-                concurrency=self.concurrency or given.concurrency or 4,
-                pace_s=next((p for p in (self.pace, given.pace) if p is not None), 0.0),
-                max_requests=self.max_requests or given.max_requests or 3000,
-                max_tokens=self.max_tokens or given.max_tokens or 2_000_000,
-            ),
-            timeout_s=self.timeout or given.timeout or 60.0,
-            enrol=next((n for n in (self.enrol, given.enrol) if n is not None), 1),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """Options with nothing left open."""
-
-    pack: list[str]
-    draws: int
-    seed: int
-    limits: Limits
-    timeout_s: float
-    enrol: int
+from wrapdetect.edge.config import Config, check_names
+from wrapdetect.edge.shipped import load_packs, load_seeds
+from wrapdetect.errors import SpecError
+from wrapdetect.model import Endpoint, Run
+from wrapdetect.plan import Cost, check_budget, estimate_cost, make_plan
 
 
 def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options) -> int:
     """Audit a target; returns the exit code. Raises WrapdetectError for what cannot be done."""
     check_names(endpoints)
-    if options.resume and options.out is None:
-        raise SpecError("--resume needs --out: the run file to go on with")
+    check_resume(options)
     chosen = options.over(config)
-    run = new_run(endpoints, chosen, options.vantage)
+    run = new_run(
+        endpoints,
+        chosen,
+        options.vantage,
+        packs=load_packs([HELLO, *(p for p in chosen.pack if p != HELLO)]),
+        variants=_variants(chosen.enrol),
+    )
     slots = make_plan(run)
     cost = estimate_cost(slots)
     say(describe(run, cost))
@@ -96,25 +37,16 @@ def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options) -> 
     if options.dry_run:
         say("dry run: nothing was sent")
         return 0
-    keyring = read_keys(run.endpoints)
-    path = options.out or Path("wrapdetect-runs") / f"{run.id}.jsonl"
-    run, file, fresh = _open(path, run, options.resume)
-    with file:
-        try:
-            asyncio.run(_ask(run, slots, chosen, keyring, file))
-        except KeyboardInterrupt:
-            say(f"stopped; what was answered is in {path}; go on with the same command and --resume")
-            return INTERRUPTED_EXIT
-        except PreflightError:
-            if fresh:
-                path.unlink()
-            raise
-        except ExceptionGroup as group:  # of the task group: the first is the cause
-            raise group.exceptions[0] from group
-    run = store.load(path).run
-    say(f"recorded in {path}")
-    _refuse_silence(run)
-    return present(run, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
+
+    async def ask(asker: Asker) -> None:
+        rest = await asker.hello(slots)
+        with progress_shown(len(rest)) as progress:
+            await asker.ask(rest, progress)
+
+    made = recorded(run, options, chosen, ask)
+    if made is None:
+        return INTERRUPTED_EXIT
+    return present(made, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
 
 
 def pack_names(text: str) -> list[str]:
@@ -123,27 +55,6 @@ def pack_names(text: str) -> list[str]:
     if not names:
         raise SpecError("--pack names no pack; leave it out for the usual ones, or give ids or paths with commas")
     return names
-
-
-def new_run(endpoints: tuple[Endpoint, ...], chosen: Chosen, vantage: str) -> Run:
-    """The run to be made, with no exchange yet."""
-    variants = load_seeds().variants.variant
-    if chosen.enrol > len(variants):
-        raise SpecError(
-            f"--enrol {chosen.enrol}: there are {len(variants)} neutral prompts; expected 0 to {len(variants)}"
-        )
-    target = next(e for e in endpoints if e.role == "target")
-    host = (urlsplit(target.url).hostname or "target").replace(":", "-")
-    return Run(
-        id=f"{clock.now():%Y%m%dT%H%M%S.%fZ}-{host}",
-        note="",
-        instrument=Instrument(versions=_versions(), host=platform.platform(terse=True), vantage=vantage),
-        endpoints=endpoints,
-        packs=load_packs([HELLO, *(p for p in chosen.pack if p != HELLO)]),
-        variants=tuple((v.id, v.text) for v in variants[: chosen.enrol]),
-        draws=chosen.draws,
-        seed=chosen.seed,
-    )
 
 
 def describe(run: Run, cost: Cost) -> str:
@@ -157,114 +68,9 @@ def describe(run: Run, cost: Cost) -> str:
     )
 
 
-async def _ask(run: Run, slots: tuple[Slot, ...], chosen: Chosen, keyring: Keyring, file: store.RunFile) -> None:
-    first = tuple(s for s in slots if s.ask.key.probe == HELLO)
-    rest = tuple(s for s in slots if s.ask.key.probe != HELLO)
-    done = list(run.exchanges)
-    said: list[Exchange] = []
-
-    def record(exchange: Exchange) -> None:
-        file.append(exchange)
-        said.append(exchange)
-
-    async with HttpSender(
-        run.endpoints, keyring=keyring, now=clock.now, stopwatch=clock.stopwatch, timeout_s=chosen.timeout_s
-    ) as send:
-
-        async def go(part: tuple[Slot, ...], progress: Callable[[int, int], None]) -> None:
-            outcome = await run_slots(
-                part,
-                done=[*done, *said],
-                send=send,
-                record=record,
-                stopwatch=clock.stopwatch,
-                sleep=asyncio.sleep,
-                limits=chosen.limits,
-                progress=progress,
-            )
-            for note in outcome.notes:
-                say(note)
-
-        await go(first, lambda done, total: None)
-        _check_hello(run, said)
-        with _progress(len(rest)) as progress:
-            await go(rest, progress)
-
-
-def _check_hello(run: Run, exchanges: list[Exchange]) -> None:
-    """Raises PreflightError for endpoints that gave no answer to the first plain question."""
-    lines: list[str] = []
-    for endpoint in run.endpoints:
-        tries = [e for e in exchanges if e.endpoint == endpoint.name and e.ask.probe == HELLO and not e.ask.variant]
-        if not tries:
-            continue
-        last = max(tries, key=lambda e: (e.ask.draw == 0, e.attempt))
-        failure = decode(last, endpoint.dialect).failure
-        if failure is not None:
-            lines.append(
-                f"{title(endpoint.role, endpoint.name)} at {endpoint.url}: {failure.kind}: {quote(failure.detail, 300)}"
-            )
-    if lines:
-        raise PreflightError(
-            "; ".join(lines) + ". Nothing else was asked: check the URL (often ending in /v1), --model and the key"
-        )
-
-
-def _open(path: Path, run: Run, resume: bool) -> tuple[Run, store.RunFile, bool]:
-    if not resume or not path.exists():
-        return run, store.create(path, run), True
-    if store.broken_off(path):  # nothing was asked yet
-        say(f"{path}: broken off before its first line was whole; begun anew")
-        path.unlink()
-        return run, store.create(path, run), True
-    loaded = store.load(path)
-    for what in ("endpoints", "packs", "variants", "draws", "seed"):
-        if getattr(loaded.run, what) != getattr(run, what):
-            raise SpecError(
-                f"{path} was begun with other {what}; give the same options to --resume it, or another --out"
-            )
-    if loaded.torn:
-        say(f"{path}: the last line was torn ({len(loaded.torn)} bytes); kept in {path.name}.torn and asked again")
-    say(f"resuming: {len(loaded.run.exchanges)} exchanges are there already")
-    return loaded.run, store.reopen(path, loaded), False
-
-
-def _refuse_silence(run: Run) -> None:
-    target = run.target
-    answered = any(
-        decode(e, target.dialect).failure is None
-        for e in run.exchanges
-        if e.endpoint == target.name and e.ask.probe != HELLO
-    )
-    if not answered:
-        raise TargetSilent(f"{target.url} answered the first hello and then nothing; the failures are in the recording")
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, a line for each tenth elsewhere; on standard error."""
-    if sys.stderr.isatty():
-        columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("asking", total=total)
-            yield lambda done, _: bar.update(task, completed=done)
-        return
-    shown = 0
-
-    def line(done: int, of: int) -> None:
-        nonlocal shown
-        if done * 10 // of > shown:
-            shown = done * 10 // of
-            say(f"asked {shown * 10} % ({done} of {of})")
-
-    yield line
-
-
-def _versions() -> tuple[tuple[str, str], ...]:
-    found = [("python", platform.python_version())]
-    for package in RECORDED_VERSIONS:
-        try:
-            found.append((package, version(package)))
-        except PackageNotFoundError:
-            found.append((package, "not installed"))
-    return tuple(found)
+def _variants(n: int) -> tuple[tuple[str, str], ...]:
+    """The first n neutral prompts. Raises SpecError where there are fewer."""
+    known = load_seeds().variants.variant
+    if n > len(known):
+        raise SpecError(f"--enrol {n}: there are {len(known)} neutral prompts; expected 0 to {len(known)}")
+    return tuple((v.id, v.text) for v in known[:n])

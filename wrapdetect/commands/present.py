@@ -19,8 +19,12 @@ def say(text: str) -> None:
 
 def analyse_run(run: Run, *, embed: bool | None) -> Analysis:
     """`embed` None takes the embedding view where it is installed. Raises EmbeddingError for unknown weights."""
-    wanted = installed() if embed is None else embed
-    return analyse(run, load_seeds(), embed=Embedder(cache_file()) if wanted else None)
+    return analyse(run, load_seeds(), embed=embedder(embed))
+
+
+def embedder(wanted: bool | None) -> Embedder | None:
+    """None takes embeddings where they are installed. Raises EmbeddingError for unknown weights."""
+    return Embedder(cache_file()) if (installed() if wanted is None else wanted) else None
 
 
 def present(run: Run, *, as_json: bool, embed: bool | None, fail_at: float | None) -> int:

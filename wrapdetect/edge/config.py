@@ -168,16 +168,23 @@ def check_url(url: str, where: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/chat/completions')}"
 
 
-def check_names(endpoints: tuple[Endpoint, ...]) -> None:
-    """Raises SpecError unless there is one target, at least one reference, and every name is used once."""
+def check_names(endpoints: tuple[Endpoint, ...], *, references: bool = True) -> None:
+    """Raises SpecError unless there is one target, at least one reference (with `references`; else none), and every
+    name is used once."""
     names = [e.name for e in endpoints]
     doubled = sorted({n for n in names if names.count(n) > 1})
     roles: list[Literal["target", "reference"]] = [e.role for e in endpoints]
     if "target" not in roles:
         raise SpecError("no target: give its URL and --model, or a [target] table in --config")
-    if "reference" not in roles:
+    if references and "reference" not in roles:
         raise SpecError(
-            "no reference to compare with: give at least one --reference NAME=URL#MODEL@KEY_VARIABLE, better three"
+            "no reference to compare with: give at least one --reference NAME=URL#MODEL@KEY_VARIABLE, better three, "
+            "or a --library of recorded answers"
+        )
+    if not references and "reference" in roles:
+        raise SpecError(
+            f"--library asks the target only, and reference {names[roles.index('reference')]!r} is given; "
+            "leave out one of the two, and make an audit of each"
         )
     if doubled:
         raise SpecError(f"the name {doubled[0]!r} is used twice; expected each endpoint to have its own")

@@ -30,11 +30,16 @@ SAYS: dict[State, str] = {
 
 def render(verdict: Verdict, run: Run, *, width: int = 100, colour: bool = False) -> str:
     """The whole report, lines at most `width` long."""
+    return printed(_parts(verdict, run), width=width, colour=colour)
+
+
+def printed(parts: Sequence[RenderableType], *, width: int, colour: bool) -> str:
+    """Parts of a report as lines of at most `width`, without blanks at their ends."""
     out = StringIO()
     console = Console(
         file=out, width=width, force_terminal=colour, color_system="standard" if colour else None, highlight=False
     )
-    console.print(Group(*_parts(verdict, run)))
+    console.print(Group(*parts))
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
 
 

@@ -1,0 +1,263 @@
+"""Slots put to endpoints and recorded: what every kind of audit does, whatever it asks and however it judges.
+
+Everything asked is in the run file before it is judged.
+"""
+
+import asyncio
+import platform
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from wrapdetect.commands.present import say
+from wrapdetect.dialects import decode
+from wrapdetect.edge import clock, store
+from wrapdetect.edge.config import Config, title
+from wrapdetect.edge.http import HttpSender
+from wrapdetect.edge.secrets import read_keys
+from wrapdetect.edge.shipped import DEFAULT_PACKS
+from wrapdetect.errors import PreflightError, SpecError, TargetSilent
+from wrapdetect.model import Endpoint, Exchange, Instrument, Pack, Run
+from wrapdetect.plan import Slot
+from wrapdetect.prose import quote
+from wrapdetect.run import Limits, Send, run_slots
+
+HELLO = "hello"
+INTERRUPTED_EXIT = 130
+RECORDED_VERSIONS = ("wrapdetect", "openai", "httpx")
+MAX_REQUESTS, MAX_TOKENS = 3000, 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user chose; None takes the config file's value, or else the default below."""
+
+    pack: list[str] | None = None
+    draws: int | None = None
+    seed: int | None = None
+    max_requests: int | None = None
+    max_tokens: int | None = None
+    concurrency: int | None = None
+    pace: float | None = None
+    timeout: float | None = None
+    enrol: int | None = None
+    out: Path | None = None
+    resume: bool = False
+    dry_run: bool = False
+    as_json: bool = False
+    embed: bool | None = None
+    fail_at: float | None = None
+    vantage: str = ""
+
+    def over(self, config: Config) -> "Chosen":
+        """The command line first, then the config file, then the defaults."""
+        given = config.audit
+        return Chosen(
+            pack=self.pack or given.pack or list(DEFAULT_PACKS),
+            draws=self.draws or given.draws or 1,
+            seed=next((s for s in (self.seed, given.seed) if s is not None), 1),
+            limits=Limits(
+                concurrency=self.concurrency or given.concurrency or 4,
+                pace_s=next((p for p in (self.pace, given.pace) if p is not None), 0.0),
+                max_requests=self.max_requests or given.max_requests or MAX_REQUESTS,
+                max_tokens=self.max_tokens or given.max_tokens or MAX_TOKENS,
+            ),
+            timeout_s=self.timeout or given.timeout or 60.0,
+            enrol=next((n for n in (self.enrol, given.enrol) if n is not None), 1),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Options with nothing left open."""
+
+    pack: list[str]
+    draws: int
+    seed: int
+    limits: Limits
+    timeout_s: float
+    enrol: int
+
+
+class Asker:
+    """Puts slots to the endpoints of a run; remembers all that was said."""
+
+    def __init__(self, run: Run, send: Send, record: Callable[[Exchange], None], limits: Limits) -> None:
+        self.run = run
+        self.exchanges = list(run.exchanges)
+        self._send, self._record, self._limits = send, record, limits
+
+    async def ask(self, slots: Sequence[Slot], progress: Callable[[int, int], None] = lambda done, of: None) -> None:
+        """Those that are not answered yet."""
+        outcome = await run_slots(
+            slots,
+            done=list(self.exchanges),
+            send=self._send,
+            record=self._keep,
+            stopwatch=clock.stopwatch,
+            sleep=asyncio.sleep,
+            limits=self._limits,
+            progress=progress,
+        )
+        for note in outcome.notes:
+            say(note)
+
+    async def hello(self, slots: Sequence[Slot]) -> list[Slot]:
+        """Ask the first plain question; gives the other slots. Raises PreflightError where nobody answers it."""
+        before = len(self.exchanges)
+        await self.ask([s for s in slots if s.ask.key.probe == HELLO])
+        _check_hello(self.run, self.exchanges[before:])
+        return [s for s in slots if s.ask.key.probe != HELLO]
+
+    def _keep(self, exchange: Exchange) -> None:
+        self._record(exchange)
+        self.exchanges.append(exchange)
+
+
+def new_run(
+    endpoints: tuple[Endpoint, ...],
+    chosen: Chosen,
+    vantage: str,
+    *,
+    packs: tuple[Pack, ...],
+    variants: tuple[tuple[str, str], ...] = (),
+    note: str = "",
+) -> Run:
+    """The run to be made, with no exchange yet."""
+    target = next(e for e in endpoints if e.role == "target")
+    host = (urlsplit(target.url).hostname or "target").replace(":", "-")
+    return Run(
+        id=f"{clock.now():%Y%m%dT%H%M%S.%fZ}-{host}",
+        note=note,
+        instrument=Instrument(versions=_versions(), host=platform.platform(terse=True), vantage=vantage),
+        endpoints=endpoints,
+        packs=packs,
+        variants=variants,
+        draws=chosen.draws,
+        seed=chosen.seed,
+    )
+
+
+def check_resume(options: Options) -> None:
+    """Raises SpecError for --resume without the file to go on with."""
+    if options.resume and options.out is None:
+        raise SpecError("--resume needs --out: the run file to go on with")
+
+
+def recorded(run: Run, options: Options, chosen: Chosen, ask: Callable[[Asker], Awaitable[None]]) -> Run | None:
+    """Open the run file, ask, and give the run as it was recorded; None where the user stopped it.
+
+    Raises WrapdetectError for what cannot be done; TargetSilent where the target answered nothing.
+    """
+    keyring = read_keys(run.endpoints)
+    path = options.out or Path("wrapdetect-runs") / f"{run.id}.jsonl"
+    run, file, fresh = _open(path, run, options.resume)
+
+    async def go() -> None:
+        async with HttpSender(
+            run.endpoints, keyring=keyring, now=clock.now, stopwatch=clock.stopwatch, timeout_s=chosen.timeout_s
+        ) as send:
+            await ask(Asker(run, send, file.append, chosen.limits))
+
+    with file:
+        try:
+            asyncio.run(go())
+        except KeyboardInterrupt:
+            say(f"stopped; what was answered is in {path}; go on with the same command and --resume")
+            return None
+        except PreflightError:
+            if fresh:
+                path.unlink()
+            raise
+        except ExceptionGroup as group:  # of the task group: the first is the cause
+            raise group.exceptions[0] from group
+    run = store.load(path).run
+    say(f"recorded in {path}")
+    _refuse_silence(run)
+    return run
+
+
+def _check_hello(run: Run, exchanges: list[Exchange]) -> None:
+    """Raises PreflightError for endpoints that gave no answer to the first plain question."""
+    lines: list[str] = []
+    for endpoint in run.endpoints:
+        tries = [e for e in exchanges if e.endpoint == endpoint.name and e.ask.probe == HELLO and not e.ask.variant]
+        if not tries:
+            continue
+        last = max(tries, key=lambda e: (e.ask.draw == 0, e.attempt))
+        failure = decode(last, endpoint.dialect).failure
+        if failure is not None:
+            lines.append(
+                f"{title(endpoint.role, endpoint.name)} at {endpoint.url}: {failure.kind}: {quote(failure.detail, 300)}"
+            )
+    if lines:
+        raise PreflightError(
+            "; ".join(lines) + ". Nothing else was asked: check the URL (often ending in /v1), --model and the key"
+        )
+
+
+def _open(path: Path, run: Run, resume: bool) -> tuple[Run, store.RunFile, bool]:
+    if not resume or not path.exists():
+        return run, store.create(path, run), True
+    if store.broken_off(path):  # nothing was asked yet
+        say(f"{path}: broken off before its first line was whole; begun anew")
+        path.unlink()
+        return run, store.create(path, run), True
+    loaded = store.load(path)
+    for what in ("endpoints", "packs", "variants", "draws", "seed"):
+        if getattr(loaded.run, what) != getattr(run, what):
+            raise SpecError(
+                f"{path} was begun with other {what}; give the same options to --resume it, or another --out"
+            )
+    if loaded.torn:
+        say(f"{path}: the last line was torn ({len(loaded.torn)} bytes); kept in {path.name}.torn and asked again")
+    say(f"resuming: {len(loaded.run.exchanges)} exchanges are there already")
+    return loaded.run, store.reopen(path, loaded), False
+
+
+def _refuse_silence(run: Run) -> None:
+    target = run.target
+    answered = any(
+        decode(e, target.dialect).failure is None
+        for e in run.exchanges
+        if e.endpoint == target.name and e.ask.probe != HELLO
+    )
+    if not answered:
+        raise TargetSilent(f"{target.url} answered the first hello and then nothing; the failures are in the recording")
+
+
+@contextmanager
+def progress_shown(total: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, a line for each tenth elsewhere; on standard error."""
+    if sys.stderr.isatty():
+        columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("asking", total=total)
+            yield lambda done, _: bar.update(task, completed=done)
+        return
+    shown = 0
+
+    def line(done: int, of: int) -> None:
+        nonlocal shown
+        if done * 10 // of > shown:
+            shown = done * 10 // of
+            say(f"asked {shown * 10} % ({done} of {of})")
+
+    yield line
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    found = [("python", platform.python_version())]
+    for package in RECORDED_VERSIONS:
+        try:
+            found.append((package, version(package)))
+        except PackageNotFoundError:
+            found.append((package, "not installed"))
+    return tuple(found)
