@@ -5,104 +5,103 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wrapdetect.compare.fingerprint import Embed, Fingerprints
-from wrapdetect.compare.identify import Identified, ranking
+from wrapdetect.compare.fingerprint import Embed
+from wrapdetect.compare.identify import Identified, Indices
 from wrapdetect.compare.library_index import read_prints
 from wrapdetect.compare.nearest import Rows, Scores, combined, question_scores
-from wrapdetect.compare.sequential import StopRule, learn_rule, next_questions
+from wrapdetect.compare.sequential import Pace, Pool, StopRule, alive_models, learn_rule, next_questions
 from wrapdetect.matching import Scorer, Shelf
 from wrapdetect.seeds import Seeds
 
 POOL = 64
 """Questions that may be asked: those that tell most."""
-ALIVE = 6
-"""Families that the next question is to separate, at most."""
-ALIVE_WITHIN = 1.5
-"""Standard deviations behind the nearest up to which a family is alive."""
+STEP = 2
+"""Questions asked between two looks; the rule's error holds for this many or more."""
 
 
 class Standing(NamedTuple):
-    """Where an audit stands: whether it is decided, and why (one line)."""
+    """Where an audit stands: whether it is decided, and why (one line); `named` where a family is."""
 
     decided: bool
     why: str
+    named: bool = False
 
 
 class Course:
-    """An audit that asks one question after the other. Nothing here sends: it is told the answers."""
+    """An audit that asks one question after the other. Nothing here sends: it is told the answers.
+
+    `pool` holds the questions that may be asked, the most telling first; `choices` what the cohort scores on them;
+    `rule` is None for a library too small to stop early; `found` is the nearest so far.
+    """
 
     def __init__(self, shelf: Shelf, seeds: Seeds, *, most: int | None, embed: Embed | None) -> None:
         self._shelf, self._seeds = shelf, seeds
+        self._embedded = shelf.embedded and embed is not None
         self.scorer = Scorer(shelf, seeds, embed)
         telling = np.asarray(shelf.read("telling"), dtype=np.float64)
         by_worth = sorted(zip(shelf.questions, telling.tolist(), strict=True), key=lambda q: (-q[1], q[0]))
         self.pool = dict(by_worth[:POOL])
+        self._places = {question: place for place, question in enumerate(self.pool)}
         self._told: dict[str, bool] = {}
-        self._prints = {q: read_prints(q, shelf.read, embedded=False) for q in self.pool}
+        self.found: Identified | None = None
         rule = seeds.matching.sequential
-        self.rule: StopRule | None = learn_rule(
-            np.stack([self._cohort_scores(p) for p in self._prints.values()]),
+        self.most = min(most or rule.most, len(self.pool))
+        # Before as many answers as a state takes, the match at the end would say `insufficient` all the same.
+        self._fewest = max(rule.fewest, seeds.matching.states.fewest_questions)
+        self.choices = Pool(
+            np.stack([self._cohort_scores(question) for question in self.pool]),
+            np.array(list(self.pool.values()), np.float32),
             self.scorer.cohort,
             self.scorer.family,
-            alpha=rule.alpha,
-            fewest=rule.fewest,
-            most=most or rule.most,
-            rng=np.random.default_rng(0),
         )
-        self.most = min(most or rule.most, len(self.pool))
+        pace = Pace(STEP, self._fewest, self.most)
+        self.rule: StopRule | None = learn_rule(self.choices, pace, alpha=rule.alpha)
 
     def tell(self, question: str, draws: Sequence[str]) -> None:
-        """The answers to one question; without any it counts as asked."""
+        """The answers to one question; without any it counts as asked. Raises ValueError for one told before."""
+        if question in self._told:
+            raise ValueError(f"question {question} was told before; tell each once, with all of its draws")
         self._told[question] = bool(draws) and self.scorer.add(question, draws)
+        if self._told[question]:
+            self.found = self.scorer.identified()
 
     def ask_next(self, n: int) -> list[str]:
         """The next questions, none where the most were asked."""
-        left = [q for q in self.pool if q not in self._told]
+        left = [place for question, place in self._places.items() if question not in self._told]
         room = max(0, min(n, self.most - len(self._told)))
-        return next_questions(left, self.pool, self._alive(left), room)
+        chosen = next_questions(self.choices, left, self._alive(), room)
+        return [question for question, place in self._places.items() if place in chosen]
 
     def standing(self) -> Standing:
-        """Decided when a family is named within the rule's error, or none is left; else what is missing."""
-        found = self.scorer.identified()
-        n = sum(self._told.values())
-        if found is None or n < self._seeds.matching.sequential.fewest:
-            return Standing(False, f"{n} answers: too few to look at")
-        nearest = self._shelf.models[found.nearest]
-        value = self.scorer.membership(found, found.standard)
-        states = self._seeds.matching.states
-        if self.rule and found.standard >= self.rule.threshold and value.family >= states.family_at:
-            return Standing(
-                True,
-                f"decided after {n}: {nearest} or its family, {found.standard:.1f} standard deviations beyond "
-                f"strangers (at least {self.rule.threshold:.1f} asked, "
-                f"error under {self._seeds.matching.sequential.alpha:g})",
-            )
-        if n >= states.fewest_questions and value.family <= states.unlike_at:
-            return Standing(True, f"decided after {n}: like no family of this library")
-        return Standing(False, self._missing(found, n))
+        """Decided when a family is named within the rule's error, or none is left; else what is missing.
 
-    def _missing(self, found: Identified, n: int) -> str:
-        nearest = self._shelf.models[found.nearest]
+        Named takes both: the rule, whose error holds for strangers as the library groups them, and a calibrated
+        probability, which knows that unrelated models can be alike (bench/match/adaptive.py).
+        """
+        n, found = sum(self._told.values()), self.found
         if self.rule is None:
-            return f"{n} answers: the library has too few families to stop early; {nearest} is nearest"
-        return (
-            f"{n} answers: {nearest} is nearest with {found.standard:.1f} of the {self.rule.threshold:.1f} standard "
-            "deviations that it takes"
-        )
+            return Standing(False, f"{n} answers: the library has too few families to stop early")
+        if found is None or n < self._fewest:
+            return Standing(False, f"{n} answers: too few to look at (at least {self._fewest})")
+        probability, states = self.scorer.membership(found, found.standard).family, self._seeds.matching.states
+        nearest = self._shelf.models[found.nearest]
+        beyond = f"{found.standard:.1f} standard deviations beyond strangers (more than {self.rule.threshold:.1f} asked"
+        if found.standard > self.rule.threshold and probability >= states.family_at:
+            error = f"error under {self._seeds.matching.sequential.alpha:g}"
+            return Standing(True, f"decided after {n}: {nearest} or its family, {beyond}, {error})", named=True)
+        if probability <= states.unlike_at:
+            return Standing(True, f"decided after {n}: like no family of this library")
+        chance = f"probability {probability:.3f} (at least {states.family_at:g} asked)"
+        return Standing(False, f"{n} answers: {nearest} is nearest, {beyond}), {chance}")
 
-    def _alive(self, left: Sequence[str]) -> dict[str, Fingerprints]:
-        """By question, the fingerprints of the best model of each family still alive."""
-        found = self.scorer.identified()
+    def _alive(self) -> Indices:
+        """The best model of each family still alive."""
+        found = self.found
         if found is None:
-            return {}
-        best: dict[int, int] = {}
-        for model in ranking(found.totals):
-            behind = float(found.totals[found.nearest] - found.totals[model]) / found.null.sd
-            if behind <= ALIVE_WITHIN or len(best) < 2:
-                best.setdefault(int(self.scorer.family[model]), model)
-        chosen = np.array(list(best.values())[:ALIVE], dtype=np.intp)
-        return {q: self._prints[q].rows(chosen) for q in left}
+            return np.zeros(0, np.intp)
+        return alive_models(found.totals, found.null.sd, self.scorer.family)
 
-    def _cohort_scores(self, prints: Fingerprints) -> Scores:
-        cohort = self.scorer.cohort
-        return combined(question_scores(Rows(prints.rows(cohort), cohort), prints), self._seeds.matching.weight)
+    def _cohort_scores(self, question: str) -> Scores:
+        prints = read_prints(question, self._shelf.read, embedded=self._embedded)
+        cohort = Rows(prints.rows(self.scorer.cohort), self.scorer.cohort, self.scorer.family)
+        return combined(question_scores(cohort, prints), self._seeds.matching.weight)

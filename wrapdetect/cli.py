@@ -4,6 +4,7 @@
 Exit codes: 0 finished; 2 usage or input; 3 nothing could be asked of the target; 10 the probability reaches --fail-at.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -286,6 +287,8 @@ def library_drop(name: Annotated[str, typer.Argument(help="Of a library.")]) -> 
 
 def main() -> None:
     """Run the command; an error of ours is one line on standard error and its exit code."""
+    # Before numpy loads: threads that wait for a busy core cost more than they save, and sums keep their order.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except WrapdetectError as error:

@@ -19,7 +19,8 @@ from wrapdetect.compare.identify import (
     score_question,
 )
 from wrapdetect.compare.library_index import Read, read_family, read_prints, read_rarities
-from wrapdetect.compare.mixture import Mixture, mixture
+from wrapdetect.compare.mixture import FEWEST_QUESTIONS as FEWEST_FOR_TWO
+from wrapdetect.compare.mixture import mixture
 from wrapdetect.compare.nearest import Scores
 from wrapdetect.judge.member import Membership, membership, shares_within, state_of
 from wrapdetect.library import Head, question_id
@@ -73,18 +74,18 @@ class Scorer:
         self._rarities = read_rarities(shelf.read)
         self._asked: list[str] = []
         self._scores: list[Scores] = []
-        self._ours: list[Fingerprints] = []  # without sketches: only for what is the same to the letter
-        self._theirs: list[Fingerprints] = []
+        self._ours: list[Fingerprints] = []
+        self._theirs: list[Fingerprints] = []  # without sketches: only for what is the same to the letter
 
     def add(self, question: str, draws: Sequence[str]) -> bool:
         """Score the answers to the question of that id; False where they are empty."""
         ours = fingerprints([draws], self._rarities, self._embed)
         if not ours.answered[0]:
             return False
-        theirs = read_prints(question, self.shelf.read, embedded=self._embed is not None)
+        theirs = self._prints(question)
         self._asked.append(question)
-        self._scores.append(score_question(ours, theirs, self.cohort, self._seeds.matching.weight))
-        self._ours.append(ours._replace(sketches={}))
+        self._scores.append(score_question(ours, theirs, self.cohort, self._seeds.matching.weight, self.family))
+        self._ours.append(ours)
         self._theirs.append(theirs._replace(sketches={}))
         return True
 
@@ -92,6 +93,14 @@ class Scorer:
     def sheet(self) -> Sheet | None:
         """None before the first answer."""
         return Sheet(tuple(self._asked), np.stack(self._scores), self.cohort) if self._asked else None
+
+    def sheet_with_kin(self) -> Sheet:
+        """The cohort scored beside its families, as a mixture needs it: a model must see how its own kin scores."""
+        scores = [
+            score_question(ours, self._prints(question), self.cohort, self._seeds.matching.weight)
+            for ours, question in zip(self._ours, self._asked, strict=True)
+        ]
+        return Sheet(tuple(self._asked), np.stack(scores), self.cohort)
 
     def exact(self, model: int) -> int:
         """Questions on which the target's answer is that model's to the letter."""
@@ -108,6 +117,9 @@ class Scorer:
         return membership(
             standard, self.exact(found.nearest), found.n_questions, self._openness(model), self._seeds.matching
         )
+
+    def _prints(self, question: str) -> Fingerprints:
+        return read_prints(question, self.shelf.read, embedded=self._embed is not None)
 
     def _openness(self, model: str) -> Weights:
         return self._seeds.vendors.of_model(model)[1]
@@ -166,7 +178,7 @@ def conclude(heard: Heard, scorer: Scorer, seeds: Seeds, today: date, notes: Seq
         ranked=tuple(
             _near(scorer, sheet, found, i, alone.get(i, 0.0) * value.same) for i in order[: max(SHOWN, len(members))]
         ),
-        two=_two(mixture(sheet, scorer.family, np.random.default_rng(0)), shelf),
+        two=_two(scorer, n),
         calibrator=seeds.matching.id,
         limits=tuple(_limits(state, age, seeds.matching, shelf)),
         needs=tuple(_needs(state, n, value, seeds.matching)),
@@ -185,8 +197,11 @@ def _near(scorer: Scorer, sheet: Sheet, found: Identified, model: int, probabili
     )
 
 
-def _two(found: Mixture | None, shelf: Shelf) -> TwoModels | None:
+def _two(scorer: Scorer, n: int) -> TwoModels | None:
     """Said only where one model alone is out of the question."""
+    if n < FEWEST_FOR_TWO:
+        return None
+    found, shelf = mixture(scorer.sheet_with_kin(), scorer.family, np.random.default_rng(0)), scorer.shelf
     if found is None or found.p_two > TWO_AT:
         return None
     return TwoModels(

@@ -170,7 +170,7 @@ def _turn(group: pd.DataFrame, names: Sequence[str], pairs: Sequence[tuple[int, 
     return scored([[b] for b in bots], [o[e::ENTRIES] for e in range(ENTRIES) for o in own], rarities)
 
 
-def general(data: Path, rng: Generator, times: int = 200) -> Iterator[Case]:
+def general(data: Path, rng: Generator, times: int = 60) -> Iterator[Case]:
     """Systems of AlpacaEval, alone and mixed, each `times` times."""
     recorded = load("alpaca", data)
     place = [i for i, s in enumerate(recorded.speakers) if s not in recorded.targets]

@@ -107,7 +107,7 @@ def one(
     order = np.array([q for q in order if recorded.prints[q].answered[target]])
     ours = [recorded.prints[q].rows(np.array([target])) for q in order]
     theirs = [recorded.prints[q].rows(models) for q in order]
-    scores = [score_question(a, b, cohort, weights) for a, b in zip(ours, theirs, strict=True)]
+    scores = [score_question(a, b, cohort, weights, family) for a, b in zip(ours, theirs, strict=True)]
     for n in LENGTHS:
         if n > len(scores) and n > LENGTHS[0] and n - len(scores) > n / 4:
             continue

@@ -6,13 +6,21 @@ from pathlib import Path
 from wrapdetect.commands.present import present, say
 from wrapdetect.edge import store
 from wrapdetect.edge.shipped import folder
+from wrapdetect.errors import SpecError
+from wrapdetect.prose import quote
 
 
 def replay(path: Path, *, as_json: bool, embed: bool | None, fail_at: float | None) -> int:
-    """`path` is a run file, a folder with run.jsonl, or the name of a shipped run. Raises RunFormatError."""
+    """`path` is a run file, a folder with run.jsonl, or the name of a shipped run. Raises RunFormatError;
+    SpecError for a run of a library's questions, which has no references."""
     gc.disable()  # one pass over facts, then the end: collecting takes a seventh of the time and frees nothing
     shipped = folder("fixtures") / "runs" / path
     loaded = store.load(path if path.exists() or not shipped.is_dir() else shipped)
     if loaded.torn:
         say(f"{path}: the last line is torn ({len(loaded.torn)} bytes) and was left out")
+    if not loaded.run.references:
+        raise SpecError(
+            f"{path} holds no reference to judge by ({quote(loaded.run.note) or 'no note'}); "
+            f"match it with a library: wrapdetect match {path} --library NAME"
+        )
     return present(loaded.run, as_json=as_json, embed=embed, fail_at=fail_at)

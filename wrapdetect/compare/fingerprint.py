@@ -1,6 +1,8 @@
 """Answers to one question -> a fingerprint of each: what the views of wrapdetect/compare/nearest.py look at."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -8,11 +10,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from wrapdetect.compare import ngrams
-from wrapdetect.compare.ngrams import BUCKETS, GRAMS, GramId, Sketch
+from wrapdetect.compare.ngrams import GRAMS, GramId, Sketch
 from wrapdetect.compare.normalise import normalise
 
 OPENING_WORDS = 32
 """Words at the start of an answer that are compared one by one."""
+
+UNIT = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
+"""What stands between spaces; of scripts without spaces, each character."""
 
 SketchId = GramId | Literal["embedding"]
 
@@ -51,8 +56,7 @@ def learn_rarities(texts: Sequence[str]) -> Rarities:
     clean = [normalise(t).text for t in texts]
     found: dict[GramId, Sketch] = {}
     for kind, grams in GRAMS.items():
-        rows = ngrams.counts(clean, grams)
-        found[kind] = ngrams.rarity(np.bincount(rows.indices, minlength=BUCKETS), len(clean))
+        found[kind] = ngrams.rarity(ngrams.holding(clean, grams), len(clean))
     return found
 
 
@@ -64,7 +68,7 @@ def fingerprints(answers: Sequence[Sequence[str]], rarities: Rarities, embed: Em
     gather = csr_matrix((np.ones(len(flat), np.float32), np.arange(len(flat)), ends), shape=(len(draws), len(flat)))
     sketches: dict[SketchId, Sketch] = {}
     if embed is not None:
-        sketches["embedding"] = ngrams.unit(gather @ embed(flat)) if flat else np.zeros((len(draws), 1), np.float32)
+        sketches["embedding"] = ngrams.unit(gather @ embed(flat))
     for kind, grams in GRAMS.items():
         sketches[kind] = ngrams.unit(gather @ ngrams.folded(ngrams.counts(flat, grams), rarities[kind]))
     opening = np.zeros((len(draws), OPENING_WORDS + 1), np.uint32)
@@ -80,13 +84,9 @@ def fingerprints(answers: Sequence[Sequence[str]], rarities: Rarities, embed: Em
 
 
 def _opening(text: str) -> NDArray[np.uint32]:
+    first = [m.group() for m in islice(UNIT.finditer(text), OPENING_WORDS)]
+    # 32 bits of each hash, never 0: that says that there is no such word.
+    short = np.maximum(ngrams.wholes([*first, text]) >> np.uint64(32), np.uint64(1))
     row = np.zeros(OPENING_WORDS + 1, np.uint32)
-    first = text.split(maxsplit=OPENING_WORDS)[:OPENING_WORDS]
-    row[: len(first)] = [_short(word) for word in first]
-    row[-1] = _short(text)
+    row[: len(first)], row[-1] = short[:-1], short[-1]
     return row
-
-
-def _short(text: str) -> int:
-    """32 bits of a hash, never 0: that says that there is no such word."""
-    return int(ngrams.whole(text) >> np.uint64(32)) or 1

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from wrapdetect.compare.fingerprint import Fingerprints
 from wrapdetect.compare.nearest import Rows, Scores, combined, question_scores
@@ -47,6 +49,15 @@ class Null(NamedTuple):
     sd: float
     n: int
 
+    def standard(self, score: float) -> float:
+        """How far beyond strangers, in standard deviations; few strangers tell less (Student's t, as a normal score).
+
+        >>> round(Null(0.5, 0.2, 96).standard(1.5), 1), round(Null(0.5, 0.2, 10).standard(1.5), 1)
+        (4.7, 3.3)
+        """
+        value = (score - self.mean) / self.sd / np.sqrt(1 + 1 / self.n)
+        return float(np.sign(value) * norm.isf(student.sf(abs(value), self.n - 1)))
+
 
 class Identified(NamedTuple):
     """The nearest model and how far beyond chance it is.
@@ -66,16 +77,26 @@ class Identified(NamedTuple):
     n_questions: int
 
 
-def score_question(target: Fingerprints, models: Fingerprints, cohort: Indices, weights: Mapping[str, float]) -> Scores:
-    """One question of a Sheet, shape (1 + n_cohort, n_models). `target` holds one speaker."""
+def score_question(
+    target: Fingerprints,
+    models: Fingerprints,
+    cohort: Indices,
+    weights: Mapping[str, float],
+    family: Indices | None = None,
+) -> Scores:
+    """One question of a Sheet, shape (1 + n_cohort, n_models). `target` holds one speaker.
+
+    With `family`, each of the cohort is a stranger to its whole family: relatives in its mean, or among its judges,
+    would make it a lesser stranger than a true one.
+    """
     known = models.rows(cohort)
     both = Fingerprints(
         np.concatenate([target.answered, known.answered]),
         np.concatenate([target.refused, known.refused]),
         np.concatenate([target.opening, known.opening]),
-        {k: np.concatenate([target.sketches[k], known.sketches[k]]) for k in known.sketches},
+        {k: np.concatenate([target.sketches[k], s]) for k, s in known.sketches.items() if k in target.sketches},
     )
-    speakers = Rows(both, np.concatenate([np.array([-1], np.intp), cohort]))
+    speakers = Rows(both, np.concatenate([np.array([-1], np.intp), cohort]), family)
     return combined(question_scores(speakers, models, first_judge=1), weights)
 
 
@@ -120,15 +141,16 @@ def identify(sheet: Sheet, family: Indices, rng: Generator) -> Identified | None
     nearest = int(np.nanargmax(target))
     outside = target[(family != family[nearest]) & np.isfinite(target)]
     n = len(sheet.questions)
-    own = np.where(np.isfinite(sheet.scores[:, 0]), sheet.scores[:, 0], np.nan)[:, family == family[nearest]]
+    members = (family == family[nearest]) & np.isfinite(target)
+    own = np.where(np.isfinite(sheet.scores[:, 0]), sheet.scores[:, 0], np.nan)[:, members]
     drawn = np.stack([_best(own[rng.integers(0, n, n)]) for _ in range(BOOTSTRAP_DRAWS)])
-    low, high = np.nanquantile((drawn - null.mean) / null.sd, (0.025, 0.975))
+    low, high = np.nanquantile(drawn, (0.025, 0.975))
     return Identified(
         totals=target,
         nearest=nearest,
-        standard=(float(target[nearest]) - null.mean) / null.sd,
-        low=float(low),
-        high=float(high),
+        standard=null.standard(float(target[nearest])),
+        low=null.standard(float(low)),
+        high=null.standard(float(high)),
         margin=(float(target[nearest]) - float(outside.max())) / null.sd if len(outside) else 0.0,
         null=null,
         n_questions=n,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wrapdetect.compare.families import families
 from wrapdetect.compare.fingerprint import Embed, Fingerprints, Rarities, SketchId, fingerprints, learn_rarities
-from wrapdetect.compare.identify import Indices, choose_cohort
+from wrapdetect.compare.identify import FEWEST_QUESTIONS, Indices, choose_cohort
 from wrapdetect.compare.nearest import Rows, Scores, combined, question_scores
 from wrapdetect.compare.ngrams import GRAMS, Sketch
 from wrapdetect.library import Library
@@ -24,6 +24,7 @@ Read = Callable[[str], Array]
 
 LEARN_FROM = 8000
 """Answers, spread over the library, from which it is learned how rare n-grams are."""
+GOLDEN = (5**0.5 - 1) / 2
 FAMILY_QUESTIONS = 64
 """Questions from which families are learned, at most."""
 FAMILY_CELLS = 64_000_000
@@ -39,8 +40,8 @@ def build_index(
     embed: Embed | None = None,
 ) -> Iterator[tuple[str, Array]]:
     """The arrays one by one, each with its name. `progress` is told questions done, of how many."""
-    yield from _texts("models", library.models)
-    yield from _texts("questions", [q.text for q in library.questions])
+    yield from dump_texts("models", library.models)
+    yield from dump_texts("questions", [q.text for q in library.questions])
     rarities = learn_rarities(_spread(library))
     for kind, rarity in rarities.items():
         yield f"rarity_{kind}", rarity
@@ -52,14 +53,15 @@ def build_index(
     for done, question in enumerate(library.questions):
         answers = [library.answers[m].get(question.id, ()) for m in library.models]
         prints = fingerprints(answers, rarities, embed)
-        yield from _arrays(question.id, prints)
+        yield from dump_prints(question.id, prints)
         if question.id in asked:
             scores = combined(question_scores(Rows(prints, np.arange(n)), prints), weights)
             total += np.nan_to_num(scores)
             count += np.isfinite(scores)
             kept[question.id] = scores[cohort]
         progress(done + 1, len(library.questions))
-    family = families(np.where(count > 0, total / np.maximum(count, 1), np.nan), link)
+    enough = count >= min(FEWEST_QUESTIONS, len(asked))
+    family = families(np.where(enough, total / np.maximum(count, 1), np.nan), link)
     yield "family", family
     yield "telling", np.array([_telling(kept.get(q.id), cohort, family) for q in library.questions], np.float32)
 
@@ -99,13 +101,13 @@ def read_family(read: Read) -> Indices:
     return np.asarray(read("family"), dtype=np.intp)
 
 
-def _texts(key: str, texts: Sequence[str]) -> Iterator[tuple[str, Array]]:
+def dump_texts(key: str, texts: Sequence[str]) -> Iterator[tuple[str, Array]]:
     raw = [t.encode() for t in texts]
     yield f"{key}_utf8", np.frombuffer(b"".join(raw), np.uint8)
     yield f"{key}_ends", np.cumsum([len(r) for r in raw])
 
 
-def _arrays(question: str, prints: Fingerprints) -> Iterator[tuple[str, Array]]:
+def dump_prints(question: str, prints: Fingerprints) -> Iterator[tuple[str, Array]]:
     yield f"marks_{question}", np.stack([prints.answered, prints.refused]).astype(np.float16)
     yield f"opening_{question}", prints.opening
     yield f"sketches_{question}", np.stack([prints.sketches[k] for k in GRAMS]).astype(np.float16)
@@ -115,7 +117,11 @@ def _arrays(question: str, prints: Fingerprints) -> Iterator[tuple[str, Array]]:
 
 def _spread(library: Library) -> list[str]:
     texts = [t for by_question in library.answers.values() for draws in by_question.values() for t in draws]
-    return texts[:: max(1, len(texts) // LEARN_FROM)]
+    if len(texts) <= LEARN_FROM:
+        return texts
+    # By the golden ratio, not in equal steps: a step that shares a factor with the number of questions skips questions.
+    places = (np.arange(LEARN_FROM) * GOLDEN % 1 * len(texts)).astype(np.intp)
+    return [texts[i] for i in np.unique(places)]
 
 
 def _most_answered(library: Library) -> frozenset[str]:

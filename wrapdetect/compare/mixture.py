@@ -157,9 +157,13 @@ def family_scores(scores: NDArray[np.float32], family: Indices) -> Floats:
     the right two families more often than the best member does.
     """
     there = np.isfinite(scores)
-    member = np.eye(int(family.max()) + 1)[family]
-    n = there @ member
-    mean = np.where(n > 0, (np.where(there, scores, 0.0) @ member) / np.maximum(n, 1), np.nan)
+    order = np.argsort(family, kind="stable")
+    numbers, starts = np.unique(family[order], return_index=True)
+    n = np.zeros((*scores.shape[:2], int(family.max()) + 1))
+    total = np.zeros_like(n)
+    n[..., numbers] = np.add.reduceat(there[..., order], starts, axis=2, dtype=np.float64)
+    total[..., numbers] = np.add.reduceat(np.where(there, scores, 0.0)[..., order], starts, axis=2, dtype=np.float64)
+    mean = np.where(n > 0, total / np.maximum(n, 1), np.nan)
     spread = np.array([m[1:][h[1:] > 0].std() if (h[1:] > 0).any() else 0.0 for m, h in zip(mean, n, strict=True)])
     return np.asarray(mean / np.where(spread < 1e-6, 1.0, spread)[:, None, None])
 

@@ -7,7 +7,7 @@ of code points modulo 2**64, so that a text gives the same numbers on every mach
 """
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Literal, TypeAlias
 
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 Codes = NDArray[np.uint64]
+Points = NDArray[np.uint32]
+"""Code points."""
 Counts: TypeAlias = csr_matrix
 Sketch = NDArray[np.float32]
 GramId = Literal["words", "chars", "layout"]
@@ -29,31 +31,37 @@ TABLE = 0x10000
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _INVERSE = pow(int(_PRIME), -1, 1 << 64)
-_LETTER, _DIGIT, _SPACE = (np.uint64(ord(c)) for c in "a0 ")
+_SHIFT = np.uint64(64 - (BUCKETS.bit_length() - 1))
+_BEFORE, _AFTER = np.array([2], np.uint64), np.array([3], np.uint64)
+"""Stand for the edges of a text."""
+_LETTER, _DIGIT, _SPACE, _CASE = (np.uint32(ord(c)) for c in "a0  ")
+"""The last is the bit that makes A an a."""
 
 
 def words(text: str) -> Codes:
     """Hashes of lower-case words and of pairs of neighbours; of scripts without spaces, of each single character."""
-    letter, lower = _letters()
-    codes = _codes(text)
-    small = np.minimum(codes, np.uint64(TABLE - 1)).astype(np.intp)
-    spaced = letter[small] == 1
-    folded = np.where(codes < TABLE, lower[small], codes)
-    alone = (letter[small] == 2) | (codes >= TABLE)
-    edges = np.diff(np.concatenate([[0], (spaced & ~alone).view(np.int8), [0]]))
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    points = _points(text)
+    kind, lower = (table.take(points, mode="clip") for table in _letters())
+    kind, lower = np.where(points < TABLE, kind, 2), np.where(points < TABLE, lower, points)
+    values = lower + np.uint64(1)
+    inside = np.zeros(len(points) + 2, bool)
+    inside[1:-1] = kind == 1
+    edges = np.flatnonzero(inside[1:] != inside[:-1])
+    starts, ends = edges[::2], edges[1::2]
     # The hash of a span is the sum of code * prime**place, moved to place 0 by the inverse power.
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum((folded + np.uint64(1)) * _powers(len(codes)))])
-    spans = (sums[ends] - sums[starts]) * _powers(len(codes) + 1, _INVERSE)[starts]
-    single = np.flatnonzero(alone)
-    order = np.argsort(np.concatenate([starts, single]), kind="stable")
-    units = _mixed(np.concatenate([spans, folded[single] + np.uint64(1)]))[order]
+    sums = np.zeros(len(points) + 1, np.uint64)
+    np.cumsum(values * _powers(len(points)), out=sums[1:])
+    spans = (sums[ends] - sums[starts]) * _powers(len(points) + 1, _INVERSE)[starts]
+    single = np.flatnonzero(kind == 2)
+    units = _mixed(np.concatenate([spans, values[single]]))
+    if len(single):
+        units = units[np.argsort(np.concatenate([starts, single]), kind="stable")]
     return np.concatenate([units, _mixed(units[:-1] * np.uint64(3) + units[1:] * _PRIME)])
 
 
 def chars(text: str) -> Codes:
     """Hashes of 2 to 4 characters in a row, as they stand: case, quotes, dashes and white space are kept."""
-    return np.concatenate(list(_runs(_codes(text), (2, 3, 4))))
+    return _runs(_points(text), 4)
 
 
 def layout(text: str) -> Codes:
@@ -61,22 +69,22 @@ def layout(text: str) -> Codes:
 
     "**Note:** see 12." -> "**A:** a 0.": headings, lists, emphasis, quotes, dashes, the habits of punctuation.
     """
-    return np.concatenate(list(_runs(skeleton(text), (2, 3, 4, 5))))
+    return _runs(skeleton(text), 5)
 
 
-def skeleton(text: str) -> Codes:
+def skeleton(text: str) -> Points:
     """Code points of the layout: each word its first letter's case, each number one digit, no space between words.
 
     >>> "".join(chr(c) for c in skeleton("- **Well**: it is 1,024 times so."))
     '- **A**: aa 0,0 aa.'
     """
-    codes = _codes(text)
-    marks = np.where(codes < TABLE, _marks()[np.minimum(codes, np.uint64(TABLE - 1)).astype(np.intp)], codes)
-    letter, digit = (marks | np.uint64(32)) == _LETTER, marks == _DIGIT
+    points = _points(text)
+    marks = np.where(points < TABLE, _marks().take(points, mode="clip"), points)
+    letter, digit = (marks | _CASE) == _LETTER, marks == _DIGIT
     keep = np.ones(len(marks), bool)
     keep[1:] = ~((letter[1:] & letter[:-1]) | (digit[1:] & digit[:-1]))
     marks = marks[keep]
-    letter = (marks | np.uint64(32)) == _LETTER
+    letter = (marks | _CASE) == _LETTER
     between = np.zeros(len(marks), bool)
     between[1:-1] = (marks[1:-1] == _SPACE) & letter[:-2] & letter[2:]
     return marks[~between]
@@ -87,10 +95,9 @@ GRAMS: Mapping[GramId, Callable[[str], Codes]] = {"words": words, "chars": chars
 
 def counts(texts: Sequence[str], grams: Callable[[str], Codes]) -> Counts:
     """1 + ln(count) of each bucket; shape (n, BUCKETS), float32."""
-    shift = np.uint64(64 - (BUCKETS.bit_length() - 1))
     places, values, ends = [], [], [0]
     for text in texts:
-        bucket, count = np.unique((grams(text[:LONGEST]) >> shift).astype(np.int32), return_counts=True)
+        bucket, count = _counted(grams(text[:LONGEST]))
         places.append(bucket)
         values.append(1 + np.log(count.astype(np.float32)))
         ends.append(ends[-1] + len(bucket))
@@ -98,11 +105,28 @@ def counts(texts: Sequence[str], grams: Callable[[str], Codes]) -> Counts:
     return csr_matrix(flat, shape=(len(texts), BUCKETS), dtype=np.float32)
 
 
+def holding(texts: Iterable[str], grams: Callable[[str], Codes]) -> NDArray[np.int64]:
+    """How many of the texts hold each bucket; shape (BUCKETS,)."""
+    held = np.zeros(BUCKETS, np.int64)
+    for text in texts:
+        held[_counted(grams(text[:LONGEST]))[0]] += 1
+    return held
+
+
 def whole(text: str) -> np.uint64:
     """One hash of a whole text."""
-    codes = _codes(text)
-    values = codes * np.uint64(2) + np.uint64(1)
-    return np.uint64(_mixed(np.atleast_1d((values * _mixed(np.arange(1, len(codes) + 1, dtype=np.uint64))).sum()))[0])
+    return np.uint64(wholes([text])[0])
+
+
+def wholes(texts: Sequence[str]) -> Codes:
+    """One hash of each whole text, shape (n,): the sum of code times key of its place, mixed."""
+    lengths = np.array([len(t) for t in texts], np.intp)
+    ends = np.cumsum(lengths)
+    values = _points("".join(texts)).astype(np.uint64) * np.uint64(2) + np.uint64(1)
+    place = np.arange(len(values)) - np.repeat(ends - lengths, lengths)
+    sums = np.zeros(len(values) + 1, np.uint64)
+    np.cumsum(values * _keys(int(lengths.max(initial=0)))[place], out=sums[1:])
+    return _mixed(sums[ends] - sums[ends - lengths])
 
 
 def rarity(holding: NDArray[np.int64], n_texts: int) -> Sketch:
@@ -112,10 +136,11 @@ def rarity(holding: NDArray[np.int64], n_texts: int) -> Sketch:
 
 def folded(rows: Counts, weight: Sketch) -> Sketch:
     """Sketches of length 1 (or 0 for a text without n-grams), shape (n, DIMENSIONS)."""
-    rows = rows.copy()
-    rows.data *= weight[rows.indices]
-    sketch = np.asarray((rows @ _fold()).todense(), dtype=np.float32)
-    return unit(sketch)
+    place, sign = _fold()
+    start = np.repeat(np.arange(rows.shape[0]) * DIMENSIONS, np.diff(rows.indptr))
+    values = rows.data * (weight * sign)[rows.indices]
+    sums = np.bincount(start + place[rows.indices], values, minlength=rows.shape[0] * DIMENSIONS)
+    return unit(sums.reshape(-1, DIMENSIONS).astype(np.float32))
 
 
 def unit(rows: Sketch) -> Sketch:
@@ -124,26 +149,37 @@ def unit(rows: Sketch) -> Sketch:
     return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-12), dtype=np.float32)
 
 
-def _codes(text: str) -> Codes:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
+def _points(text: str) -> Points:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
-def _runs(codes: Codes, lengths: Sequence[int]) -> Iterator[Codes]:
-    """Hashes of all runs of each length, those over the edges of the text included."""
-    padded = np.concatenate([np.array([2], np.uint64), codes, np.array([3], np.uint64)])
-    for n in lengths:
-        total = max(len(padded) - n + 1, 0)
-        value = np.zeros(total, np.uint64)
-        for k in range(n):
-            value = value * _PRIME + padded[k : k + total] + np.uint64(1)
-        yield _mixed(value * np.uint64(2 * n + 1))
+def _counted(codes: Codes) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Buckets of n-grams, sorted, and how often each is there."""
+    bucket = np.sort((codes >> _SHIFT).astype(np.int32))
+    new = np.ones(len(bucket) + 1, bool)
+    np.not_equal(bucket[1:], bucket[:-1], out=new[1:-1])
+    first = np.flatnonzero(new) if len(bucket) else np.zeros(1, np.intp)
+    return bucket[first[:-1]], np.diff(first)
+
+
+def _runs(points: Points, longest: int) -> Codes:
+    """Hashes of all runs of 2 to `longest`, those over the edges of the text included; the shorter ones first."""
+    padded = np.concatenate([_BEFORE, points, _AFTER]) + np.uint64(1)
+    value, found = padded, []
+    for n in range(2, min(longest, len(padded)) + 1):
+        value = value[:-1] * _PRIME + padded[n - 1 :]
+        found.append(value * np.uint64(2 * n + 1))
+    return _mixed(np.concatenate(found))
 
 
 def _mixed(value: Codes) -> Codes:
     """Spread over all 64 bits (the finisher of SplitMix64, Steele et al. 2014)."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(value ^ (value >> np.uint64(31)), dtype=np.uint64)
+    value = value ^ (value >> np.uint64(30))
+    value *= np.uint64(0xBF58476D1CE4E5B9)
+    value ^= value >> np.uint64(27)
+    value *= np.uint64(0x94D049BB133111EB)
+    value ^= value >> np.uint64(31)
+    return value
 
 
 @cache
@@ -155,6 +191,16 @@ def _every_power(base: int) -> Codes:
 
 def _powers(n: int, base: int = int(_PRIME)) -> Codes:
     return _every_power(base)[:n]
+
+
+def _keys(n: int) -> Codes:
+    """Keys of the first `n` places of a text, or of more."""
+    return _first_keys() if n <= LONGEST else _mixed(np.arange(1, n + 1, dtype=np.uint64))
+
+
+@cache
+def _first_keys() -> Codes:
+    return _mixed(np.arange(1, LONGEST + 1, dtype=np.uint64))
 
 
 @cache
@@ -172,9 +218,9 @@ def _letters() -> tuple[NDArray[np.int8], Codes]:
 
 
 @cache
-def _marks() -> Codes:
+def _marks() -> Points:
     """By code point below TABLE: 'A' for capitals, 'a' for other letters, '0' for digits, else itself."""
-    marks = np.arange(TABLE, dtype=np.uint64)
+    marks = np.arange(TABLE, dtype=np.uint32)
     for i in range(TABLE):
         character = chr(i)
         if character.isdigit():
@@ -185,9 +231,9 @@ def _marks() -> Codes:
 
 
 @cache
-def _fold() -> Counts:
-    """Where each bucket goes and with which sign; shape (BUCKETS, DIMENSIONS)."""
+def _fold() -> tuple[NDArray[np.intp], Sketch]:
+    """Where each bucket goes, and with which sign; shape (BUCKETS,) each."""
     mixed = _mixed(np.arange(BUCKETS, dtype=np.uint64) * _PRIME + np.uint64(17))
-    place = (mixed >> np.uint64(40)).astype(np.int64) % DIMENSIONS
+    place = (mixed >> np.uint64(40)).astype(np.intp) % DIMENSIONS
     sign = np.where(mixed & np.uint64(1), 1.0, -1.0).astype(np.float32)
-    return csr_matrix((sign, place, np.arange(BUCKETS + 1)), shape=(BUCKETS, DIMENSIONS), dtype=np.float32)
+    return place, sign

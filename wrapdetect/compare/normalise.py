@@ -11,7 +11,7 @@ from wrapdetect.prose import strip_think
 OPENER = re.compile(
     r"\A\W{0,3}(?:sure|certainly|of course|absolutely|okay|ok|great|gladly|no problem|"
     r"claro|por supuesto|bien sûr|natürlich|gerne|certo|конечно|当然可以|当然|好的|もちろんです|はい)"
-    r"(?:\s+thing)?[!,.:—–，。！、-][^\n]{0,160}?(?:[:!.。：！](?=\s|\Z)|\n|\Z)\s*",
+    r"(?:\s+thing)?\s?(?:[!,.:—–，。！、]|-(?=\s))[^\n]{0,160}?(?:[:!.](?=\s|\Z)|[。：！]|\n|\Z)\s*",
     re.I,
 )
 HERE_IS = re.compile(

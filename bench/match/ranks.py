@@ -1,0 +1,91 @@
+"""Ranks of true upstreams among all candidates by number of prompts, and the scores of pairs for verification."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.match.sets import Recorded
+from bench.match.truth import related, same_model
+from wrapdetect.compare.identify import mean_scores
+from wrapdetect.compare.nearest import Rows, Scores, combined, question_scores
+
+DRAWS = 50
+
+
+class Everyone(NamedTuple):
+    """Combined scores of all speakers of a set with its models: (n_prompts, n_speakers, n_models)."""
+
+    scores: Scores
+    speakers: tuple[str, ...]
+    models: tuple[str, ...]
+
+
+def everyone(recorded: Recorded, weights: Mapping[str, float], *, targets_too: bool) -> Everyone:
+    """`targets_too` puts the wrappers among the models, as AlpacaEval's task asks."""
+    names = recorded.speakers
+    models = [i for i, s in enumerate(names) if targets_too or s not in recorded.targets]
+    strangers = [i for i in range(len(names)) if i not in models]
+    order = np.array(strangers + models)
+    own = np.array([-1] * len(strangers) + list(range(len(models))))
+    scores = []
+    for prints in recorded.prints:
+        found = question_scores(Rows(prints.rows(order), own), prints.rows(np.array(models)), len(strangers))
+        scores.append(combined(found, weights))
+    return Everyone(np.stack(scores), tuple(names[i] for i in order), tuple(names[i] for i in models))
+
+
+class Ranked(NamedTuple):
+    """How often, over draws of prompts, the true upstream stood first; and who stood there instead."""
+
+    target: str
+    n: int
+    first: float
+    instead: Mapping[str, int]
+
+
+def ranks(
+    all_: Everyone, truth: Sequence[tuple[str, str]], lengths: Sequence[int], aside: frozenset[str] = frozenset()
+) -> list[Ranked]:
+    """`truth` holds target and upstream; models in `aside` are no candidates."""
+    rng = np.random.default_rng(1)
+    found = []
+    for n in lengths:
+        draws = [rng.permutation(len(all_.scores))[:n] for _ in range(DRAWS if n < len(all_.scores) else 1)]
+        for target, upstream in truth:
+            row = all_.speakers.index(target)
+            instead: dict[str, int] = {}
+            for chosen in draws:
+                heard = [q for q in chosen if np.isfinite(all_.scores[q, row]).any()]
+                total = mean_scores(all_.scores[heard][:, [row]])[0]
+                total = np.where([m in aside or m == target for m in all_.models], np.nan, total)
+                winner = all_.models[int(np.nanargmax(total))]
+                instead[winner] = instead.get(winner, 0) + 1
+            found.append(Ranked(target, n, instead.pop(upstream, 0) / len(draws), instead))
+    return found
+
+
+class Verification(NamedTuple):
+    """Pairs of a speaker and a model: score at n prompts, whether it is one model, the speaker."""
+
+    score: NDArray[np.float64]
+    true: NDArray[np.bool_]
+    target: tuple[str, ...]
+
+
+def verification(all_: Everyone, n: int) -> Verification:
+    """All pairs of one model (by another route, draw or prompt), and all pairs without kinship."""
+    chosen = np.random.default_rng(2).permutation(len(all_.scores))[:n]
+    total = mean_scores(all_.scores[chosen])
+    score, true, target = [], [], []
+    for i, speaker in enumerate(all_.speakers):
+        for j, model in enumerate(all_.models):
+            if speaker == model or not np.isfinite(total[i, j]):
+                continue
+            one = same_model(speaker, model)
+            if one or not related(speaker, model):
+                score.append(float(total[i, j]))
+                true.append(one)
+                target.append(speaker)
+    return Verification(np.array(score), np.array(true), tuple(target))
