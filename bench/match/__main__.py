@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bench.match import plots
 from bench.match.fit import FOLDS, LINK, cross_fitted, kind_of
 from bench.match.measures import calibration_error, cllr, cllr_min, clustered, true_positives, upper_bound
-from bench.match.ranks import Ranked, Verification, everyone, ranks, verification
+from bench.match.ranks import Ranked, Verification, everyone, ranks, telling_order, verification
 from bench.match.sets import DATA, SETS, alpaca_pairs, cloaked, load
 from bench.match.trials import Trial, every, library_scores
 from bench.match.truth import lineages, related
@@ -242,9 +242,13 @@ def main() -> int:
             everybody = everyone(recorded, weights, targets_too=True)
             ranked["AlpacaEval pairs, among all other systems"] = ranks(everybody, asked, (8, 16, 32, 64))
             ranked["AlpacaEval pairs, other known wrappers set aside"] = ranks(all_, asked, (8, 16, 32, 64), aside)
+            first = telling_order(all_, dict(zip(names, group.tolist(), strict=True)))
+            ranked["the same, prompts that tell most"] = ranks(all_, asked, (8, 16, 32, 64), aside, first)
         if name == "pm_v2":
             asked = list(zip(masks.target, masks.reference_in_data, strict=True))
             ranked["cloaked models, among 249"] = ranks(all_, asked, (8, 16, 32, len(all_.scores)))
+            first = telling_order(all_, dict(zip(names, group.tolist(), strict=True)))
+            ranked["cloaked models, prompts that tell most"] = ranks(all_, asked, (8, 16, 32), order=first)
     accusations(judged)
     naming(judged, kin)
     wrappers(judged, truth)

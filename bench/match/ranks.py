@@ -45,14 +45,34 @@ class Ranked(NamedTuple):
     instead: Mapping[str, int]
 
 
+def telling_order(all_: Everyone, family: Mapping[str, int]) -> list[int]:
+    """Places of the prompts, those first on which models are nearest within families and farthest between them.
+
+    As the library's index measures it (compare/library_index.py), from the models alone.
+    """
+    rows = [all_.speakers.index(m) for m in all_.models]
+    own = np.array([[family[a] == family[b] for b in all_.models] for a in all_.models])
+    telling = []
+    for scores in all_.scores[:, rows]:
+        there = np.isfinite(scores)
+        telling.append(float(scores[own & there].mean() - scores[~own & there].mean()))
+    return sorted(range(len(telling)), key=lambda q: -telling[q])
+
+
 def ranks(
-    all_: Everyone, truth: Sequence[tuple[str, str]], lengths: Sequence[int], aside: frozenset[str] = frozenset()
+    all_: Everyone,
+    truth: Sequence[tuple[str, str]],
+    lengths: Sequence[int],
+    aside: frozenset[str] = frozenset(),
+    order: Sequence[int] | None = None,
 ) -> list[Ranked]:
-    """`truth` holds target and upstream; models in `aside` are no candidates."""
+    """`truth` holds target and upstream; models in `aside` are no candidates. `order` takes the first prompts of it,
+    else prompts are drawn at random."""
     rng = np.random.default_rng(1)
     found = []
     for n in lengths:
         draws = [rng.permutation(len(all_.scores))[:n] for _ in range(DRAWS if n < len(all_.scores) else 1)]
+        draws = draws if order is None else [np.array(order[:n])]
         for target, upstream in truth:
             row = all_.speakers.index(target)
             instead: dict[str, int] = {}

@@ -5,7 +5,7 @@ What was asked is a run file like any other; `wrapdetect match RUN --library NAM
 
 from dataclasses import replace
 
-from wrapdetect.adaptive import Course
+from wrapdetect.adaptive import STEP, Course
 from wrapdetect.commands.asking import (
     HELLO,
     INTERRUPTED_EXIT,
@@ -31,8 +31,6 @@ from wrapdetect.plan import Slot, check_budget, estimate_cost, make_plan
 PACK = "library"
 PROMPTS = 48
 """Questions of a library that are asked, where nothing else is said: those that tell most."""
-STEP = 2
-"""Questions asked at a time where each next one is chosen."""
 MAX_TOKENS = 1500
 TEMPERATURE = 0.7
 """As a chat page would ask; what the library's own answers were asked with is often not told."""

@@ -22,6 +22,8 @@ Indices = NDArray[np.intp]
 
 FEWEST_QUESTIONS = 8
 """Fewer common questions than this say nothing of a model."""
+FARTHEST_STANDARD = 38.0
+"""Where strangers hardly vary, tails fall below all numbers; nothing is further off than this."""
 FEWEST_STRANGERS = 8
 """Fewer strangers than this measure no null."""
 BOOTSTRAP_DRAWS = 400
@@ -56,7 +58,7 @@ class Null(NamedTuple):
         (4.7, 3.3)
         """
         value = (score - self.mean) / self.sd / np.sqrt(1 + 1 / self.n)
-        return float(np.sign(value) * norm.isf(student.sf(abs(value), self.n - 1)))
+        return float(np.sign(value) * min(norm.isf(student.sf(abs(value), self.n - 1)), FARTHEST_STANDARD))
 
 
 class Identified(NamedTuple):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from wrapdetect.compare.identify import FEWEST_QUESTIONS, FEWEST_STRANGERS, Indices
+from wrapdetect.compare.identify import FARTHEST_STANDARD, FEWEST_QUESTIONS, FEWEST_STRANGERS, Indices
 from wrapdetect.compare.nearest import Scores
 
 Mask = NDArray[np.bool_]
@@ -185,7 +185,7 @@ def _moments(reached: Scores, others: Mask) -> tuple[Floats, Floats, Floats]:
 def _standard(value: Floats, n: Floats) -> Floats:
     """As Null.standard in compare/identify.py, of many at once: Student's t as a normal score."""
     scaled = value / np.sqrt(1 + 1 / n)
-    return np.asarray(np.sign(scaled) * norm.isf(student.sf(np.abs(scaled), n - 1)))
+    return np.asarray(np.sign(scaled) * np.minimum(norm.isf(student.sf(np.abs(scaled), n - 1)), FARTHEST_STANDARD))
 
 
 def alive_models(totals: Scores, sd: float, family: Indices) -> Indices:
