@@ -28,10 +28,8 @@ from wrapdetect.model import Match, Near, State, TwoModels, Weights
 from wrapdetect.prose import quote
 from wrapdetect.seeds import Matching, Seeds
 
-SHOWN = 10
-"""Models that a match names, at least all of the nearest family's."""
-TWO_AT = 0.01
-"""p from which on a match says that two models answer."""
+TWO_AT = 0.02
+"""p from which on a match says that two models answer. It is a rank among the cohort: 96 reach 1/97 at the least."""
 CLOSED: Weights = "closed"
 
 BEHAVIOUR_ONLY = (
@@ -175,13 +173,11 @@ def conclude(heard: Heard, scorer: Scorer, seeds: Seeds, today: date, notes: Seq
         n_questions=n,
         exact=scorer.exact(found.nearest),
         witness=_witness(heard, shelf, sheet, found.nearest),
-        ranked=tuple(
-            _near(scorer, sheet, found, i, alone.get(i, 0.0) * value.same) for i in order[: max(SHOWN, len(members))]
-        ),
+        ranked=tuple(_near(scorer, sheet, found, i, alone.get(i, 0.0) * value.same) for i in order),
         two=_two(scorer, n),
         calibrator=seeds.matching.id,
         limits=tuple(_limits(state, age, seeds.matching, shelf)),
-        needs=tuple(_needs(state, n, value, seeds.matching)),
+        needs=tuple(_needs(state, n, len(shelf.questions), value, seeds.matching)),
         notes=tuple(notes),
     )
 
@@ -283,14 +279,16 @@ def _limits(state: State, age: int | None, seeds: Matching, shelf: Shelf) -> lis
     return limits
 
 
-def _needs(state: State, n: int, member: Membership, seeds: Matching) -> list[str]:
+def _needs(state: State, n: int, known: int, member: Membership, seeds: Matching) -> list[str]:
     if state == "same_model":
         return ["Shared outages or slowdowns with the family's API (an audit with --reference, over days)."]
     if state != "insufficient":
         return []
     needs = []
-    if n < 64:
-        needs.append(f"More prompts of the library ({max(64, seeds.states.fewest_questions) - n} to 64).")
+    if n < min(64, known):
+        needs.append(f"More prompts of the library answered ({n} of its {known} are; 64 tell most of what there is).")
+    elif n < 64:
+        needs.append(f"A library of more prompts (all {known} are answered; 64 tell most of what there is).")
     if member.family > seeds.states.unlike_at:
         needs.append("A library that holds more models, the suspected ones among them, collected of late.")
     return needs

@@ -22,14 +22,13 @@ from wrapdetect.edge import clock, store
 from wrapdetect.edge.config import Config, title
 from wrapdetect.edge.http import HttpSender
 from wrapdetect.edge.secrets import read_keys
-from wrapdetect.edge.shipped import DEFAULT_PACKS
+from wrapdetect.edge.shipped import DEFAULT_PACKS, HELLO
 from wrapdetect.errors import PreflightError, SpecError, TargetSilent
 from wrapdetect.model import Endpoint, Exchange, Instrument, Pack, Run
 from wrapdetect.plan import Slot
 from wrapdetect.prose import quote
 from wrapdetect.run import Limits, Send, run_slots
 
-HELLO = "hello"
 INTERRUPTED_EXIT = 130
 RECORDED_VERSIONS = ("wrapdetect", "openai", "httpx")
 MAX_REQUESTS, MAX_TOKENS = 3000, 2_000_000

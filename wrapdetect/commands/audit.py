@@ -1,7 +1,6 @@
 """wrapdetect audit: plan, ask, record, and judge against references."""
 
 from wrapdetect.commands.asking import (
-    HELLO,
     INTERRUPTED_EXIT,
     Asker,
     Options,
@@ -12,7 +11,7 @@ from wrapdetect.commands.asking import (
 )
 from wrapdetect.commands.present import present, say
 from wrapdetect.edge.config import Config, check_names
-from wrapdetect.edge.shipped import load_packs, load_seeds
+from wrapdetect.edge.shipped import HELLO, load_packs, load_seeds
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint, Run
 from wrapdetect.plan import Cost, check_budget, estimate_cost, make_plan

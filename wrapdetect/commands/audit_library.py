@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from wrapdetect.adaptive import STEP, Course
 from wrapdetect.commands.asking import (
-    HELLO,
     INTERRUPTED_EXIT,
     Asker,
     Options,
@@ -21,7 +20,7 @@ from wrapdetect.commands.present import embedder, say
 from wrapdetect.commands.shelf import shelf
 from wrapdetect.edge import clock
 from wrapdetect.edge.config import Config, check_names
-from wrapdetect.edge.shipped import load_packs, load_seeds
+from wrapdetect.edge.shipped import HELLO, load_packs, load_seeds
 from wrapdetect.errors import SpecError
 from wrapdetect.library import question_id
 from wrapdetect.matching import Shelf, match

@@ -10,7 +10,7 @@ from wrapdetect.commands.present import FAIL_AT_EXIT, embedder, say
 from wrapdetect.commands.shelf import shelf
 from wrapdetect.dialects import decode
 from wrapdetect.edge import clock, store
-from wrapdetect.edge.shipped import load_seeds
+from wrapdetect.edge.shipped import HELLO, load_seeds
 from wrapdetect.edge.tables import Fields, guess_format, read_table
 from wrapdetect.errors import LibraryError
 from wrapdetect.library import question_id
@@ -36,6 +36,8 @@ def match_file(
     gc.disable()  # one pass over facts, then the end
     known = shelf(library)
     kind = format_ or guess_format(path)
+    if only is not None and kind == "run":
+        raise LibraryError(f"{path} is a run file: its target is matched; leave --only out")
     heard = heard_in_run(store.load(path).run) if kind == "run" else _heard_in_table(path, format_, only, fields)
     _refuse_strange(heard, known, path)
     found = match(heard, known, load_seeds(), embed=embedder(embed), today=clock.now().date())
@@ -57,7 +59,7 @@ def heard_in_run(run: Run, *, quiet: bool = False) -> Heard:
     draws: dict[str, list[str]] = {}
     failed: Counter[str] = Counter()
     for exchange in sorted(run.exchanges, key=lambda e: (e.started, e.id)):
-        if exchange.endpoint != run.target.name or exchange.ask.variant:
+        if exchange.endpoint != run.target.name or exchange.ask.variant or exchange.ask.probe == HELLO:
             continue
         turns = run.item(exchange.ask).turns
         reply = decode(exchange, run.target.dialect)
@@ -78,11 +80,11 @@ def _heard_in_table(path: Path, format_: str | None, only: str | None, fields: F
         if row.answer not in own:
             own.append(row.answer)
     speakers = sorted(draws)
+    shown = ", ".join(quote(s, 40) for s in speakers[:8])
     if only is None and len(speakers) > 1:
-        shown = ", ".join(quote(s, 40) for s in speakers[:8])
         raise LibraryError(f"{path} holds answers of {len(speakers)} speakers ({shown}); choose one with --only NAME")
     if only is not None and only not in draws:
-        raise LibraryError(f"{path} holds no answers of {quote(only)!r}; it holds {', '.join(speakers[:8])}")
+        raise LibraryError(f"{path} holds no answers of {quote(only)!r}; it holds {shown}")
     name = only or speakers[0]
     return Heard(answers=name, draws=draws[name])
 

@@ -185,7 +185,8 @@ def _moments(reached: Scores, others: Mask) -> tuple[Floats, Floats, Floats]:
 def _standard(value: Floats, n: Floats) -> Floats:
     """As Null.standard in compare/identify.py, of many at once: Student's t as a normal score."""
     scaled = value / np.sqrt(1 + 1 / n)
-    return np.asarray(np.sign(scaled) * np.minimum(norm.isf(student.sf(np.abs(scaled), n - 1)), FARTHEST_STANDARD))
+    within = np.minimum(norm.isf(student.sf(np.abs(scaled), n - 1)), FARTHEST_STANDARD)
+    return np.where(np.isfinite(value), np.sign(scaled) * within, np.nan)
 
 
 def alive_models(totals: Scores, sd: float, family: Indices) -> Indices:

@@ -9,6 +9,8 @@ from wrapdetect.seeds import FILES, Seeds, parse_seeds
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 DEFAULT_PACKS = ("identity", "coherence", "timing", "style")
+HELLO = "hello"
+"""The pack of the first plain question, asked before all else."""
 
 
 def folder(name: str) -> Path:

@@ -94,10 +94,10 @@ def read_table(path: Path, format_: str | None, fields: Fields, *, speaker: str 
 
 
 def guess_format(path: Path) -> str:
-    """Raises LibraryError where neither suffix nor content tells; OSError where the file cannot be read."""
+    """Raises LibraryError where neither suffix nor content tells, or the file cannot be read."""
     if path.is_dir():
         return "run" if (path / "run.jsonl").is_file() else "alpaca_eval"
-    with path.open("rb") as file:
+    with _readable(path), path.open("rb") as file:
         start = file.read(4096).removeprefix(BOM.encode()).lstrip()
     suffix = path.suffix.lower()
     if suffix in (".csv", ".parquet"):

@@ -6,10 +6,11 @@ answers that are the same to the letter speak for one member, and only closed we
 """
 
 from collections.abc import Sequence
+from math import log
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betaln
+from scipy.special import betaln, expit
 
 from wrapdetect.model import State, Weights
 from wrapdetect.seeds import Beta, Exact, Matching
@@ -28,31 +29,32 @@ class Membership(NamedTuple):
 
 
 def membership(standard: float, exact: int, n: int, openness: Weights, seeds: Matching) -> Membership:
-    """Bayes' rule over three hypotheses. `standard` in standard deviations above chance; `exact` of `n` questions.
+    """Bayes' rule: the family against a stranger, then the model against its siblings (exact answers move this only).
 
-    `n` of 0 is no evidence: the priors stand.
+    `standard` in standard deviations above chance; `exact` of `n` questions. `n` of 0 is no evidence: the priors stand.
     """
-    c = seeds.calibrator
-    same = sibling = 0.0
+    c, prior = seeds.calibrator, seeds.prior
+    own, kin = log(prior.same), log(prior.sibling)
+    family, apart = 0.0, 0.0
     if n:
         same, sibling = c.same.at(standard), c.sibling.at(standard)
+        family = float(np.logaddexp(own + same, kin + sibling) - np.logaddexp(own, kin))
+        family = float(np.clip(family, -c.bound, c.bound))
         apart = float(np.clip(same - sibling, -c.member_bound, c.member_bound))
         apart += exact_ratio(exact, n, seeds.exact) if exact else 0.0
-        most = float(np.clip(max(same, sibling), -c.bound, c.bound))
-        same, sibling = most + min(apart, 0.0), most - max(apart, 0.0)
-    prior = np.log([seeds.prior.same, seeds.prior.sibling, seeds.prior.stranger])
-    logs = prior + np.array([same, sibling, 0.0])
-    shares = np.exp(logs - logs.max())
-    shares /= shares.sum()
-    return Membership(float(shares[0]), float(shares[1]), float(shares[0]) * seeds.prior.passing[openness])
+    of_family = float(expit(log(prior.same + prior.sibling) - log(prior.stranger) + family))
+    of_model = of_family * float(expit(own - kin + apart))
+    return Membership(of_model, of_family - of_model, of_model * prior.passing[openness])
 
 
 def exact_ratio(found: int, n: int, seeds: Exact) -> float:
     """ln of how much likelier `found` exact answers of `n` are of the same model than of a sibling, within its bound.
 
-    Both shares are beta distributed from model to model (beta-binomial).
+    Both shares are beta distributed from model to model (beta-binomial). Siblings' has the heavier tail (the same model
+    under two names), so that the ratio falls again: what fewer exact answers say for the model, more never take back.
     """
-    return float(np.clip(_seen(found, n, seeds.same) - _seen(found, n, seeds.sibling), -seeds.bound, seeds.bound))
+    most = max(_seen(k, n, seeds.same) - _seen(k, n, seeds.sibling) for k in range(min(found, 1), found + 1))
+    return float(np.clip(most, -seeds.bound, seeds.bound))
 
 
 def shares_within(behind: Sequence[float], n: int, within: float) -> list[float]:

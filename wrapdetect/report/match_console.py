@@ -15,7 +15,7 @@ SAYS: dict[State, str] = {
     "likely_wrapper": "answers as {u} does, to the letter, and {u} can be had through its maker only",
     "same_model": "answers as the family of {u} does; which member it is, and whether it passes through, is not shown",
     "unlike": "answers like no model of this library",
-    "insufficient": "the evidence does not carry a name",
+    "insufficient": "gave answers that do not carry a name",
 }
 NAMES_SHOWN = 6
 
