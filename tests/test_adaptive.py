@@ -94,6 +94,7 @@ def test_a_model_of_the_library_is_named_before_the_most_are_asked() -> None:
         assert n < MOST
 
 
+@pytest.mark.slow
 def test_a_stranger_is_not_named() -> None:
     """Of five, none; the rule's error is measured in tests/compare/test_sequential.py."""
     assert not any(until_decided(a_course(), lab().stranger(seed))[1].named for seed in range(5))
@@ -187,6 +188,7 @@ def test_what_is_missing_is_said_with_what_it_takes() -> None:
         assert f"(at least {load_seeds().matching.states.family_at:g} asked)" in standing.why
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embedder", [None, embed])
 def test_the_rule_is_learned_from_the_scores_that_the_target_is_held_against(embedder: Embed | None) -> None:
     """Of the cohort, on the same questions and in the same views: also where texts are embedded."""

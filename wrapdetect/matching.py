@@ -1,8 +1,9 @@
 """Answers x library -> Match: fingerprints, scores, the nearest family beyond chance, and what may be said of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 
@@ -60,6 +61,21 @@ class Heard:
     draws: Mapping[str, Sequence[str]]
 
 
+class Scored(NamedTuple):
+    """One question: the target's row and the cohort's, these beside their families and without them."""
+
+    question: str
+    ours: Fingerprints
+    theirs: Fingerprints  # without sketches: only for what is the same to the letter
+    scores: Scores
+    with_kin: Scores
+
+
+Asked = tuple[str, Fingerprints]
+Each = Callable[[Callable[[Asked], Scored], Iterable[Asked]], Iterable[Scored]]
+"""`map`, or one that works on several cores; the order stays."""
+
+
 class Scorer:
     """Scores a target question by question against one library, in any order: a match at the end, or on the way."""
 
@@ -70,39 +86,33 @@ class Scorer:
         self._seeds = seeds
         self._embed = embed if shelf.embedded else None
         self._rarities = read_rarities(shelf.read)
-        self._asked: list[str] = []
-        self._scores: list[Scores] = []
-        self._ours: list[Fingerprints] = []
-        self._theirs: list[Fingerprints] = []  # without sketches: only for what is the same to the letter
+        self._scored: list[Scored] = []
 
     def add(self, question: str, draws: Sequence[str]) -> bool:
         """Score the answers to the question of that id; False where they are empty."""
-        ours = fingerprints([draws], self._rarities, self._embed)
-        if not ours.answered[0]:
-            return False
-        theirs = self._prints(question)
-        self._asked.append(question)
-        self._scores.append(score_question(ours, theirs, self.cohort, self._seeds.matching.weight, self.family))
-        self._ours.append(ours)
-        self._theirs.append(theirs._replace(sketches={}))
-        return True
+        return self.add_all({question: draws}) == 1
+
+    def add_all(self, draws: Mapping[str, Sequence[str]], each: Each = map) -> int:
+        """Score the answers to several questions by their ids; the number of those that were not empty."""
+        asked = [(q, fingerprints([d], self._rarities, self._embed)) for q, d in draws.items()]
+        heard = [(question, ours) for question, ours in asked if ours.answered[0]]
+        self._scored += each(self._score, heard)
+        return len(heard)
 
     @property
     def sheet(self) -> Sheet | None:
         """None before the first answer."""
-        return Sheet(tuple(self._asked), np.stack(self._scores), self.cohort) if self._asked else None
+        scores = [s.scores for s in self._scored]
+        return Sheet(tuple(s.question for s in self._scored), np.stack(scores), self.cohort) if scores else None
 
     def sheet_with_kin(self) -> Sheet:
         """The cohort scored beside its families, as a mixture needs it: a model must see how its own kin scores."""
-        scores = [
-            score_question(ours, self._prints(question), self.cohort, self._seeds.matching.weight)
-            for ours, question in zip(self._ours, self._asked, strict=True)
-        ]
-        return Sheet(tuple(self._asked), np.stack(scores), self.cohort)
+        scores = np.stack([s.with_kin for s in self._scored])
+        return Sheet(tuple(s.question for s in self._scored), scores, self.cohort)
 
     def exact(self, model: int) -> int:
         """Questions on which the target's answer is that model's to the letter."""
-        return exact_matches(self._ours, self._theirs, model)
+        return exact_matches([s.ours for s in self._scored], [s.theirs for s in self._scored], model)
 
     def identified(self) -> Identified | None:
         """The nearest so far; None where too little is common."""
@@ -116,25 +126,29 @@ class Scorer:
             standard, self.exact(found.nearest), found.n_questions, self._openness(model), self._seeds.matching
         )
 
-    def _prints(self, question: str) -> Fingerprints:
-        return read_prints(question, self.shelf.read, embedded=self._embed is not None)
+    def _score(self, asked: Asked) -> Scored:
+        question, ours = asked
+        theirs = read_prints(question, self.shelf.read, embedded=self._embed is not None)
+        weights = self._seeds.matching.weight
+        return Scored(
+            question,
+            ours,
+            theirs._replace(sketches={}),
+            score_question(ours, theirs, self.cohort, weights, self.family),
+            score_question(ours, theirs, self.cohort, weights),
+        )
 
     def _openness(self, model: str) -> Weights:
         return self._seeds.vendors.of_model(model)[1]
 
 
-def match(heard: Heard, shelf: Shelf, seeds: Seeds, *, embed: Embed | None, today: date) -> Match:
+def match(heard: Heard, shelf: Shelf, seeds: Seeds, *, embed: Embed | None, today: date, each: Each = map) -> Match:
     """Whose answers are these? The same answers, library, seeds and day give the same match."""
     scorer = Scorer(shelf, seeds, embed)
-    unknown, empty = 0, 0
-    for prompt, draws in heard.draws.items():
-        question = question_id(prompt)
-        if question not in shelf.questions:
-            unknown += 1
-        elif not scorer.add(question, draws):
-            empty += 1
-    notes = _notes(unknown, empty, shelf)
-    return conclude(heard, scorer, seeds, today, notes)
+    asked = {question_id(prompt): draws for prompt, draws in heard.draws.items()}
+    known = {question: draws for question, draws in asked.items() if question in shelf.questions}
+    empty = len(known) - scorer.add_all(known, each)
+    return conclude(heard, scorer, seeds, today, _notes(len(asked) - len(known), empty, shelf))
 
 
 def conclude(heard: Heard, scorer: Scorer, seeds: Seeds, today: date, notes: Sequence[str]) -> Match:

@@ -1,9 +1,11 @@
 """wrapdetect match: whose answers are these? Offline: recorded answers against a library, nothing is sent."""
 
 import gc
+import os
 import shutil
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wrapdetect.commands.present import FAIL_AT_EXIT, embedder, say
@@ -18,6 +20,9 @@ from wrapdetect.matching import Heard, Shelf, match
 from wrapdetect.model import Match, Run
 from wrapdetect.prose import quote
 from wrapdetect.report import match_console, match_json_v1
+
+CORES = min(4, os.cpu_count() or 1)
+"""Threads that score questions: arrays are worked on outside the interpreter's lock."""
 
 
 def match_file(
@@ -40,7 +45,8 @@ def match_file(
         raise LibraryError(f"{path} is a run file: its target is matched; leave --only out")
     heard = heard_in_run(store.load(path).run) if kind == "run" else _heard_in_table(path, format_, only, fields)
     _refuse_strange(heard, known, path)
-    found = match(heard, known, load_seeds(), embed=embedder(embed), today=clock.now().date())
+    with ThreadPoolExecutor(CORES) as pool:
+        found = match(heard, known, load_seeds(), embed=embedder(embed), today=clock.now().date(), each=pool.map)
     return show(found, top=top, as_json=as_json, fail_at=fail_at)
 
 

@@ -170,7 +170,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise LibraryError(f"cannot read {error.filename or path}: {what}; expected a table of answers") from error
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path) -> Generator[str, None, None]:
     """Decoded line by line, each with its newline, so that bad UTF-8 has a line."""
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
@@ -199,26 +199,28 @@ def _object(value: object, place: str) -> Mapping[str, object]:
 
 
 def _read_jsonl(path: Path, choice: Choice) -> Records:
-    for number, line in enumerate(_lines(path), start=1):
-        if line.strip():
-            place = f"{path}, line {number}"
-            yield place, _object(_json(line, place), place)
+    with closing(_lines(path)) as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                place = f"{path}, line {number}"
+                yield place, _object(_json(line, place), place)
 
 
 def _read_csv(path: Path, choice: Choice) -> Records:
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(_lines(path), strict=True)
-    header = _csv_row(reader, f"{path}, line 1") or []
-    _refuse_doubled(header, f"{path}, line 1")
-    while True:
-        place = f"{path}, line {reader.line_num + 1}"
-        row = _csv_row(reader, place)
-        if row is None:
-            return
-        if len(row) not in (0, len(header)):  # 0: a blank line
-            raise LibraryError(f"{place}: {len(row)} cells where the first line names {len(header)}; mend it")
-        if row:
-            yield place, dict(zip(header, row, strict=True))
+    with closing(_lines(path)) as lines:
+        reader = csv.reader(lines, strict=True)
+        header = _csv_row(reader, f"{path}, line 1") or []
+        _refuse_doubled(header, f"{path}, line 1")
+        while True:
+            place = f"{path}, line {reader.line_num + 1}"
+            row = _csv_row(reader, place)
+            if row is None:
+                return
+            if len(row) not in (0, len(header)):  # 0: a blank line
+                raise LibraryError(f"{place}: {len(row)} cells where the first line names {len(header)}; mend it")
+            if row:
+                yield place, dict(zip(header, row, strict=True))
 
 
 def _refuse_doubled(header: Sequence[str], place: str) -> None:
