@@ -23,6 +23,7 @@ from wrapdetect.compare.library_index import Read, read_family, read_prints, rea
 from wrapdetect.compare.mixture import FEWEST_QUESTIONS as FEWEST_FOR_TWO
 from wrapdetect.compare.mixture import mixture
 from wrapdetect.compare.nearest import Scores
+from wrapdetect.compare.settings import same_settings
 from wrapdetect.judge.member import Membership, membership, shares_within, state_of
 from wrapdetect.library import Head, question_id
 from wrapdetect.model import Match, Near, State, TwoModels, Weights
@@ -31,7 +32,9 @@ from wrapdetect.seeds import Matching, Seeds
 
 TWO_AT = 0.02
 """p from which on a match says that two models answer. It is a rank among the cohort: 96 reach 1/97 at the least."""
-CLOSED: Weights = "closed"
+
+SETTINGS_AT = 0.01
+"""p from which on settings are said to differ."""
 
 BEHAVIOUR_ONLY = (
     "Answers alone make sure of a family, hardly of a member: a fine-tune or a sibling can be as near as the model "
@@ -149,6 +152,26 @@ def match(heard: Heard, shelf: Shelf, seeds: Seeds, *, embed: Embed | None, toda
     known = {question: draws for question, draws in asked.items() if question in shelf.questions}
     empty = len(known) - scorer.add_all(known, each)
     return conclude(heard, scorer, seeds, today, _notes(len(asked) - len(known), empty, shelf))
+
+
+def settings_note(heard: Heard, model: str, theirs: Mapping[str, Sequence[str]]) -> str | None:
+    """What several answers to a prompt say: the very same model and settings, or not. None where they are too few.
+
+    `theirs` holds the model's answers by question id.
+    """
+    ours = {question_id(prompt): draws for prompt, draws in heard.draws.items()}
+    found = same_settings(ours, theirs, np.random.default_rng(0))
+    if found is None:
+        return None
+    what = (
+        "not the very same model with the same settings as"
+        if found.p <= SETTINGS_AT
+        else "no difference in settings to"
+    )
+    return (
+        f"{what} {quote(model)}: two-sample test, p {found.p:.4f}, {found.n_ours} against {found.n_theirs} answers to "
+        f"{found.n_questions} prompts (a system prompt alone is a difference)"
+    )
 
 
 def conclude(heard: Heard, scorer: Scorer, seeds: Seeds, today: date, notes: Sequence[str]) -> Match:
@@ -289,7 +312,7 @@ def _limits(state: State, age: int | None, seeds: Matching, shelf: Shelf) -> lis
             f"The library was collected {age} days ago (more than {seeds.age_days}): models behind one name change."
         )
     if not shelf.embedded:
-        limits.append("The library holds no embeddings (import it with --embed): paraphrases are seen less well.")
+        limits.append("The library holds no embeddings (import it with --embed), so that none were compared.")
     return limits
 
 

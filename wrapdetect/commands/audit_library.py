@@ -15,7 +15,7 @@ from wrapdetect.commands.asking import (
     progress_shown,
     recorded,
 )
-from wrapdetect.commands.match import heard_in_run, show
+from wrapdetect.commands.match import heard_in_run, show, with_settings
 from wrapdetect.commands.present import embedder, say
 from wrapdetect.commands.shelf import shelf
 from wrapdetect.edge import clock
@@ -86,7 +86,7 @@ def audit_library(
         return INTERRUPTED_EXIT
     heard = heard_in_run(made)
     found = match(heard, known, seeds, embed=embedder(options.embed), today=clock.now().date())
-    return show(found, top=10, as_json=options.as_json, fail_at=options.fail_at)
+    return show(with_settings(found, heard), top=10, as_json=options.as_json, fail_at=options.fail_at)
 
 
 async def _ask_in_turn(asker: Asker, slots: list[Slot], course: Course, known: Shelf) -> None:

@@ -6,17 +6,19 @@ import shutil
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from wrapdetect.commands.present import FAIL_AT_EXIT, embedder, say
 from wrapdetect.commands.shelf import shelf
+from wrapdetect.compare.settings import LEAST_DRAWS
 from wrapdetect.dialects import decode
-from wrapdetect.edge import clock, store
+from wrapdetect.edge import clock, libraries, store
 from wrapdetect.edge.shipped import HELLO, load_seeds
 from wrapdetect.edge.tables import Fields, guess_format, read_table
 from wrapdetect.errors import LibraryError
 from wrapdetect.library import question_id
-from wrapdetect.matching import Heard, Shelf, match
+from wrapdetect.matching import Heard, Shelf, match, settings_note
 from wrapdetect.model import Match, Run
 from wrapdetect.prose import quote
 from wrapdetect.report import match_console, match_json_v1
@@ -47,7 +49,15 @@ def match_file(
     _refuse_strange(heard, known, path)
     with ThreadPoolExecutor(CORES) as pool:
         found = match(heard, known, load_seeds(), embed=embedder(embed), today=clock.now().date(), each=pool.map)
-    return show(found, top=top, as_json=as_json, fail_at=fail_at)
+    return show(with_settings(found, heard), top=top, as_json=as_json, fail_at=fail_at)
+
+
+def with_settings(found: Match, heard: Heard) -> Match:
+    """Where the target answered prompts several times: whether it could be the nearest model with the same settings."""
+    if found.nearest is None or all(len(draws) < LEAST_DRAWS for draws in heard.draws.values()):
+        return found
+    note = settings_note(heard, found.nearest, libraries.load(found.library).answers[found.nearest])
+    return replace(found, notes=(*found.notes, note)) if note else found
 
 
 def show(found: Match, *, top: int, as_json: bool, fail_at: float | None) -> int:
