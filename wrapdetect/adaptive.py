@@ -1,6 +1,7 @@
 """Which question of a library to put to a target next, and when the answers are enough."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -38,9 +39,7 @@ class Course:
         self._shelf, self._seeds = shelf, seeds
         self._embedded = shelf.embedded and embed is not None
         self.scorer = Scorer(shelf, seeds, embed)
-        telling = np.asarray(shelf.read("telling"), dtype=np.float64)
-        by_worth = sorted(zip(shelf.questions, telling.tolist(), strict=True), key=lambda q: (-q[1], q[0]))
-        self.pool = dict(by_worth[:POOL])
+        self.pool = dict(islice(shelf.telling().items(), POOL))
         self._places = {question: place for place, question in enumerate(self.pool)}
         self._told: dict[str, bool] = {}
         self.found: Identified | None = None

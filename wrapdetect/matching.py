@@ -55,6 +55,11 @@ class Shelf:
     read: Read
     embedded: bool
 
+    def telling(self) -> dict[str, float]:
+        """Question id -> by how much it separates families, those that tell most first."""
+        worth = zip(self.questions, np.asarray(self.read("telling"), dtype=np.float64).tolist(), strict=True)
+        return dict(sorted(worth, key=lambda q: (-q[1], q[0])))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:

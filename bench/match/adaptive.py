@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bench.match.measures import clopper_pearson
 from bench.match.sets import DATA, SETS, Recorded, load
 from bench.match.trials import kin, library_scores
 from bench.match.truth import related
-from bench.match.two_sample import clopper_pearson
 from wrapdetect.adaptive import STEP, Course
 from wrapdetect.compare.families import families
 from wrapdetect.compare.fingerprint import Rarities, learn_rarities

@@ -56,10 +56,15 @@ def clustered(
     return measure(np.arange(len(place))), float(low), float(high)
 
 
+def clopper_pearson(hits: int, n: int) -> tuple[float, float]:
+    """Exact 95 % interval of a share (Clopper & Pearson 1934)."""
+    low = beta.ppf(0.025, hits, n - hits + 1) if hits else 0.0
+    return float(low), float(beta.ppf(0.975, hits + 1, n - hits) if hits < n else 1.0)
+
+
 def upper_bound(hits: Sequence[bool], targets: Sequence[str]) -> float:
     """Upper end of the exact 95 % interval of a share, each target counted once (hit where any of its trials is)."""
     hit = dict.fromkeys(targets, False)
     for t, h in zip(targets, hits, strict=True):
         hit[t] |= bool(h)
-    k, n = sum(hit.values()), len(hit)
-    return float(beta.ppf(0.975, k + 1, n - k)) if k < n else 1.0
+    return clopper_pearson(sum(hit.values()), len(hit))[1]

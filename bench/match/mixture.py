@@ -27,9 +27,9 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
+from bench.match.measures import clopper_pearson
 from bench.match.sets import DATA, load
 from bench.match.trials import library_scores
-from bench.match.two_sample import clopper_pearson
 from wrapdetect.compare.families import families
 from wrapdetect.compare.fingerprint import Fingerprints, Rarities, fingerprints, learn_rarities
 from wrapdetect.compare.identify import Indices, Sheet, choose_cohort

@@ -19,7 +19,7 @@ import numpy as np
 from bench.match.sets import DATA, SETS, Recorded, load
 from bench.match.truth import line, related, same_model
 from wrapdetect.compare.families import families
-from wrapdetect.compare.identify import Indices, Sheet, choose_cohort, exact_matches, identify, ranking
+from wrapdetect.compare.identify import Indices, Sheet, choose_cohort, exact_matches, identify, ranking, score_question
 from wrapdetect.compare.nearest import Rows, Scores, combined, question_scores
 
 LENGTHS = (8, 16, 32, 64)
@@ -100,8 +100,6 @@ def one(
     condition: str,
 ) -> Iterator[Trial]:
     """The trial of one target at each number of prompts."""
-    from wrapdetect.compare.identify import score_question  # noqa: PLC0415
-
     cohort = choose_cohort(len(models), COHORT)
     names = [recorded.speakers[i] for i in models]
     order = np.array([q for q in order if recorded.prints[q].answered[target]])

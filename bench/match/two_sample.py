@@ -24,8 +24,8 @@ import numpy as np
 from matplotlib import pyplot
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.stats import beta
 
+from bench.match.measures import clopper_pearson
 from wrapdetect.compare.ngrams import GRAMS, counts, folded, rarity
 from wrapdetect.compare.two_sample import mmd, mmd_from_gram
 
@@ -188,12 +188,6 @@ def between(
         x += ours[:EACH]
         y += theirs[:swapped] + ours[EACH : 2 * EACH - swapped]
     return x, y
-
-
-def clopper_pearson(hits: int, n: int) -> tuple[float, float]:
-    """Exact 95 % interval of a share (Clopper & Pearson 1934)."""
-    low = beta.ppf(0.025, hits, n - hits + 1) if hits else 0.0
-    return float(low), float(beta.ppf(0.975, hits + 1, n - hits) if hits < n else 1.0)
 
 
 def clustered(found: NDArray[np.bool_], rng: Generator) -> tuple[float, float]:

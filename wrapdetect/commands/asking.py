@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from wrapdetect.commands.present import say
+from wrapdetect.commands.terminal import say
 from wrapdetect.dialects import decode
 from wrapdetect.edge import clock, store
 from wrapdetect.edge.config import Config, title

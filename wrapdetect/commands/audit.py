@@ -9,7 +9,8 @@ from wrapdetect.commands.asking import (
     progress_shown,
     recorded,
 )
-from wrapdetect.commands.present import present, say
+from wrapdetect.commands.present import present
+from wrapdetect.commands.terminal import say
 from wrapdetect.edge.config import Config, check_names
 from wrapdetect.edge.shipped import HELLO, load_packs, load_seeds
 from wrapdetect.errors import SpecError

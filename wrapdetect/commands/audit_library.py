@@ -16,8 +16,9 @@ from wrapdetect.commands.asking import (
     recorded,
 )
 from wrapdetect.commands.match import heard_in_run, show, with_settings
-from wrapdetect.commands.present import embedder, say
+from wrapdetect.commands.present import embedder
 from wrapdetect.commands.shelf import shelf
+from wrapdetect.commands.terminal import say
 from wrapdetect.edge import clock
 from wrapdetect.edge.config import Config, check_names
 from wrapdetect.edge.shipped import HELLO, load_packs, load_seeds
@@ -50,8 +51,9 @@ def audit_library(
     if options.pack or config.audit.pack:
         raise SpecError("--library brings its own questions; leave --pack out")
     known, seeds = shelf(library), load_seeds()
-    course = Course(known, seeds, most=prompts, embed=embedder(options.embed)) if adaptive else None
-    questions = list(course.pool) if course else _most_telling(known, prompts or PROMPTS)
+    embed = embedder(options.embed)
+    course = Course(known, seeds, most=prompts, embed=embed) if adaptive else None
+    questions = list(course.pool) if course else list(known.telling())[: prompts or PROMPTS]
     chosen = options.over(config)
     run = new_run(
         endpoints,
@@ -85,7 +87,7 @@ def audit_library(
     if made is None:
         return INTERRUPTED_EXIT
     heard = heard_in_run(made)
-    found = match(heard, known, seeds, embed=embedder(options.embed), today=clock.now().date())
+    found = match(heard, known, seeds, embed=embed, today=clock.now().date())
     return show(with_settings(found, heard), top=10, as_json=options.as_json, fail_at=options.fail_at)
 
 
@@ -108,11 +110,6 @@ def _answers(asker: Asker, known: Shelf) -> dict[str, list[str]]:
     so_far = replace(asker.run, exchanges=tuple(asker.exchanges))
     draws = heard_in_run(so_far, quiet=True).draws
     return {i: list(d) for text, d in draws.items() if (i := question_id(text)) in known.questions}
-
-
-def _most_telling(known: Shelf, n: int) -> list[str]:
-    telling = [float(t) for t in known.read("telling")]
-    return sorted(known.questions, key=dict(zip(known.questions, (-t for t in telling), strict=True)).__getitem__)[:n]
 
 
 def _pack(known: Shelf, questions: list[str]) -> Pack:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from wrapdetect.commands.present import say
+from wrapdetect.commands.terminal import say
 from wrapdetect.edge import clock
 from wrapdetect.edge.embed import installed
 from wrapdetect.edge.shipped import folder, load_pack, shipped_packs

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
+from wrapdetect.commands.terminal import say
 from wrapdetect.edge import libraries
 from wrapdetect.edge.tables import Fields, Table, read_table
 from wrapdetect.errors import LibraryError
@@ -46,7 +47,7 @@ def import_(
     for note in (*_reading(table), *notes):
         print(f"note: {note}")
     for option in _untold(source):
-        _say(f"warning: --{option} is not told; months later nobody knows how far these answers can be trusted")
+        say(f"warning: --{option} is not told; months later nobody knows how far these answers can be trusted")
 
 
 def list_(today: date) -> None:
@@ -129,10 +130,6 @@ def _collected(source: Source, today: date) -> str:
 
 def _shown(text: str) -> str:
     return quote(text, LONGEST) or UNTOLD
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager

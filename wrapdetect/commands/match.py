@@ -2,15 +2,15 @@
 
 import gc
 import os
-import shutil
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from wrapdetect.commands.present import FAIL_AT_EXIT, embedder, say
+from wrapdetect.commands.present import FAIL_AT_EXIT, embedder
 from wrapdetect.commands.shelf import shelf
+from wrapdetect.commands.terminal import say, width
 from wrapdetect.compare.settings import LEAST_DRAWS
 from wrapdetect.dialects import decode
 from wrapdetect.edge import clock, libraries, store
@@ -65,8 +65,7 @@ def show(found: Match, *, top: int, as_json: bool, fail_at: float | None) -> int
     if as_json:
         sys.stdout.write(match_json_v1.render(found, top=top))
     else:
-        width = min(shutil.get_terminal_size((110, 24)).columns, 130)
-        sys.stdout.write(match_console.render(found, top=top, width=width, colour=sys.stdout.isatty()))
+        sys.stdout.write(match_console.render(found, top=top, width=width(), colour=sys.stdout.isatty()))
     return FAIL_AT_EXIT if fail_at is not None and found.probability >= fail_at else 0
 
 

@@ -1,20 +1,15 @@
 """Run -> report on standard output, and the exit code. Shared by audit and replay."""
 
-import shutil
 import sys
 
 from wrapdetect.analysis import Analysis, analyse
+from wrapdetect.commands.terminal import width
 from wrapdetect.edge.embed import Embedder, cache_file, installed
 from wrapdetect.edge.shipped import load_seeds
 from wrapdetect.model import Run
 from wrapdetect.report import console, json_v1
 
 FAIL_AT_EXIT = 10
-
-
-def say(text: str) -> None:
-    """A line for the person at the terminal; standard output is for the report."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def analyse_run(run: Run, *, embed: bool | None) -> Analysis:
@@ -34,6 +29,5 @@ def present(run: Run, *, as_json: bool, embed: bool | None, fail_at: float | Non
         sys.stdout.write(json_v1.render(verdict, run))
     else:
         on_terminal = sys.stdout.isatty()
-        width = min(shutil.get_terminal_size((110, 24)).columns, 130)
-        sys.stdout.write(console.render(verdict, run, width=width, colour=on_terminal))
+        sys.stdout.write(console.render(verdict, run, width=width(), colour=on_terminal))
     return FAIL_AT_EXIT if fail_at is not None and verdict.probability >= fail_at else 0

@@ -3,7 +3,8 @@
 import gc
 from pathlib import Path
 
-from wrapdetect.commands.present import present, say
+from wrapdetect.commands.present import present
+from wrapdetect.commands.terminal import say
 from wrapdetect.edge import store
 from wrapdetect.edge.shipped import folder
 from wrapdetect.errors import SpecError

@@ -19,6 +19,7 @@ from wrapdetect.compare.fingerprint import Fingerprints
 from wrapdetect.compare.nearest import Rows, Scores, combined, question_scores
 
 Indices = NDArray[np.intp]
+Floats = NDArray[np.float64]
 
 FEWEST_QUESTIONS = 8
 """Fewer common questions than this say nothing of a model."""
@@ -44,6 +45,16 @@ class Sheet(NamedTuple):
         return mean_scores(self.scores[:, rows])
 
 
+def normal_score(value: Floats | np.float64, n: Floats | int) -> Floats:
+    """Student's t of `value` standard deviations beyond the mean of `n` strangers, as a normal score.
+
+    Within FARTHEST_STANDARD; NaN where `value` is not finite.
+    """
+    scaled = value / np.sqrt(1 + 1 / n)
+    within = np.minimum(norm.isf(student.sf(np.abs(scaled), n - 1)), FARTHEST_STANDARD)
+    return np.where(np.isfinite(value), np.sign(scaled) * within, np.nan)
+
+
 class Null(NamedTuple):
     """Scores that strangers reach with their nearest model: mean, standard deviation, number of strangers."""
 
@@ -57,8 +68,7 @@ class Null(NamedTuple):
         >>> round(Null(0.5, 0.2, 96).standard(1.5), 1), round(Null(0.5, 0.2, 10).standard(1.5), 1)
         (4.7, 3.3)
         """
-        value = (score - self.mean) / self.sd / np.sqrt(1 + 1 / self.n)
-        return float(np.sign(value) * min(norm.isf(student.sf(abs(value), self.n - 1)), FARTHEST_STANDARD))
+        return float(normal_score(np.float64((score - self.mean) / self.sd), self.n))
 
 
 class Identified(NamedTuple):

@@ -16,14 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
 
-from wrapdetect.compare.identify import FARTHEST_STANDARD, FEWEST_QUESTIONS, FEWEST_STRANGERS, Indices
+from wrapdetect.compare.identify import FEWEST_QUESTIONS, FEWEST_STRANGERS, Floats, Indices, normal_score
 from wrapdetect.compare.nearest import Scores
 
 Mask = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 ALIVE = 6
 """Families that the next question is to separate, at most."""
 ALIVE_WITHIN = 1.5
@@ -164,7 +161,7 @@ def _audits(
         mean, sd, n = _moments(means.max(axis=2), ~absent[:, pool.cohort])
         totals = np.where((own_n >= need) & (own_n > 0), own / np.maximum(own_n, 1), np.float32(-np.inf))
         nearest = totals.argmax(axis=1)
-        standard = _standard((totals[every, nearest] - mean) / sd, n)
+        standard = normal_score((totals[every, nearest] - mean) / sd, n)
         found = np.isfinite(standard)
         alive = [alive_models(totals[s], sd[s], pool.family) if found[s] else alive[s] for s in every]
         shown = np.where(found & (answers >= pace.fewest), standard, np.nan).astype(np.float32)
@@ -180,13 +177,6 @@ def _moments(reached: Scores, others: Mask) -> tuple[Floats, Floats, Floats]:
     mean = value.sum(axis=1) / n
     square = np.where(there, (value - mean[:, None]) ** 2, 0).sum(axis=1) / (n - 1)
     return mean, np.maximum(np.sqrt(square), 1e-3), n
-
-
-def _standard(value: Floats, n: Floats) -> Floats:
-    """As Null.standard in compare/identify.py, of many at once: Student's t as a normal score."""
-    scaled = value / np.sqrt(1 + 1 / n)
-    within = np.minimum(norm.isf(student.sf(np.abs(scaled), n - 1)), FARTHEST_STANDARD)
-    return np.where(np.isfinite(value), np.sign(scaled) * within, np.nan)
 
 
 def alive_models(totals: Scores, sd: float, family: Indices) -> Indices:
