@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "wrapdetect"
 PURE = {
-    "errors", "model", "codec", "packs", "plan", "run", "seeds", "prose", "analysis", "matching", "adaptive",
+    "errors", "model", "history", "feeds", "schedule", "codec", "packs", "plan", "run", "seeds", "prose", "analysis", "matching", "adaptive",
     "library", "dialects", "read", "compare", "judge", "report",
 }  # fmt: skip
 WORLD = {

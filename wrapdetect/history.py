@@ -1,0 +1,170 @@
+"""What is known of services over time: heartbeats, published incidents, fingerprints of versions; and the timelines that
+are made of them. Facts first: whether a failure was an outage, or our own fault, is read later (compare/episodes).
+
+All times are UTC, in seconds since 1970. A heartbeat belongs to a round, named by the second it was due.
+"""
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+from wrapdetect.model import Endpoint
+
+ServiceKind = Literal["target", "candidate", "panel", "site"]
+Condition = Literal["down", "degraded"]
+
+
+class Outcome(IntEnum):
+    """How a heartbeat ended; all but UP as in model.FailureKind. Numbers are permanent: stores hold them."""
+
+    UP = 0
+    CONNECT = 1
+    TIMEOUT = 2
+    REFUSED = 3  # our account, address or prober; never an outage
+    LIMITED = 4  # 429: too busy, or too many of us
+    SERVER = 5
+    GARBLED = 6
+    CUT_OFF = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Something watched. `candidate`: an upstream asked about; `panel`: another provider; `site`: a plain page, by which
+    our own faults and those of clouds are seen. Services of one `vendor` ("" is its own) fall together: they are no panel
+    for one another. A site has no endpoint, and is fetched by GET."""
+
+    name: str
+    kind: ServiceKind
+    url: str
+    vendor: str = ""
+    endpoint: Endpoint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """One heartbeat. `offset_ms`: from the round's due time to the sending; `latency_ms`: to the first piece of the
+    answer, 0 where none came; `said`: what a failure said, "" for UP."""
+
+    service: str
+    round_s: int
+    offset_ms: int
+    outcome: Outcome
+    latency_ms: int
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beats:
+    """Heartbeats of one service in columns of one length, by `round_s`, which rises strictly: `round_s` (array "q"),
+    `offset_ms` and `latency_ms` (array "i"), `outcome` (a byte each). `said` is by round, failures only."""
+
+    service: str
+    round_s: "array[int]"
+    offset_ms: "array[int]"
+    outcome: bytes
+    latency_ms: "array[int]"
+    said: Mapping[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.round_s), len(self.offset_ms), len(self.outcome), len(self.latency_ms)}
+        if len(lengths) != 1:
+            raise ValueError(f"columns of {self.service} differ in length: {sorted(lengths)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """A published incident. The true onset lies between `began_s` - `early_s` and `began_s` + `late_s` (posted late,
+    backdated); `ended_s` is None where no end was published. `severity` 0 notice, 1 minor, 2 major, 3 critical."""
+
+    service: str
+    feed: str
+    id: str
+    title: str
+    began_s: int
+    early_s: int
+    late_s: int
+    ended_s: int | None
+    severity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Print:
+    """The answer to one fixed short question at temperature 0: part of a version's fingerprint."""
+
+    service: str
+    at_s: int
+    item: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """Seconds in which a feed says what happened to a service: absence of incidents is known there, and only there."""
+
+    service: str
+    feed: str
+    since_s: int
+    until_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """All that a monitor knows. `cadence_s` is the time between rounds; a round without a beat is unknown, not up."""
+
+    cadence_s: int
+    services: tuple[Service, ...]
+    beats: tuple[Beats, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
+    prints: tuple[Print, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """A stretch of being down or degraded. Its onset lies in [`onset_low_s`, `onset_high_s`], its end in [`end_low_s`,
+    `end_high_s`], both None where it lasts still or no end is known."""
+
+    condition: Condition
+    onset_low_s: float
+    onset_high_s: float
+    end_low_s: float | None
+    end_high_s: float | None
+    witness: str
+
+    @property
+    def onset_s(self) -> float:
+        """The middle of what is known of the onset."""
+        return (self.onset_low_s + self.onset_high_s) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Episodes of one service in order, and the spans [since, until) in which it was watched."""
+
+    service: str
+    vendor: str
+    episodes: tuple[Episode, ...]
+    watched: tuple[tuple[float, float], ...]
+    notes: tuple[str, ...] = ()
+
+
+def columns(service: str, beats: "list[Beat]") -> Beats:
+    """Beats of one service as columns, in order of rounds. Raises ValueError where a round stands there twice.
+
+    >>> columns("bot", [Beat(service="bot", round_s=300, offset_ms=5, outcome=Outcome.UP, latency_ms=80)]).outcome
+    b'\\x00'
+    """
+    ordered = sorted(beats, key=lambda b: b.round_s)
+    rounds = array("q", (b.round_s for b in ordered))
+    if len(set(rounds)) != len(rounds):
+        raise ValueError(f"{service}: a round stands there twice; expected each once")
+    return Beats(
+        service=service,
+        round_s=rounds,
+        offset_ms=array("i", (b.offset_ms for b in ordered)),
+        outcome=bytes(b.outcome for b in ordered),
+        latency_ms=array("i", (b.latency_ms for b in ordered)),
+        said={b.round_s: b.said for b in ordered if b.said},
+    )
