@@ -10,10 +10,12 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from tests.conftest import ROOT
-from wrapdetect.codec import dump_run
+from wrapdetect.codec import FORMAT, dump_run, load_run
 from wrapdetect.edge.shipped import load_pack
+from wrapdetect.history import Beat, Coverage, History, Incident, Outcome, Print, Service, columns
 from wrapdetect.model import AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Instrument, Item, Pack, Run
 
 NOTE = "scripted reconstruction of the founding case of February 2023; not a recording"
@@ -99,8 +101,8 @@ def founding_case(*, bot_falls_too: bool) -> Run:
     )
 
 
-def small_run() -> Run:
-    """One exchange of every kind that a run file of format 1 can hold."""
+def small_run(number: int) -> Run:
+    """One of every kind that a run file of format `number` can hold: exchanges, and from 2 on a monitor's history."""
     run = founding_case(bot_falls_too=True)
     kinds = [_answer(BOT, AskKey("heartbeat", "ping", k), 0, FIRST + k * EVERY, "up", 0.5) for k in range(9)]
     failed = [
@@ -113,7 +115,54 @@ def small_run() -> Run:
         for e, kind in zip(kinds, FailureKind, strict=False)
     ]
     return replace(
-        run, id="format-1", note="scripted, one exchange of every kind", exchanges=(*failed, *kinds[len(failed) :])
+        run,
+        id=f"format-{number}",
+        note="scripted, one exchange of every kind",
+        exchanges=(*failed, *kinds[len(failed) :]),
+        history=small_history() if number >= 2 else None,
+    )
+
+
+def small_history() -> History:
+    """Four services over midnight, every outcome, a round left out, incidents with an end and without one."""
+    services = (
+        Service(name="bot", kind="target", url=BOT.url, endpoint=BOT),
+        Service(name="openai", kind="candidate", url=UPSTREAM.url, vendor="openai", endpoint=UPSTREAM),
+        Service(name="other", kind="panel", url="https://api.other.example/v1"),
+        Service(name="page", kind="site", url="https://page.example/"),
+    )
+    first = int(datetime(2023, 2, 20, 23, 40, tzinfo=UTC).timestamp())
+    rounds = [first + 300 * k for k in range(9) if k != 6]
+    bot = [
+        Beat(
+            service="bot",
+            round_s=round_s,
+            offset_ms=1_250 * outcome,
+            outcome=outcome,
+            latency_ms=0 if outcome else 640,
+            said=f"scripted {outcome.name.lower()}: 忙 “busy”" if outcome else "",
+        )
+        for round_s, outcome in zip(rounds, Outcome, strict=True)
+    ]
+    page = Beat(service="page", round_s=first, offset_ms=0, outcome=Outcome.UP, latency_ms=35)
+    incident = Incident(
+        service="openai",
+        feed="statuspage",
+        id="scripted-1",
+        title="Elevated errors — “degraded”",
+        began_s=first + 900,
+        early_s=600,
+        late_s=120,
+        ended_s=first + 7_200,
+        severity=2,
+    )
+    return History(
+        cadence_s=300,
+        services=services,
+        beats=(columns("bot", bot), columns("page", [page])),
+        incidents=(incident, replace(incident, id="scripted-2", began_s=first + 9_000, ended_s=None, severity=0)),
+        coverage=(Coverage(service="openai", feed="statuspage", since_s=first - 86_400, until_s=first + 86_400),),
+        prints=(Print(service="bot", at_s=first, item="count_to_five", text="1, 2, 3, 4, 5\n"),),
     )
 
 
@@ -167,13 +216,19 @@ def _answer(endpoint: Endpoint, key: AskKey, turn: int, started: datetime, text:
 
 def main() -> None:
     for name, falls in (("feb21", True), ("feb21_twin", False)):
-        folder = ROOT / "fixtures" / "runs" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "run.jsonl").write_text(dump_run(founding_case(bot_falls_too=falls)), encoding="utf-8")
-    formats = ROOT / "fixtures" / "formats" / "1.jsonl"
-    formats.parent.mkdir(parents=True, exist_ok=True)
-    if not formats.exists():  # shipped formats are never edited
-        formats.write_text(dump_run(small_run()), encoding="utf-8")
+        path = ROOT / "fixtures" / "runs" / name / "run.jsonl"
+        run = founding_case(bot_falls_too=falls)
+        if not path.exists() or load_run(path.read_bytes()).run != run:  # what holds the same keeps its format
+            _write(path, run)
+    for number in range(1, FORMAT + 1):
+        path = ROOT / "fixtures" / "formats" / f"{number}.jsonl"
+        if not path.exists():  # shipped formats are never edited
+            _write(path, small_run(number))
+
+
+def _write(path: Path, run: Run) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(dump_run(run), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -299,6 +299,13 @@ def test_there_is_a_converter_for_every_older_format_and_for_no_other() -> None:
     assert set(CONVERTERS) == set(range(1, FORMAT))
 
 
+def test_format_1_gains_a_history_of_nothing_and_its_exchanges_stay_as_they_were() -> None:
+    head, exchange = (json.loads(line) for line in dump_run(a_small_run()).split("\n")[:2])
+    old = {key: value for key, value in head.items() if key != "history"} | {"format": 1}
+    assert list(upgrade(old, 1, to=2).items()) == list(head.items())
+    assert upgrade(exchange, 1, to=2) == exchange
+
+
 @pytest.mark.parametrize(("found", "steps"), [(1, [1, 2, 3]), (3, [3]), (4, [])])
 def test_a_line_walks_through_every_converter_from_its_own_format(found: int, steps: list[int]) -> None:
     def converter(step: int) -> Any:

@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.make_fixtures import founding_case, small_run
 from tests.make_goldens import RUNS, stages
-from wrapdetect.codec import FORMAT, dump_run, load_run
+from wrapdetect.codec import FORMAT, Loaded, dump_run, load_run
+from wrapdetect.codec_history import ENTRIES
+from wrapdetect.history import Outcome, ServiceKind
 from wrapdetect.model import FailureKind
 
 
@@ -20,9 +23,11 @@ def test_every_stage_gives_what_it_gave(folder: Path) -> None:
 
 @pytest.mark.parametrize(("name", "falls"), [("feb21", True), ("feb21_twin", False)])
 def test_scripted_runs_are_what_their_script_says(name: str, falls: bool) -> None:
-    text = (ROOT / "fixtures" / "runs" / name / "run.jsonl").read_text(encoding="utf-8")
-    assert text == dump_run(founding_case(bot_falls_too=falls))
-    assert "scripted" in text.partition("\n")[0]
+    data = (ROOT / "fixtures" / "runs" / name / "run.jsonl").read_bytes()
+    script = founding_case(bot_falls_too=falls)
+    assert load_run(data) == Loaded(script, b"", len(data))
+    assert data.split(b"\n")[1:] == dump_run(script).encode().split(b"\n")[1:]  # exchanges read alike in every format
+    assert b"scripted" in data.partition(b"\n")[0]
 
 
 def test_the_founding_case_is_a_likely_wrapper_and_the_outage_leads() -> None:
@@ -55,8 +60,25 @@ def test_recorded_lab_bots_are_judged_as_what_they_are(name: str, states: tuple[
 def test_every_format_ever_shipped_still_loads() -> None:
     shipped = sorted((ROOT / "fixtures" / "formats").glob("*.jsonl"), key=lambda f: int(f.stem))
     assert [int(f.stem) for f in shipped] == list(range(1, FORMAT + 1))
-    for file in shipped:
+    for number, file in enumerate(shipped, start=1):
         loaded = load_run(file.read_bytes(), name=file.name)
         assert loaded.torn == b""
         assert {e.failure.kind for e in loaded.run.exchanges if e.failure} == set(FailureKind)
-        assert loaded.run.exchanges == small_run().exchanges
+        assert loaded.run.exchanges == small_run(number).exchanges
+        assert loaded.run.history == small_run(number).history
+        assert (loaded.run.history is None) == (number < 2)
+
+
+def test_the_newest_format_is_written_as_it_was_shipped() -> None:
+    data = (ROOT / "fixtures" / "formats" / f"{FORMAT}.jsonl").read_bytes()
+    assert dump_run(load_run(data).run).encode() == data
+
+
+def test_the_shipped_history_holds_every_kind_of_line_and_every_outcome() -> None:
+    data = (ROOT / "fixtures" / "formats" / "2.jsonl").read_bytes()
+    firsts = {next(iter(json.loads(line))) for line in data.splitlines()}
+    assert firsts == {"format", "endpoint", *ENTRIES}
+    history = load_run(data).run.history
+    assert history is not None
+    assert {outcome for b in history.beats for outcome in b.outcome} == set(Outcome)
+    assert {s.kind for s in history.services} == set(get_args(ServiceKind))

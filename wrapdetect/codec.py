@@ -1,16 +1,18 @@
 """Nouns <-> JSON lines: the run file, its format number, and one converter for each step of it.
 
-Line 1 is the run (format, endpoints, packs, plan); each further line is one exchange. Lines end in "\\n" only.
-Chunks that are valid UTF-8 are kept as text, all others as {"b64": ...}.
+Line 1 is the run (format, endpoints, packs, plan, services watched); each further line is one exchange, or a part of a
+monitor's history (codec_history). Lines end in "\\n" only. Chunks that are valid UTF-8 are kept as text, all others as
+{"b64": ...}.
 """
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, get_args
 
+from wrapdetect.codec_history import ENTRIES, Entry, Gathering, history_head, history_lines, read_entry, read_head
 from wrapdetect.errors import RunFormatError
 from wrapdetect.model import (
     AskKey,
@@ -32,12 +34,18 @@ from wrapdetect.model import (
     Weights,
 )
 
-FORMAT = 1
+FORMAT = 2
 
 Line = dict[str, Any]
 Converter = Callable[[Line], Line]
 
-CONVERTERS: Mapping[int, Converter] = {}
+
+def _with_history(line: Line) -> Line:
+    """Format 2 names the services of a monitor in its first line; an exchange is as it was."""
+    return {**line, "format": 2, "history": None} if "format" in line else line
+
+
+CONVERTERS: Mapping[int, Converter] = {1: _with_history}
 """CONVERTERS[n] turns a line of format n into one of format n + 1; tests keep it complete up to FORMAT."""
 
 
@@ -54,7 +62,7 @@ def _dump(line: Mapping[str, Any] | Sequence[Any]) -> str:
 
 
 def dump_head(run: Run) -> str:
-    """The first line of a run file, with its newline: all of the run but the exchanges."""
+    """The first line of a run file, with its newline: all of the run but the exchanges, of its history the services."""
     return (
         _dump(
             {
@@ -67,6 +75,7 @@ def dump_head(run: Run) -> str:
                 "variants": dict(run.variants),
                 "draws": run.draws,
                 "seed": run.seed,
+                "history": None if run.history is None else history_head(run.history),
             }
         )
         + "\n"
@@ -96,20 +105,31 @@ def dump_exchange(exchange: Exchange) -> str:
     )
 
 
+def dump_lines(run: Run) -> Iterator[str]:
+    """The lines of a run file, each with its newline, so that a year of heartbeats can be written without holding it.
+
+    Raises ValueError for beats that could not be read again.
+    """
+    yield dump_head(run)
+    yield from (dump_exchange(e) for e in run.exchanges)
+    if run.history is not None:
+        yield from (_dump(line) + "\n" for line in history_lines(run.history))
+
+
 def dump_run(run: Run) -> str:
     """The whole file."""
-    return dump_head(run) + "".join(dump_exchange(e) for e in run.exchanges)
+    return "".join(dump_lines(run))
 
 
 def load_run(data: bytes, *, name: str = "run") -> Loaded:
     """Read a run file. `name` is how errors call it.
 
-    A torn last line (no newline, or not JSON) is set aside, never guessed at. The same exchange twice is refused.
+    A torn last line (no newline, or not JSON) is set aside, never guessed at. The same exchange twice is refused, and
+    so is the same day of a service.
 
     Raises RunFormatError for an empty file, a newer format, or a damaged line that is not the last.
     """
-    whole, newline, tail = data.rpartition(b"\n")
-    lines = whole.split(b"\n") if newline else []
+    *lines, tail = data.split(b"\n")
     if not lines:
         raise RunFormatError(
             f"{name}: no complete first line in {len(data)} bytes; expected a run file made by wrapdetect"
@@ -117,36 +137,48 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
     head = _parse(lines[0], name, 1)
     found = _format_of(head, name)
     run = _head(upgrade(head, found), name)
-    exchanges: list[Exchange] = []
-    seen: set[str] = set()
-    known = {(p.id, i.id): len(i.turns) for p in run.packs for i in p.items}
-    endpoints, variants = {e.name for e in run.endpoints}, {"", *dict(run.variants)}
+    exchanges, gathering = _Exchanges(run), Gathering(run.history)
     torn, good = tail, len(data) - len(tail)
     for number, raw in enumerate(lines[1:], start=2):
         try:
-            exchange = _exchange(upgrade(_parse(raw, name, number), found), name, number)
+            entry = _entry(upgrade(_parse(raw, name, number), found), name, number)
         except RunFormatError:
             if number != len(lines):
                 raise
             torn, good = raw + b"\n" + tail, good - len(raw) - 1
             break
-        if exchange.id in seen:
-            raise RunFormatError(
-                f"{name}, line {number}: exchange {exchange.id} stands there twice; expected each once"
-            )
-        if (exchange.ask.probe, exchange.ask.item) not in known:
-            raise RunFormatError(
-                f"{name}, line {number}: no pack in the first line holds {exchange.ask.probe}/{exchange.ask.item}"
-            )
-        if exchange.endpoint not in endpoints or exchange.ask.variant not in variants:
-            raise RunFormatError(
-                f"{name}, line {number}: the first line holds no such endpoint or variant: {exchange.id}"
-            )
-        if exchange.turn not in range(known[exchange.ask.probe, exchange.ask.item]) or exchange.attempt < 0:
-            raise RunFormatError(f"{name}, line {number}: the item has no such turn: {exchange.id}")
-        seen.add(exchange.id)
-        exchanges.append(exchange)
-    return Loaded(replace(run, exchanges=tuple(exchanges)), torn, good)
+        try:
+            if isinstance(entry, Exchange):
+                exchanges.add(entry)
+            else:
+                gathering.add(entry)
+        except ValueError as misfit:
+            raise RunFormatError(f"{name}, line {number}: {misfit}") from misfit
+    return Loaded(replace(run, exchanges=tuple(exchanges.added), history=gathering.history()), torn, good)
+
+
+class _Exchanges:
+    """The exchanges of one file, each of which must fit the file's first line."""
+
+    def __init__(self, run: Run) -> None:
+        self.added: list[Exchange] = []
+        self._seen: set[str] = set()
+        self._turns = {(p.id, i.id): len(i.turns) for p in run.packs for i in p.items}
+        self._endpoints, self._variants = {e.name for e in run.endpoints}, {"", *dict(run.variants)}
+
+    def add(self, exchange: Exchange) -> None:
+        """Raises ValueError for an exchange that stands there twice, or that the first line knows nothing of."""
+        ask, name = exchange.ask, exchange.id
+        if name in self._seen:
+            raise ValueError(f"exchange {name} stands there twice; expected each once")
+        if (ask.probe, ask.item) not in self._turns:
+            raise ValueError(f"no pack in the first line holds {ask.probe}/{ask.item}")
+        if exchange.endpoint not in self._endpoints or ask.variant not in self._variants:
+            raise ValueError(f"the first line holds no such endpoint or variant: {name}")
+        if exchange.turn not in range(self._turns[ask.probe, ask.item]) or exchange.attempt < 0:
+            raise ValueError(f"the item has no such turn: {name}")
+        self._seen.add(name)
+        self.added.append(exchange)
 
 
 def upgrade(line: Line, found: int, *, converters: Mapping[int, Converter] = CONVERTERS, to: int = FORMAT) -> Line:
@@ -251,15 +283,17 @@ def _format_of(head: Line, name: str) -> int:
 
 def _head(line: Line, name: str) -> Run:
     try:
+        history = read_head(line["history"], _endpoint)
         return Run(
             id=str(line["run"]),
             note=str(line["note"]),
             instrument=_instrument(line["instrument"]),
-            endpoints=_endpoints(line["endpoints"]),
+            endpoints=_endpoints(line["endpoints"], watched=history is not None),
             packs=tuple(_pack(p) for p in line["packs"]),
             variants=tuple((str(k), str(v)) for k, v in line["variants"].items()),
             draws=int(line["draws"]),
             seed=int(line["seed"]),
+            history=history,
         )
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise RunFormatError(
@@ -267,23 +301,28 @@ def _head(line: Line, name: str) -> Run:
         ) from error
 
 
-def _endpoints(rows: Sequence[Line]) -> tuple[Endpoint, ...]:
-    endpoints = tuple(Endpoint(**row) for row in rows)
+def _endpoints(rows: Sequence[Line], *, watched: bool) -> tuple[Endpoint, ...]:
+    """Exactly one target; or none of any role, where services are only `watched`."""
+    endpoints = tuple(_endpoint(row) for row in rows)
     names = [e.name for e in endpoints]
-    if [e.role for e in endpoints].count("target") != 1:
+    if [e.role for e in endpoints].count("target") != 1 and (endpoints or not watched):
         raise ValueError("not exactly one endpoint has the role target")
     if len(set(names)) != len(names):
         raise ValueError(f"two endpoints share a name among {names}")
-    for endpoint in endpoints:
-        for value, allowed in (
-            (endpoint.role, Role),
-            (endpoint.dialect, Dialect),
-            (endpoint.weights, Weights),
-            (endpoint.token_limit, TokenLimit),
-        ):
-            if value not in get_args(allowed):
-                raise ValueError(f"endpoint {endpoint.name}: {value!r} is none of {', '.join(get_args(allowed))}")
     return endpoints
+
+
+def _endpoint(row: Mapping[str, Any]) -> Endpoint:
+    endpoint = Endpoint(**row)
+    for value, allowed in (
+        (endpoint.role, Role),
+        (endpoint.dialect, Dialect),
+        (endpoint.weights, Weights),
+        (endpoint.token_limit, TokenLimit),
+    ):
+        if value not in get_args(allowed):
+            raise ValueError(f"endpoint {endpoint.name}: {value!r} is none of {', '.join(get_args(allowed))}")
+    return endpoint
 
 
 def _instrument(line: Line) -> Instrument:
@@ -307,28 +346,30 @@ def _item(line: Line) -> Item:
     return Item(**{**fields, "id": str(line["id"])})
 
 
-def _exchange(line: Line, name: str, number: int) -> Exchange:
+def _entry(line: Line, name: str, number: int) -> Exchange | Entry:
+    kind = next(iter(line), "")
     try:
-        failure = line["failure"]
-        return Exchange(
-            endpoint=str(line["endpoint"]),
-            ask=key_from_text(line["ask"]),
-            turn=_whole(line["turn"]),
-            attempt=_whole(line["attempt"]),
-            started=_moment(line["started"]),
-            sent=str(line["sent"]),
-            status=None if line["status"] is None else int(line["status"]),
-            headers=tuple((str(k), str(v)) for k, v in line["headers"]),
-            chunks=tuple(Chunk(t_s=float(t), data=_load_bytes(d)) for t, d in line["chunks"]),
-            ended_s=float(line["ended_s"]),
-            failure=None
-            if failure is None
-            else Failure(kind=FailureKind(failure["kind"]), detail=str(failure["detail"])),
-        )
+        return read_entry(line) if kind in ENTRIES else _exchange(line)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise RunFormatError(
-            f"{name}, line {number}: {_said(error)}; expected an exchange of format {FORMAT}"
-        ) from error
+        due = f"a line of {kind}" if kind in ENTRIES else "an exchange"
+        raise RunFormatError(f"{name}, line {number}: {_said(error)}; expected {due} of format {FORMAT}") from error
+
+
+def _exchange(line: Line) -> Exchange:
+    failure = line["failure"]
+    return Exchange(
+        endpoint=str(line["endpoint"]),
+        ask=key_from_text(line["ask"]),
+        turn=_whole(line["turn"]),
+        attempt=_whole(line["attempt"]),
+        started=_moment(line["started"]),
+        sent=str(line["sent"]),
+        status=None if line["status"] is None else int(line["status"]),
+        headers=tuple((str(k), str(v)) for k, v in line["headers"]),
+        chunks=tuple(Chunk(t_s=float(t), data=_load_bytes(d)) for t, d in line["chunks"]),
+        ended_s=float(line["ended_s"]),
+        failure=None if failure is None else Failure(kind=FailureKind(failure["kind"]), detail=str(failure["detail"])),
+    )
 
 
 def _whole(value: object) -> int:

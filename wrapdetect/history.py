@@ -1,5 +1,6 @@
-"""What is known of services over time: heartbeats, published incidents, fingerprints of versions; and the timelines that
-are made of them. Facts first: whether a failure was an outage, or our own fault, is read later (compare/episodes).
+"""What is known of services over time: heartbeats, published incidents, fingerprints of versions; and the timelines
+that are made of them. Facts first: whether a failure was an outage, or our own fault, is read later
+(compare/episodes).
 
 All times are UTC, in seconds since 1970. A heartbeat belongs to a round, named by the second it was due.
 """
@@ -31,9 +32,9 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """Something watched. `candidate`: an upstream asked about; `panel`: another provider; `site`: a plain page, by which
-    our own faults and those of clouds are seen. Services of one `vendor` ("" is its own) fall together: they are no panel
-    for one another. A site has no endpoint, and is fetched by GET."""
+    """Something watched. `candidate`: an upstream asked about; `panel`: another provider; `site`: a plain page, by
+    which our own faults and those of clouds are seen. Services of one `vendor` ("" is its own) fall together: they
+    are no panel for one another. A site has no endpoint, and is fetched by GET."""
 
     name: str
     kind: ServiceKind
@@ -148,6 +149,62 @@ class Timeline:
     episodes: tuple[Episode, ...]
     watched: tuple[tuple[float, float], ...]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """One incident of an upstream that says something of a target: whether the target fell with it, how long after, the
+    `chance` of that if they are independent, and what it says by itself, in `nats` (of which `detail` is how well
+    onsets and ends agree). `claims` candidates, this one too, fell within the window and share it."""
+
+    onset_s: float
+    condition: Condition
+    hit: bool
+    lag_s: float | None
+    chance: float
+    detail: float
+    claims: int
+    nats: float
+    witness: str
+    target_witness: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependence:
+    """What the incidents of one upstream say of one target. `s` is the share of hits with its 95 % interval,
+    `base_rate` the mean chance of a hit if they are independent, `back_hits` of `n_back` are the target's own falls
+    that began with the upstream's. `llr` in nats. `p` is by whole-week shifts (None with too few weeks), corrected
+    over `candidates` in `p_corrected`; `e` holds at any time. Not counted: `common` (a common cause), `unknown` (not
+    watched, or down already), `excused` (the target's text showed a fallback). `more`: incidents it would still take,
+    None for more than 1,000."""
+
+    target: str
+    upstream: str
+    incidents: tuple[Weighed, ...]
+    hits: int
+    s: float
+    s_low: float
+    s_high: float
+    base_rate: float
+    llr: float
+    llr_low: float
+    llr_high: float
+    p: float | None
+    p_corrected: float | None
+    e: float
+    e_highest: float
+    candidates: int
+    back_hits: int
+    n_back: int
+    common: int
+    unknown: int
+    excused: int
+    more: int | None
+    named: bool
+
+    @property
+    def n(self) -> int:
+        return len(self.incidents)
 
 
 def columns(service: str, beats: "list[Beat]") -> Beats:

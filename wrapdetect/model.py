@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:  # history is made of endpoints, so it imports this file
+    from wrapdetect.history import History
 
 Axis = Literal["behaviour", "dependence"]
 Dialect = Literal["openai_stream", "openai_plain"]
@@ -154,6 +157,7 @@ class Run:
     draws: int
     seed: int
     exchanges: tuple[Exchange, ...] = ()
+    history: "History | None" = None  # of a monitor; such a run may have no endpoints
 
     @property
     def target(self) -> Endpoint:

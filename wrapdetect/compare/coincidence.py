@@ -1,0 +1,214 @@
+"""Event coincidence: do two services begin to fail together more often than their weekly patterns explain?
+
+The unit is a burst of the upstream's episodes: one that begins less than BURST_S after the last onset belongs to the
+same burst, and only a burst's first onset counts. It is a *trial* where the target was watched around it and not down
+already; it is a *hit* where an episode of the target begins within `window_s` of it, before or after (episodes less
+than APART_S after the last onset are one).
+
+The null shifts whole weeks: a trial is held against the target's record one, two, ... up to WEEKS weeks earlier and
+later, at the same hour of the week. That keeps weekly patterns, bursts and slow trends of either service. Plain shifts
+in time do not, and accuse (`python -m bench.outages`).
+
+Event coincidence analysis: Donges et al. 2016, doi:10.1140/epjst/e2015-50233-y.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import nbinom, poisson
+
+from wrapdetect.history import Condition, Episode, Timeline
+
+BURST_S = 6 * 3600.0
+APART_S = 2 * 3600.0
+WEEK_S = 7 * 86_400.0
+WEEKS = 26
+FEWEST_SHIFTS = 8
+"""With fewer weeks to shift by, there is no p."""
+WATCHED_SHARE = 0.9
+"""Of a trial's window the target must have been watched this much."""
+PRIOR_SHIFTS = 8.0
+"""What the target's mean rate is worth, in weeks, beside its record at the same hours of other weeks."""
+
+Times = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class Unit(NamedTuple):
+    """A first onset with half the width of what is known of it, and the end of that episode."""
+
+    onset_s: float
+    slack_s: float
+    end_s: float | None
+    condition: Condition
+    witness: str
+
+
+class Record(NamedTuple):
+    """A timeline as the statistics take it: as a target it has `falls` (APART_S), as an upstream `bursts` (BURST_S);
+    spans watched and spans down as arrays."""
+
+    service: str
+    vendor: str
+    falls: tuple[Unit, ...]
+    bursts: tuple[Unit, ...]
+    fell: Times  # onsets of falls
+    burst: Times  # onsets of bursts
+    watched: NDArray[np.float64]  # (n, 2)
+    down: NDArray[np.float64]  # (n, 2): from onset to end
+
+    @property
+    def watched_s(self) -> float:
+        return float((self.watched[:, 1] - self.watched[:, 0]).sum())
+
+
+class Trials(NamedTuple):
+    """Units of an upstream against a target. Arrays have shape (n_units,) or (n_shifts, n_units); shift 0 is `actual`.
+
+    `chance` is the probability that an independent target has a unit within the window of each.
+    """
+
+    units: tuple[Unit, ...]
+    actual: Flags
+    telling: Flags
+    shifted: Flags
+    shift_telling: Flags
+    chance: Times
+
+    @property
+    def n(self) -> int:
+        return int(self.telling.sum())
+
+    @property
+    def hits(self) -> int:
+        return int((self.actual & self.telling).sum())
+
+
+def record(timeline: Timeline, *, slack_s: float) -> Record:
+    """`slack_s`: an onset that is known less well than +- this is no onset."""
+    falls, bursts = (units(timeline.episodes, apart_s=a, slack_s=slack_s) for a in (APART_S, BURST_S))
+    spans = [(e.onset_s, e.end_low_s if e.end_low_s is not None else e.onset_high_s) for e in timeline.episodes]
+    return Record(
+        service=timeline.service,
+        vendor=timeline.vendor,
+        falls=tuple(falls),
+        bursts=tuple(bursts),
+        fell=np.array([u.onset_s for u in falls]),
+        burst=np.array([u.onset_s for u in bursts]),
+        watched=np.array(timeline.watched, dtype=float).reshape(-1, 2),
+        down=np.array([s for s in spans if np.isfinite(s[0])], dtype=float).reshape(-1, 2),
+    )
+
+
+def units(episodes: Sequence[Episode], *, apart_s: float, slack_s: float) -> list[Unit]:
+    """Episodes in order, of which those that begin less than `apart_s` after the last onset are one, by the first."""
+    found: list[Unit] = []
+    last = float("-inf")
+    for episode in sorted(episodes, key=lambda e: e.onset_high_s):
+        if episode.onset_high_s - last > apart_s:
+            slack = (episode.onset_high_s - episode.onset_low_s) / 2
+            if slack <= slack_s:
+                ends = (episode.end_low_s, episode.end_high_s)
+                end = (ends[0] + ends[1]) / 2 if ends[0] is not None and ends[1] is not None else None
+                found.append(Unit(episode.onset_s, slack, end, episode.condition, episode.witness))
+        last = episode.onset_high_s
+    return found
+
+
+def trials(target: Record, upstream: Record, *, window_s: float) -> Trials:
+    """Hold the upstream's units against the target, as it was and shifted by whole weeks."""
+    at = upstream.burst
+    weeks = np.array([j for k in range(1, WEEKS + 1) for j in (k, -k)])
+    moved = at[None, :] + weeks[:, None] * WEEK_S
+    telling, shift_telling = _telling(target, at, window_s), _telling(target, moved, window_s)
+    actual, shifted = hit(target.fell, at, window_s), hit(target.fell, moved, window_s)
+    return Trials(
+        units=upstream.bursts,
+        actual=actual,
+        telling=telling,
+        shifted=shifted & shift_telling,
+        shift_telling=shift_telling,
+        chance=_chance(target, shifted & shift_telling, shift_telling, window_s),
+    )
+
+
+def hit(onsets: Times, at: Times, window_s: float) -> Flags:
+    """Whether any onset lies within `window_s` of each time.
+
+    >>> hit(np.array([100.0]), np.array([90.0, 111.0]), 10.0)
+    array([ True, False])
+    """
+    return np.asarray(
+        np.searchsorted(onsets, at + window_s, side="right") > np.searchsorted(onsets, at - window_s, side="left")
+    )
+
+
+def p_value(found: Trials) -> float | None:
+    """P(at least as many hits | independent), from the hits under whole-week shifts; None with too few weeks.
+
+    The tail is a Poisson's, or, where hits under the shifts vary more than that (bursts), a negative binomial's with
+    their mean and variance.
+    """
+    enough = found.shift_telling & found.telling
+    n_shifts = int((enough.sum(axis=1) > found.n / 2).sum())
+    if n_shifts < FEWEST_SHIFTS or not found.n:
+        return None
+    mean = float(found.chance[found.telling].sum())
+    counts, exposures = found.shifted[:, found.telling].sum(axis=1), enough[:, found.telling].sum(axis=1)
+    full = exposures > found.n / 2
+    scaled = counts[full] * (found.n / exposures[full])
+    variance = max(float(scaled.var(ddof=1)), mean)
+    return tail(found.hits, mean, variance)
+
+
+def tail(hits: int, mean: float, variance: float) -> float:
+    """P(N >= hits) of a count with that mean and variance.
+
+    >>> round(tail(1, 0.01, 0.01), 4)
+    0.01
+    """
+    if hits <= 0:
+        return 1.0
+    if variance <= mean * 1.001:
+        return float(poisson.sf(hits - 1, mean))
+    size = mean * mean / (variance - mean)
+    return float(nbinom.sf(hits - 1, size, mean / variance))
+
+
+def overlap(spans: NDArray[np.float64], low: Times, high: Times) -> Times:
+    """Seconds of [low, high] that lie in the spans (shape (n, 2), in order, apart); same shape as `low`."""
+    if not len(spans):
+        return np.zeros_like(low)
+    return _before(spans, high) - _before(spans, low)
+
+
+def _before(spans: NDArray[np.float64], at: Times) -> Times:
+    """Seconds of the spans that lie before each time."""
+    lengths = np.r_[0.0, np.cumsum(spans[:, 1] - spans[:, 0])]
+    place = np.searchsorted(spans[:, 0], at, side="right")
+    last = np.maximum(place - 1, 0)
+    inside = np.where(place > 0, np.minimum(at, spans[last, 1]) - spans[last, 0], 0.0)
+    return np.asarray(lengths[last] + inside)
+
+
+def _telling(target: Record, at: Times, window_s: float) -> Flags:
+    """Watched around that time, and not down since before the window."""
+    seen = overlap(target.watched, at - window_s, at + window_s) >= WATCHED_SHARE * 2 * window_s
+    return np.asarray(seen & ~_down_at(target.down, at - window_s))
+
+
+def _down_at(down: NDArray[np.float64], at: Times) -> Flags:
+    if not len(down):
+        return np.zeros_like(at, dtype=bool)
+    ends = np.maximum.accumulate(down[:, 1])
+    place = np.searchsorted(down[:, 0], at, side="left") - 1
+    return np.asarray((place >= 0) & (ends[np.maximum(place, 0)] > at))
+
+
+def _chance(target: Record, shifted: Flags, telling: Flags, window_s: float) -> Times:
+    """By unit: hits at that hour of other weeks, shrunk to the target's mean rate (one unit more than it had)."""
+    rate = (len(target.falls) + 1) / max(target.watched_s, 2 * window_s)
+    mean = 1.0 - np.exp(-rate * 2 * window_s)
+    return np.asarray((shifted.sum(axis=0) + PRIOR_SHIFTS * mean) / (telling.sum(axis=0) + PRIOR_SHIFTS))

@@ -1,0 +1,226 @@
+"""Heartbeats and published incidents -> timelines: episodes of being down or degraded, and the time that was watched.
+
+Stated rules:
+- A round in which at least half of the plain sites failed was our own fault (our network, our host): unknown for all.
+  Without a site, a round in which nobody answered is one.
+- REFUSED and LIMITED speak of our account: unknown, not down. A target that refuses to the end has blocked us: a note.
+- Failures less than MERGE_S apart, with nothing unknown between, are one episode (a flickering outage is one outage);
+  it takes two failures to make one. It is `down` where at least half of its beats failed, else `degraded`.
+- The onset lies between the last sign of life and the first failure, the end between the last failure and the next sign
+  of life. A round without a beat is unknown, not up.
+- Published incidents of severity 1 or more are episodes too; those that overlap what heartbeats saw add nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wrapdetect.history import Beats, Condition, Coverage, Episode, History, Incident, Outcome, Service, Timeline
+
+MERGE_S = 1800.0
+FEWEST_FAILURES = 2
+GAP = 1.6
+"""Beats further apart than this many cadences have something unknown between them."""
+LONGEST_S = 7 * 86_400.0
+"""A published incident that lasts longer was forgotten to be closed: its end is unknown."""
+BLOCKED_S = 86_400.0
+DOWN = (Outcome.CONNECT, Outcome.TIMEOUT, Outcome.SERVER, Outcome.GARBLED, Outcome.CUT_OFF)
+
+Times = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Spans = tuple[tuple[float, float], ...]
+
+
+class _Column(NamedTuple):
+    """Beats of one service that say something: when each was sent, and whether it failed."""
+
+    at_s: Times
+    down: Flags
+
+
+def timelines(history: History) -> dict[str, Timeline]:
+    """One for each service of the history, by name."""
+    own = own_faults(history)
+    beats = {b.service: b for b in history.beats}
+    return {
+        s.name: _timeline(
+            s,
+            beats.get(s.name),
+            [i for i in history.incidents if i.service == s.name],
+            [c for c in history.coverage if c.service == s.name],
+            own,
+            history.cadence_s,
+        )
+        for s in history.services
+    }
+
+
+def own_faults(history: History) -> Times:
+    """Rounds in which at least half of the sites failed, or, without a site, in which nobody answered; sorted."""
+    sites = {s.name for s in history.services if s.kind == "site"}
+    asked = [b for b in history.beats if b.service in sites] or [b for b in history.beats if len(b.round_s)]
+    if not asked or (not sites and len(asked) < 2):
+        return np.array([])
+    rounds = np.concatenate([_rounds(b) for b in asked])
+    failed = np.concatenate([_outcomes(b) != Outcome.UP if sites else np.isin(_outcomes(b), DOWN) for b in asked])
+    names, place = np.unique(rounds, return_inverse=True)
+    n, n_failed = np.bincount(place), np.bincount(place, weights=failed)
+    return np.asarray(names[n_failed >= (n / 2 if sites else n)], dtype=np.float64)
+
+
+def from_beats(beats: Beats, *, own: Times, cadence_s: float) -> tuple[list[Episode], Spans]:
+    """Episodes, and spans in which the service was watched."""
+    column = _telling(beats, own)
+    if not len(column.at_s):
+        return [], ()
+    gaps = np.diff(column.at_s) > GAP * cadence_s
+    found = [_episode(column, beats, group) for group in _groups(column, gaps)]
+    edges = np.flatnonzero(gaps)
+    starts, ends = np.r_[0, edges + 1], np.r_[edges, len(column.at_s) - 1]
+    return found, tuple(zip(column.at_s[starts].tolist(), (column.at_s[ends] + cadence_s).tolist(), strict=True))
+
+
+def from_incidents(incidents: Iterable[Incident]) -> list[Episode]:
+    """Published incidents as episodes; those that overlap or follow within MERGE_S are one, by the earliest onset."""
+    merged: list[Episode] = []
+    for episode in sorted((_published(i) for i in incidents if i.severity >= 1), key=lambda e: e.onset_s):
+        if merged and episode.onset_low_s <= _latest(merged[-1]) + MERGE_S:
+            merged[-1] = _joined(merged[-1], episode)
+        else:
+            merged.append(episode)
+    return merged
+
+
+def union(spans: Iterable[tuple[float, float]]) -> Spans:
+    """Spans in order, none of which touch.
+
+    >>> union([(5, 9), (0, 6), (20, 21)])
+    ((0, 9), (20, 21))
+    """
+    merged: list[tuple[float, float]] = []
+    for since, until in sorted(spans):
+        if merged and since <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], until))
+        else:
+            merged.append((since, until))
+    return tuple(merged)
+
+
+def _timeline(
+    service: Service,
+    beats: Beats | None,
+    incidents: Sequence[Incident],
+    coverage: Sequence[Coverage],
+    own: Times,
+    cadence_s: float,
+) -> Timeline:
+    seen, watched = from_beats(beats, own=own, cadence_s=cadence_s) if beats else ([], ())
+    published = [e for e in from_incidents(incidents) if not any(_touch(e, s) for s in seen)]
+    return Timeline(
+        service=service.name,
+        vendor=service.vendor or service.name,
+        episodes=tuple(sorted((*seen, *published), key=lambda e: e.onset_s)),
+        watched=union((*watched, *((float(c.since_s), float(c.until_s)) for c in coverage))),
+        notes=tuple(_notes(beats) if beats else ()),
+    )
+
+
+def _telling(beats: Beats, own: Times) -> _Column:
+    outcomes, rounds = _outcomes(beats), _rounds(beats)
+    keep = ~np.isin(outcomes, (Outcome.REFUSED, Outcome.LIMITED)) & ~np.isin(rounds, own)
+    offsets = np.frombuffer(beats.offset_ms, dtype=np.int32) if len(beats.offset_ms) else np.array([], dtype=np.int32)
+    return _Column((rounds + offsets / 1000.0)[keep], np.isin(outcomes[keep], DOWN))
+
+
+def _groups(column: _Column, gaps: Flags) -> list[NDArray[np.intp]]:
+    """Indices of the failures of each episode."""
+    where = np.flatnonzero(column.down)
+    if not len(where):
+        return []
+    unknown = np.r_[0, np.cumsum(gaps)]  # how many gaps lie before each beat
+    apart = (np.diff(column.at_s[where]) > MERGE_S) | (np.diff(unknown[where]) > 0)
+    return [g for g in np.split(where, np.flatnonzero(apart) + 1) if len(g) >= FEWEST_FAILURES]
+
+
+def _episode(column: _Column, beats: Beats, group: NDArray[np.intp]) -> Episode:
+    first, last = int(group[0]), int(group[-1])
+    at_s = column.at_s
+    over = last + 1 < len(at_s)
+    condition: Condition = "down" if 2 * len(group) >= last - first + 1 else "degraded"
+    said = beats.said.get(int(_rounds(beats)[np.searchsorted(_rounds(beats), at_s[first], side="right") - 1]), "")
+    return Episode(
+        condition=condition,
+        onset_low_s=float(at_s[first - 1]) if first else float("-inf"),
+        onset_high_s=float(at_s[first]),
+        end_low_s=float(at_s[last]) if over else None,
+        end_high_s=float(at_s[last + 1]) if over else None,
+        witness=f"{stamp(at_s[first])} {condition}, {len(group)} of {last - first + 1} heartbeats failed"
+        + (f" ({said})" if said else ""),
+    )
+
+
+def _published(incident: Incident) -> Episode:
+    began, ended = float(incident.began_s), incident.ended_s
+    known = ended is not None and began < ended <= began + LONGEST_S
+    return Episode(
+        condition="down" if incident.severity >= 2 else "degraded",
+        onset_low_s=began - incident.early_s,
+        onset_high_s=began + incident.late_s,
+        end_low_s=float(ended) if ended is not None and known else None,
+        end_high_s=float(ended) if ended is not None and known else None,
+        witness=f"{stamp(began)} {incident.feed}: {incident.title}",
+    )
+
+
+def _joined(first: Episode, then: Episode) -> Episode:
+    """Two that overlap: the first's onset, the later end, the graver condition."""
+    ends = [(e.end_low_s, e.end_high_s) for e in (first, then) if e.end_low_s is not None and e.end_high_s is not None]
+    low, high = max(ends, key=lambda e: e[1] or 0.0) if ends else (None, None)
+    return Episode(
+        condition="down" if "down" in (first.condition, then.condition) else "degraded",
+        onset_low_s=first.onset_low_s,
+        onset_high_s=first.onset_high_s,
+        end_low_s=low,
+        end_high_s=high,
+        witness=first.witness,
+    )
+
+
+def _latest(episode: Episode) -> float:
+    return episode.onset_high_s if episode.end_high_s is None else episode.end_high_s
+
+
+def _touch(a: Episode, b: Episode) -> bool:
+    return a.onset_low_s <= _latest(b) + MERGE_S and b.onset_low_s - MERGE_S <= _latest(a)
+
+
+def _notes(beats: Beats) -> Iterable[str]:
+    outcomes = _outcomes(beats)
+    answered = np.flatnonzero(~np.isin(outcomes, (Outcome.REFUSED,)))
+    tail = len(outcomes) - (int(answered[-1]) + 1 if len(answered) else 0)
+    if tail and beats.round_s[-1] - beats.round_s[-tail] >= BLOCKED_S:
+        since = stamp(beats.round_s[-tail])
+        yield f"{beats.service} has refused the prober since {since}: it blocks us, which is no outage"
+    limited = float(np.mean(outcomes == Outcome.LIMITED)) if len(outcomes) else 0.0
+    if limited > 0.1:
+        yield f"{beats.service} said 429 to {limited:.0%} of heartbeats: unknown, not down; ask less often"
+
+
+def _rounds(beats: Beats) -> Times:
+    return np.frombuffer(beats.round_s, dtype=np.int64).astype(np.float64) if len(beats.round_s) else np.array([])
+
+
+def _outcomes(beats: Beats) -> NDArray[np.uint8]:
+    return np.frombuffer(beats.outcome, dtype=np.uint8)
+
+
+def stamp(at_s: float) -> str:
+    """Seconds since 1970 as a time for people.
+
+    >>> stamp(0)
+    '1970-01-01 00:00 UTC'
+    """
+    return f"{datetime.fromtimestamp(float(at_s), UTC):%Y-%m-%d %H:%M} UTC"
