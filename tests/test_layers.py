@@ -10,7 +10,8 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "wrapdetect"
 PURE = {
-    "errors", "model", "history", "feeds", "schedule", "codec", "packs", "plan", "run", "seeds", "prose", "analysis", "matching", "adaptive",
+    "errors", "model", "history", "feeds", "schedule", "codec", "codec_history", "packs", "plan", "run", "seeds",
+    "prose", "analysis", "matching", "adaptive",
     "library", "dialects", "read", "compare", "judge", "report",
 }  # fmt: skip
 WORLD = {
@@ -104,11 +105,11 @@ def test_edge_does_not_judge() -> None:
 def test_each_stage_knows_only_what_comes_before_it() -> None:
     known = {
         "read": {"model", "prose", "seeds", "dialects", "read"},
-        "compare": {"model", "prose", "seeds", "library", "compare"},
+        "compare": {"model", "history", "prose", "seeds", "library", "compare"},
         "judge": {"model", "seeds", "judge"},
-        "report": {"model", "prose", "codec", "report"},
+        "report": {"model", "history", "prose", "codec", "report"},
         "dialects": {"model", "dialects"},
-        "lab": {"model", "prose", "lab"},
+        "lab": {"model", "history", "prose", "lab"},
     }
     for file in files():
         if layer_of(file) in known:

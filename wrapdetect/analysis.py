@@ -3,12 +3,15 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from wrapdetect.compare import Embed, collect, compare_samples, control_checks
+from wrapdetect.compare import Embed, collect, compare_samples, control_checks, history_checks
+from wrapdetect.history import Outcome
 from wrapdetect.judge import NONE, Calibrator, bounded, limits_of, needs_of, rank, state_of
 from wrapdetect.model import Finding, Observation, Run, Tally, Verdict
 from wrapdetect.plan import make_plan
 from wrapdetect.read import read_run
 from wrapdetect.seeds import Seeds
+
+BEAT_OUTCOMES = {o.value: "ok" if o is Outcome.UP else o.name.lower() for o in Outcome}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,10 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
     ranked = rank(comparison.findings, openness, ruleset, calibrator)
     best = ranked[0] if ranked else None
     controls, control_bugs = control_checks(comparison, best.upstream if best else None)
+    history = history_checks(comparison)
+    controls += history.controls
     tallies = tally(run, observations)
+    asked = bool(run.packs)
     state = state_of(best, len(ranked), controls, ruleset) if best else "insufficient"
     findings = tuple(_within_bounds(f, seeds, calibrator) for f in comparison.findings)
     questions = max((f.n_target for f in findings if f.rule.startswith("text_")), default=0)
@@ -53,8 +59,11 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
         findings=tuple(sorted(findings, key=lambda f: (f.upstream != (best.upstream if best else ""), -abs(f.llr)))),
         controls=controls,
         tallies=tallies,
-        limits=tuple(limits_of(best, len(ranked), controls, tallies, comparison.views, calibrator)),
-        needs=tuple(needs_of(state, best, len(ranked), questions)),
+        limits=(
+            *limits_of(best, len(ranked), controls, tallies, comparison.views, calibrator, asked=asked),
+            *history.limits,
+        ),
+        needs=(*(needs_of(state, best, len(ranked), questions) if asked else ()), *history.needs),
         bugs=reader_bugs + comparison.bugs + control_bugs,
     )
     return Analysis(observations=observations, findings=findings, verdict=verdict)
@@ -72,6 +81,9 @@ def tally(run: Run, observations: tuple[Observation, ...]) -> tuple[Tally, ...]:
     for o in observations:
         if o.feature == "outcome":
             outcomes[o.endpoint][str(o.value)] += 1
+    for beats in run.history.beats if run.history else ():
+        if beats.service in outcomes:
+            outcomes[beats.service].update(BEAT_OUTCOMES[o] for o in beats.outcome)
     return tuple(
         Tally(
             endpoint=e.name,

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wrapdetect.errors import SeedError
 from wrapdetect.model import Axis, State, Weights
@@ -243,6 +243,30 @@ class Matching(_Strict):
     sequential: Sequential
 
 
+class CommonCause(_Strict):
+    """A span in which services fell together that do not depend on one another; with time zone."""
+
+    since: AwareDatetime
+    until: AwareDatetime
+    what: str
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.until <= self.since:
+            raise ValueError("until is not after since")
+        return self
+
+
+class CommonCauses(_Strict):
+    """seeds/common_causes.toml."""
+
+    cause: list[CommonCause]
+
+    def spans(self) -> list[tuple[float, float]]:
+        """In seconds since 1970."""
+        return [(c.since.timestamp(), c.until.timestamp()) for c in self.cause]
+
+
 class Seeds(_Strict):
     """All that the analysis starts from."""
 
@@ -251,6 +275,7 @@ class Seeds(_Strict):
     ruleset: Ruleset
     likenesses: Likenesses
     matching: Matching
+    common_causes: CommonCauses
 
 
 _T = TypeVar("_T", bound=BaseModel)
@@ -261,6 +286,7 @@ FILES: Mapping[str, str] = {
     "ruleset": "rules.toml",
     "likenesses": "likeness.toml",
     "matching": "match.toml",
+    "common_causes": "common_causes.toml",
 }
 """Which file of seeds/ gives which part."""
 
@@ -273,6 +299,7 @@ def parse_seeds(texts: Mapping[str, str]) -> Seeds:
         ruleset=_parse(Ruleset, texts, "ruleset"),
         likenesses=_parse(Likenesses, texts, "likenesses"),
         matching=_parse(Matching, texts, "matching"),
+        common_causes=_parse(CommonCauses, texts, "common_causes"),
     )
 
 

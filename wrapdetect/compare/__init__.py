@@ -5,21 +5,46 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wrapdetect.compare import coherence, failures, identity, text, timing
+from wrapdetect.compare import coherence, failures, identity, latency, text, timing, together, versions
 from wrapdetect.compare.samples import Samples, collect
 from wrapdetect.compare.text import RULE_OF, Test
+from wrapdetect.compare.together import Checks, Outages
 from wrapdetect.compare.views import Embed, available_views
 from wrapdetect.model import Control, Finding
 
-Compare = Callable[[Samples, Mapping[str, Test]], Iterator[Finding]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What several rules and the controls share: texts by view, and what a history's incidents say."""
+
+    tests: Mapping[str, Test]
+    outages: Outages | None
+
+
+Compare = Callable[[Samples, Prepared], Iterator[Finding]]
 
 
 def _by_view(rule: str) -> Compare:
-    def compare(samples: Samples, tests: Mapping[str, Test]) -> Iterator[Finding]:
-        if rule in tests:
-            yield from text.compare(samples, tests[rule])
+    def compare(samples: Samples, prepared: Prepared) -> Iterator[Finding]:
+        if rule in prepared.tests:
+            yield from text.compare(samples, prepared.tests[rule])
 
     return compare
+
+
+def _of_outages(_: Samples, prepared: Prepared) -> Iterator[Finding]:
+    if prepared.outages is not None:
+        yield from together.compare(prepared.outages)
+
+
+def _of_latency(samples: Samples, _: Prepared) -> Iterator[Finding]:
+    if samples.run.history is not None:
+        yield from latency.compare(samples.run.history, samples.target, np.random.default_rng(samples.run.seed))
+
+
+def _of_versions(samples: Samples, _: Prepared) -> Iterator[Finding]:
+    if samples.run.history is not None:
+        yield from versions.compare(samples.run.history, samples.target, np.random.default_rng(samples.run.seed))
 
 
 RULES: Mapping[str, Compare] = {
@@ -30,6 +55,9 @@ RULES: Mapping[str, Compare] = {
     "coherence_gap": lambda samples, _: coherence.compare(samples),
     "timing_paired": lambda samples, _: timing.compare(samples, np.random.default_rng(samples.run.seed)),
     "failures_together": lambda samples, _: failures.compare(samples),
+    "outages_together": _of_outages,
+    "latency_together": _of_latency,
+    "versions_together": _of_versions,
 }
 
 
@@ -40,6 +68,7 @@ class Comparison:
     samples: Samples
     findings: tuple[Finding, ...]
     tests: Mapping[str, Test]
+    outages: Outages | None
     views: tuple[str, ...]
     bugs: tuple[str, ...]
 
@@ -57,12 +86,35 @@ def compare_samples(samples: Samples, *, embed: Embed | None) -> Comparison:
                 tests[RULE_OF[view_id]] = test
         except Exception as error:  # a broken view is reported by name, and the others still count
             bugs.append(f"view {view_id}: {type(error).__name__}: {error}")
+    prepared = Prepared(tests=tests, outages=_outages(samples, bugs))
     for rule, compare in RULES.items():
         try:
-            findings += list(compare(samples, tests))  # all of a rule, or nothing
+            findings += list(compare(samples, prepared))  # all of a rule, or nothing
         except Exception as error:  # a broken rule is reported by name, and the others still count
             bugs.append(f"rule {rule}: {type(error).__name__}: {error}")
-    return Comparison(samples=samples, findings=tuple(findings), tests=tests, views=tuple(views), bugs=tuple(bugs))
+    return Comparison(
+        samples=samples,
+        findings=tuple(findings),
+        tests=tests,
+        outages=prepared.outages,
+        views=tuple(views),
+        bugs=tuple(bugs),
+    )
+
+
+def history_checks(comparison: Comparison) -> Checks:
+    """Controls, needs and limits of what the history says; empty without one."""
+    return together.checks(comparison.outages) if comparison.outages is not None else Checks((), (), ())
+
+
+def _outages(samples: Samples, bugs: list[str]) -> Outages | None:
+    if samples.run.history is None:
+        return None
+    try:
+        return together.outages_of(samples.run.history, samples.target, samples.seeds)
+    except Exception as error:  # a broken rule is reported by name, and the others still count
+        bugs.append(f"outages of the history: {type(error).__name__}: {error}")
+        return None
 
 
 def control_checks(comparison: Comparison, upstream: str | None) -> tuple[tuple[Control, ...], tuple[str, ...]]:
@@ -77,4 +129,4 @@ def control_checks(comparison: Comparison, upstream: str | None) -> tuple[tuple[
     return tuple(controls), tuple(bugs)
 
 
-__all__ = ["RULES", "Comparison", "Embed", "Samples", "collect", "compare_samples", "control_checks"]
+__all__ = ["RULES", "Comparison", "Embed", "Samples", "collect", "compare_samples", "control_checks", "history_checks"]

@@ -15,10 +15,13 @@ UNCALIBRATED = "Nothing is calibrated yet: the probability follows stated priors
 NO_EMBEDDING = "Without the embedding view (pip install 'wrapdetect[embed]') paraphrases are seen less well."
 NO_RIVAL = "One reference only: there is no rival to be nearer than, so the answers' likeness weighs nothing."
 NO_SHARED_OUTAGE = "No shared outage fell into this run: dependence could not be seen, or was seen to be absent."
+NOT_ASKED = "Heartbeats only: how it answers was not compared (wrapdetect audit), so `wrapper` cannot be said."
 ONE_OUTAGE = "One shared outage is one unit of evidence, however long; outages within an hour count as one."
 SIBLINGS = (
     "A sibling of the nearest model (another version, a fine-tune) answers much like it: surer of family than member."
 )
+INCIDENT_RULES = ("failures_together", "outages_together")
+"""Their n_target counts incidents that were shared."""
 CONTROL_VIEWS_NEEDED = 0.5
 """A control fails when it fails in at least this share of the views it was made in."""
 
@@ -43,7 +46,10 @@ def rank(
 ) -> list[Candidate]:
     """Candidates, the likeliest first. `upstreams` gives name and weights ("open", "closed", "unknown") of each."""
     weights = weigh(findings, ruleset, calibrator)
-    shared = {f.upstream: f.n_target for f in findings if f.rule == "failures_together"}
+    shared: Counter[str] = Counter()
+    for finding in findings:
+        if finding.rule in INCIDENT_RULES:
+            shared[finding.upstream] += finding.n_target
     priors = {name: ruleset.prior[openness] for name, openness in upstreams}
     middle = {n: (weights[n]["behaviour"].value, weights[n]["dependence"].value) for n in priors}
     posterior = fuse(priors, middle)
@@ -54,7 +60,7 @@ def rank(
             fuse(priors, {**middle, name: ends})[name].wrapper
             for ends in ((behaviour.low, dependence.low), (behaviour.high, dependence.high))
         )
-        ranked.append(Candidate(name, posterior[name], low, high, behaviour, dependence, shared.get(name, 0)))
+        ranked.append(Candidate(name, posterior[name], low, high, behaviour, dependence, shared[name]))
     return sorted(ranked, key=lambda c: (-c.posterior.wrapper, -c.posterior.same, c.upstream))
 
 
@@ -93,12 +99,15 @@ def limits_of(
     tallies: Sequence[Tally],
     views: Sequence[str],
     calibrator: Calibrator,
+    *,
+    asked: bool = True,
 ) -> list[str]:
-    """What this verdict cannot know, in sentences."""
+    """What this verdict cannot know, in sentences. `asked`: whether questions were, or heartbeats only."""
     facts = [
         (calibrator is NONE, UNCALIBRATED),
-        ("embedding" not in views, NO_EMBEDDING),
-        (n_references == 1, NO_RIVAL),
+        (not asked, NOT_ASKED),
+        (asked and "embedding" not in views, NO_EMBEDDING),
+        (asked and n_references == 1, NO_RIVAL),
         (bool(candidate and candidate.incidents == 0), NO_SHARED_OUTAGE),
         (bool(candidate and candidate.incidents == 1), ONE_OUTAGE),
         (bool(candidate and candidate.behaviour.value > 0), SIBLINGS),
