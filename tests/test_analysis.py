@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tests.compare.worlds import a_world, both_answer, text_run
 from tests.conftest import START, a_pack, a_run, an_endpoint, an_exchange, an_item, failed
 from wrapdetect.analysis import analyse
-from wrapdetect.compare import collect, compare_samples, control_checks
-from wrapdetect.compare.samples import Beat
+from wrapdetect.compare.rules import compare_samples, control_checks
+from wrapdetect.compare.samples import Beat, collect
 from wrapdetect.judge import Calibrator
 from wrapdetect.model import AskKey, Exchange, Run
 from wrapdetect.read import read_run

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 from tests.conftest import ROOT
-from wrapdetect.compare import RULES
+from wrapdetect.compare.rules import RULES
 from wrapdetect.edge.shipped import shipped_packs
 from wrapdetect.read import READERS
 from wrapdetect.seeds import Seeds

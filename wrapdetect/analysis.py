@@ -3,7 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from wrapdetect.compare import Embed, collect, compare_samples, control_checks, history_checks
+from wrapdetect.compare.rules import compare_samples, control_checks, history_checks
+from wrapdetect.compare.samples import collect
+from wrapdetect.compare.views import Embed
 from wrapdetect.history import Outcome
 from wrapdetect.judge import NONE, Calibrator, bounded, limits_of, needs_of, rank, state_of
 from wrapdetect.model import Finding, Observation, Run, Tally, Verdict

@@ -27,6 +27,16 @@ library_app = typer.Typer(
 )
 app.add_typer(library_app, name="library")
 
+monitor_app = typer.Typer(
+    help="Watch targets and candidates for weeks: outages, slowdowns and versions that go together.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(monitor_app, name="monitor")
+
+MONITOR_PACKAGES = ("sqlalchemy", "alembic", "apprise", "prometheus_client")
+"""Of the extra [monitor]."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
 Embed = Annotated[
     bool | None, typer.Option("--embed/--no-embed", help="Use the embedding view (default: where it is installed).")
@@ -176,6 +186,35 @@ def replay(
 
 
 @app.command()
+def outages(
+    target: Annotated[str, typer.Argument(help="List of the target's incidents: PATH or NAME=PATH.")],
+    upstream: Annotated[list[str], typer.Argument(help="Lists of the candidates' incidents, one or more.")],
+    panel: Annotated[
+        list[str] | None, typer.Option(help="List of an unrelated service, by which common causes are seen; repeat.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="All lists cover from this day or time on (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="All lists cover up to this day or time (UTC).")] = None,
+    window: Annotated[
+        float, typer.Option(min=5, max=120, help="Minutes within which two onsets coincide; 15 to 60 hold their level.")
+    ] = 30.0,
+    assume_utc: Annotated[bool, typer.Option("--assume-utc", help="Times without a zone are UTC.")] = False,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="csv, statuspage, incident_io, rss, atom, upptime. Default: guessed."
+        ),
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print all figures as JSON on standard output.")] = False,
+) -> None:
+    """Do two services fall together? The statistic alone, on lists of incidents (CSV: start,end); sends nothing."""
+    from wrapdetect.commands.outages import outages as command
+    from wrapdetect.commands.outages import reading_of
+
+    reading = reading_of(since, until, assume_utc=assume_utc, format_=format_)
+    raise typer.Exit(command(target, upstream, panel or [], reading=reading, window_min=window, as_json=json_))
+
+
+@app.command()
 def doctor(config: ConfigFile = None) -> None:
     """Say what is installed, check the weights, and list which key variables are set (never their values)."""
     from wrapdetect.commands.doctor import doctor as command
@@ -285,6 +324,88 @@ def library_drop(name: Annotated[str, typer.Argument(help="Of a library.")]) -> 
     drop(name)
 
 
+MonitorFile = Annotated[Path, typer.Option("--config", help="Of the monitor; `monitor init` writes one.")]
+Since = Annotated[str | None, typer.Option(help="From this day on, such as 2026-05-01, or the last days, such as 30d.")]
+Target = Annotated[str | None, typer.Option(help="One target by name. Default: all.")]
+
+
+@monitor_app.command("init")
+def monitor_init(config: MonitorFile = Path("monitor.toml")) -> None:
+    """Write a commented monitor.toml, and say what a day would take."""
+    from wrapdetect.commands.monitor import init
+
+    init(config)
+
+
+@monitor_app.command("once")
+def monitor_once(config: MonitorFile = Path("monitor.toml")) -> None:
+    """Ask one round and end: for cron, systemd timers, Kubernetes CronJobs (examples in docs/monitor)."""
+    from wrapdetect.commands.monitor import ask_once
+
+    raise typer.Exit(ask_once(config))
+
+
+@monitor_app.command("run")
+def monitor_run(
+    config: MonitorFile = Path("monitor.toml"),
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Serve figures for Prometheus on loopback. Default: off.")
+    ] = None,
+) -> None:
+    """Ask round after round, until stopped."""
+    from wrapdetect.commands.monitor import run
+
+    raise typer.Exit(run(config, metrics_port=metrics_port))
+
+
+@monitor_app.command("status")
+def monitor_status(config: MonitorFile = Path("monitor.toml")) -> None:
+    """Up or down now, the day's budget, the feeds, and the evidence so far. Sends nothing."""
+    from wrapdetect.commands.monitor_status import status
+
+    raise typer.Exit(status(config))
+
+
+@monitor_app.command("judge")
+def monitor_judge(
+    config: MonitorFile = Path("monitor.toml"),
+    since: Since = None,
+    target: Target = None,
+    json_: Json = False,
+    fail_at: FailAt = None,
+) -> None:
+    """The verdict on each target by what was watched, with the incidents as witnesses. Sends nothing."""
+    from wrapdetect.commands.monitor_judge import judge, since_of
+    from wrapdetect.edge.clock import now
+
+    raise typer.Exit(judge(config, since=since_of(since, now()), target=target, as_json=json_, fail_at=fail_at))
+
+
+@monitor_app.command("export")
+def monitor_export(
+    out: Annotated[Path, typer.Argument(help="Run file to write; with several targets, a folder.")],
+    config: MonitorFile = Path("monitor.toml"),
+    since: Since = None,
+    target: Target = None,
+) -> None:
+    """Write the history as run files, which `wrapdetect replay` judges anywhere."""
+    from wrapdetect.commands.monitor_judge import export, since_of
+    from wrapdetect.edge.clock import now
+
+    export(config, out, since=since_of(since, now()), target=target)
+
+
+@monitor_app.command("import")
+def monitor_import(
+    files: Annotated[list[Path], typer.Argument(help="Run files of `wrapdetect monitor export`.")],
+    config: MonitorFile = Path("monitor.toml"),
+) -> None:
+    """Bring exported histories into the store; what is there already stays as it is."""
+    from wrapdetect.commands.monitor_judge import import_
+
+    import_(config, files)
+
+
 def main() -> None:
     """Run the command; an error of ours is one line on standard error and its exit code."""
     # Before numpy loads: threads that wait for a busy core cost more than they save, and sums keep their order.
@@ -294,3 +415,8 @@ def main() -> None:
     except WrapdetectError as error:
         print(f"wrapdetect: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name not in MONITOR_PACKAGES:
+            raise
+        print(f"wrapdetect: {error.name} is not installed; pip install 'wrapdetect[monitor]'", file=sys.stderr)
+        sys.exit(2)

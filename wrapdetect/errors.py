@@ -11,6 +11,7 @@ WrapdetectError                 exit 2
 ├── SeedError                   a rules, priors or signature file of ours that does not fit
 ├── EmbeddingError              weights that are missing or are not the ones we know
 ├── LibraryError                a table or reference library that does not fit, or is not there
+├── FeedError                   a status feed that cannot be fetched or read; an alert, never an outage
 └── TargetSilent                exit 3: the target answered nothing of what was asked
 """
 
@@ -59,6 +60,10 @@ class EmbeddingError(WrapdetectError):
 
 class LibraryError(WrapdetectError):
     """A table or reference library that does not fit or is not there; names the library, or the file and the line."""
+
+
+class FeedError(WrapdetectError):
+    """A status feed that cannot be fetched, or is not of the format named; says what was found. Never an outage."""
 
 
 class TargetSilent(WrapdetectError):

@@ -7,7 +7,6 @@ import pytest
 from scipy.stats import binom
 
 from tests.compare.worlds import Outage, beats_of, lived, outages
-from wrapdetect.compare import Samples
 from wrapdetect.compare.failures import (
     APART_S,
     COMMON,
@@ -19,7 +18,7 @@ from wrapdetect.compare.failures import (
     log_ratio,
     stretches,
 )
-from wrapdetect.compare.samples import Beat
+from wrapdetect.compare.samples import Beat, Samples
 from wrapdetect.compare.views import Floats
 from wrapdetect.judge import NONE, Candidate, bounded, rank, state_of
 from wrapdetect.model import Finding

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import a_pack, a_run, an_endpoint, an_item
-from wrapdetect.compare import Samples, collect
+from wrapdetect.compare.samples import Samples, collect
 from wrapdetect.compare.timing import AGAINST, FEWEST_PAIRS, compare
 from wrapdetect.model import AskKey, Finding, Observation
 from wrapdetect.seeds import Seeds

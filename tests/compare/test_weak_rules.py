@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import a_pack, a_run, an_endpoint, an_item
-from wrapdetect.compare import Samples, coherence, collect, identity
+from wrapdetect.compare import coherence, identity
+from wrapdetect.compare.samples import Samples, collect
 from wrapdetect.compare.shares import log_marginal
 from wrapdetect.judge import NONE, bounded
 from wrapdetect.model import AskKey, Finding, Observation

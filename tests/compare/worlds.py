@@ -9,8 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from tests.conftest import START, a_pack, a_run, an_endpoint, an_exchange, an_item, failed
-from wrapdetect.compare import Samples, collect
-from wrapdetect.compare.samples import Beat
+from wrapdetect.compare.samples import Beat, Samples, collect
 from wrapdetect.model import AskKey, Exchange, Run, Weights
 from wrapdetect.seeds import Seeds
 

@@ -135,7 +135,7 @@ def new_run(
     return Run(
         id=f"{clock.now():%Y%m%dT%H%M%S.%fZ}-{host}",
         note=note,
-        instrument=Instrument(versions=_versions(), host=platform.platform(terse=True), vantage=vantage),
+        instrument=Instrument(versions=recorded_versions(), host=platform.platform(terse=True), vantage=vantage),
         endpoints=endpoints,
         packs=packs,
         variants=variants,
@@ -252,7 +252,8 @@ def progress_shown(total: int) -> Iterator[Callable[[int, int], None]]:
     yield line
 
 
-def _versions() -> tuple[tuple[str, str], ...]:
+def recorded_versions() -> tuple[tuple[str, str], ...]:
+    """Of Python and the packages that a recording depends on."""
     found = [("python", platform.python_version())]
     for package in RECORDED_VERSIONS:
         try:

@@ -19,6 +19,8 @@ def replay(path: Path, *, as_json: bool, embed: bool | None, fail_at: float | No
     loaded = store.load(path if path.exists() or not shipped.is_dir() else shipped)
     if loaded.torn:
         say(f"{path}: the last line is torn ({len(loaded.torn)} bytes) and was left out")
+    if not loaded.run.references and loaded.run.history is not None:
+        raise SpecError(f"{path} holds the history of a monitor without a target and candidates; nothing can be judged")
     if not loaded.run.references:
         raise SpecError(
             f"{path} holds no reference to judge by ({quote(loaded.run.note) or 'no note'}); "

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import nbinom, poisson
+from scipy.special import betainc, gammainc
 
 from wrapdetect.history import Condition, Episode, Timeline
 
@@ -172,9 +172,9 @@ def tail(hits: int, mean: float, variance: float) -> float:
     if hits <= 0:
         return 1.0
     if variance <= mean * 1.001:
-        return float(poisson.sf(hits - 1, mean))
+        return float(gammainc(hits, mean))
     size = mean * mean / (variance - mean)
-    return float(nbinom.sf(hits - 1, size, mean / variance))
+    return float(betainc(hits, size, 1 - mean / variance))
 
 
 def overlap(spans: NDArray[np.float64], low: Times, high: Times) -> Times:

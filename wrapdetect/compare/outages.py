@@ -19,8 +19,7 @@ from math import exp, log
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaincinv, logsumexp
-from scipy.stats import poisson
+from scipy.special import gammainc, gammaincinv, logsumexp
 
 from wrapdetect.compare.coincidence import (
     PRIOR_SHIFTS,
@@ -52,7 +51,8 @@ the time, by which a common cause shows. Claude on ChatGPT, 2023 to 2024: 3 hits
 AGREE, LAG_S = 0.7, 300.0
 """Onsets of one cause: this share within a Laplace distribution of that scale (and of what is known of each onset), the
 rest anywhere in the window."""
-ENDS_AGREE = 0.6
+ENDS_AGREE = 0.5
+"""Of ends of shared incidents, within the window: 6 of 12 on public pages of products with the same upstreams."""
 NEAR_S, DAY_S = 3600.0, 43_200.0
 NEAR_AT, DAY_AT = 0.05, 0.01
 """An incident is common where others fell within the hour, or two within half a day, and fewer would by chance."""
@@ -63,6 +63,8 @@ ALPHA = 0.01
 """Error with which an edge is named, after correction over the candidates."""
 NAMED_AT = log(20.0)
 MOST_MORE = 1000
+LOOKAHEAD_S = 28 * 86_400.0
+"""Further incidents take weeks to come, in which the target's own rate becomes known as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +201,7 @@ def _one(
         e_highest=float(e_values.max()) if len(e_values) else 1.0,
         candidates=len(candidates),
         named=False,
-        more=more_needed(incidents, chance),
+        more=more_needed(incidents, _mean_chance(target, setting.window_s, more_s=LOOKAHEAD_S)),
         back_hits=back.hits,
         n_back=back.n,
         common=int((found.telling & common).sum()),
@@ -318,7 +320,7 @@ def _common(at: Times, others: Sequence[Record], setting: Setting) -> Flags:
             rate = max(len(r.bursts) / max(r.watched_s, width) for r in kin)
             n += fell
             expected += (1 - exp(-rate * 2 * width)) * _watched(kin, at)
-        common |= (n >= fewest) & (poisson.sf(n - 1, expected) < level)
+        common |= (n >= fewest) & (gammainc(np.maximum(n, 1), expected) < level)
     return np.asarray(common)
 
 
@@ -340,8 +342,8 @@ def _inside(at: Times, spans: Sequence[tuple[float, float]]) -> Flags:
     return inside
 
 
-def _mean_chance(target: Record, window_s: float) -> float:
-    rate = (len(target.falls) + 1) / max(target.watched_s, 2 * window_s)
+def _mean_chance(target: Record, window_s: float, *, more_s: float = 0.0) -> float:
+    rate = (len(target.falls) + 1) / max(target.watched_s + more_s, 2 * window_s)
     return _capped(COMMON + 1 - exp(-rate * 2 * window_s))
 
 

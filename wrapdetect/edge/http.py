@@ -49,7 +49,8 @@ class Tape:
     """Whether a connection was there, so that the request could be written."""
 
 
-_tape: ContextVar[Tape] = ContextVar("tape")
+current_tape: ContextVar[Tape] = ContextVar("tape")
+"""Where the transport writes; whoever sends sets it first."""
 
 
 class StampingTransport(httpx.AsyncBaseTransport):
@@ -71,7 +72,7 @@ class StampingTransport(httpx.AsyncBaseTransport):
         """Raises RuntimeError for a request to another origin: that would be a bug of ours."""
         if _origin(request.url) != _origin(self._origin):
             raise RuntimeError(f"a request to {request.url.host} where only {self._origin.host} may be asked")
-        tape = _tape.get()
+        tape = current_tape.get()
         tape.start_s = self._stopwatch()
 
         async def trace(event: str, _: Mapping[str, object]) -> None:
@@ -152,7 +153,7 @@ class HttpSender:
     async def __call__(self, endpoint: Endpoint, ask: Ask, turn: int, attempt: int, call: Call) -> Exchange:
         """Send one request and record what comes back. A remote failure is in the exchange, never raised."""
         tape, started = Tape(start_s=self._stopwatch()), self._now()
-        _tape.set(tape)
+        current_tape.set(tape)
         failure = await self._perform(endpoint, call, tape)
         return self._keyring.clean(
             Exchange(
@@ -175,26 +176,15 @@ class HttpSender:
             async with asyncio.timeout(self._timeout_s):
                 await _exhaust(self._clients[endpoint.name], call)
         except (TimeoutError, openai.APITimeoutError, httpx.TimeoutException):
-            return _refusal(tape) if (tape.status or 0) >= 300 else self._timed_out(tape)
+            return timed_out(tape, self._timeout_s)
         except openai.APIStatusError:
-            return _refusal(tape)
+            return refusal(tape)
         except (openai.APIConnectionError, httpx.TransportError) as error:
             cause = (error.__cause__ or error) if isinstance(error, openai.APIConnectionError) else error
             if not isinstance(cause, httpx.TransportError | UnicodeError):  # the client wraps our own bugs as well
                 raise cause from None
-            # A status says more than a body that broke off after it (or a redirect that httpx cannot parse).
-            return _refusal(tape) if (tape.status or 0) >= 300 else _broken(cause, tape)
-        if tape.overflow:
-            return Failure(kind=FailureKind.CUT_OFF, detail=f"the answer passes {self._limit:,} bytes; reading stopped")
-        return None
-
-    def _timed_out(self, tape: Tape) -> Failure:
-        if not tape.sending:
-            return Failure(kind=FailureKind.CONNECT, detail=f"no connection within {self._timeout_s:g} s")
-        got = sum(len(c.data) for c in tape.chunks)
-        return Failure(
-            kind=FailureKind.TIMEOUT, detail=f"no complete answer within {self._timeout_s:g} s ({got:,} bytes came)"
-        )
+            return broken(cause, tape)
+        return too_long(self._limit) if tape.overflow else None
 
     def _client(self, endpoint: Endpoint, inner: httpx.AsyncBaseTransport) -> openai.AsyncOpenAI:
         key = self._keyring.key_of(endpoint)
@@ -225,7 +215,8 @@ async def _exhaust(client: openai.AsyncOpenAI, call: Call) -> None:
             pass
 
 
-def _refusal(tape: Tape) -> Failure:
+def refusal(tape: Tape) -> Failure:
+    """What a status of 300 or more says."""
     status = tape.status or 0
     said = " ".join(b"".join(c.data for c in tape.chunks)[:600].decode(errors="replace").split())
     match status:
@@ -247,7 +238,25 @@ def _moved(tape: Tape) -> str:
         return ", redirects to something that is no URL"
 
 
-def _broken(cause: BaseException, tape: Tape) -> Failure:
+def timed_out(tape: Tape, timeout_s: float) -> Failure:
+    """Our limit on time ran out: without a connection, within the answer, or within a refusal."""
+    if (tape.status or 0) >= 300:
+        return refusal(tape)
+    if not tape.sending:
+        return Failure(kind=FailureKind.CONNECT, detail=f"no connection within {timeout_s:g} s")
+    got = sum(len(c.data) for c in tape.chunks)
+    return Failure(kind=FailureKind.TIMEOUT, detail=f"no complete answer within {timeout_s:g} s ({got:,} bytes came)")
+
+
+def too_long(limit: int) -> Failure:
+    """The answer was cut off by our own limit on bytes."""
+    return Failure(kind=FailureKind.CUT_OFF, detail=f"the answer passes {limit:,} bytes; reading stopped")
+
+
+def broken(cause: BaseException, tape: Tape) -> Failure:
+    """The connection never was, or broke."""
+    if (tape.status or 0) >= 300:  # a status says more than a body that broke off (or a redirect httpx cannot parse)
+        return refusal(tape)
     if tape.status is None and isinstance(cause, httpx.ConnectError | httpx.UnsupportedProtocol):
         return Failure(kind=FailureKind.CONNECT, detail=str(cause) or type(cause).__name__)
     got = sum(len(c.data) for c in tape.chunks)

@@ -1,11 +1,12 @@
 """Run files on disk: made new, appended to line by line, loaded, and taken up again after a kill."""
 
 import os
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from wrapdetect.codec import Loaded, dump_exchange, dump_head, load_run
+from wrapdetect.codec import Loaded, dump_exchange, dump_head, dump_lines, load_run
 from wrapdetect.errors import RunFormatError, SpecError, StoreError
 from wrapdetect.model import Exchange, Run
 
@@ -14,7 +15,7 @@ class RunFile:
     """An open run file. Each exchange is one write of one whole line, so a kill loses at most the one in flight."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
-        self.path, self._descriptor = path, descriptor
+        self.path, self.descriptor = path, descriptor
 
     def __enter__(self) -> Self:
         return self
@@ -22,12 +23,12 @@ class RunFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
     def append(self, exchange: Exchange) -> None:
         """Raises StoreError where the disk is full; what was appended before stays whole."""
         try:
-            _write(self._descriptor, dump_exchange(exchange))
+            _write(self.descriptor, dump_exchange(exchange))
         except OSError as error:
             raise StoreError(
                 f"cannot append to {self.path}: {error.strerror}; what was answered is kept: make room, then --resume"
@@ -50,6 +51,18 @@ def create(path: Path, run: Run) -> RunFile:
         path.unlink()
         raise SpecError(f"cannot write {path}: {error.strerror}; choose another --out") from error
     return RunFile(path, descriptor)
+
+
+def write(path: Path, run: Run) -> None:
+    """A whole run at once, there whole or not at all. Raises SpecError where the file is there already or cannot be
+    made."""
+    with create(path, run) as file:
+        try:
+            for line in islice(dump_lines(run), 1, None):
+                _write(file.descriptor, line)
+        except OSError as error:
+            path.unlink()
+            raise SpecError(f"cannot write {path}: {error.strerror}; make room, or choose another place") from error
 
 
 def reopen(path: Path, loaded: Loaded) -> RunFile:

@@ -1,0 +1,179 @@
+"""wrapdetect monitor init, once, run: a config and its store, joined to the rounds."""
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wrapdetect.commands.monitor_upkeep import Upkeep
+from wrapdetect.commands.terminal import say
+from wrapdetect.compare.episodes import stamp
+from wrapdetect.edge import clock
+from wrapdetect.edge.alerts import Alerts, read_alert_urls
+from wrapdetect.edge.ledger import Ledger
+from wrapdetect.edge.metrics import Metrics, serve
+from wrapdetect.edge.monitor_config import FILL_IN, MonitorConfig, daily_cost, load_monitor, parse_monitor, template
+from wrapdetect.edge.pulse import HttpPulse
+from wrapdetect.edge.secrets import read_keys
+from wrapdetect.edge.shipped import load_pack
+from wrapdetect.errors import SpecError
+from wrapdetect.history import Outcome
+from wrapdetect.model import Item
+from wrapdetect.schedule import Budget
+from wrapdetect.watch import Done, Watch, keep_watch, once, stop_on_signals
+
+CONFIG = Path("monitor.toml")
+FINGERPRINT = "fingerprint"
+NOTHING_ASKED_EXIT = 3
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """A config and its open store."""
+
+    config: MonitorConfig
+    ledger: Ledger
+    items: tuple[Item, ...]
+
+
+def init(path: Path) -> None:
+    """Write the commented template, and say what it would take. Raises SpecError where a file is there already."""
+    text = template()
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise SpecError(f"{path} is there already; it was left as it is: choose another --config") from error
+    except OSError as error:
+        raise SpecError(f"cannot write {path}: {error.strerror}; choose another --config") from error
+    say(f"written: {path}. Put your own values where {FILL_IN} stands, then: wrapdetect monitor once --config {path}")
+    say(
+        "as it stands, "
+        + cost_line(parse_monitor(text.replace(FILL_IN, "example.org"), path, fingerprint()), fingerprint())
+    )
+
+
+def cost_line(config: MonitorConfig, items: Sequence[Item]) -> str:
+    """What a day takes, and what it may take."""
+    cost = daily_cost(config, items)
+    return (
+        f"a day takes at most {cost.requests:,} requests ({cost.beats:,} heartbeats, {cost.fingerprints:,} questions "
+        f"of the fingerprint) and {cost.tokens:,} tokens; allowed are {config.limits.requests_per_day:,} and "
+        f"{config.limits.tokens_per_day:,}"
+    )
+
+
+def ask_once(path: Path) -> int:
+    """One round, and what is due beside it. Exit code 3 where nothing was asked."""
+    with opened(path) as monitor:
+        upkeep = make_upkeep(monitor, None)
+        done = asyncio.run(_once(monitor, upkeep))
+    for note in done.notes:
+        say(note)
+    if done.skipped:
+        say(f"nothing was asked: {done.skipped}")
+        return NOTHING_ASKED_EXIT
+    up = sum(b.outcome is Outcome.UP for b in done.beats)
+    say(f"round of {stamp(done.round_s)}: {up} of {len(done.beats)} up")
+    return 0
+
+
+def run(path: Path, *, metrics_port: int | None) -> int:
+    """Rounds until SIGINT or SIGTERM."""
+    with ExitStack() as stack:
+        monitor = stack.enter_context(opened(path))
+        port = metrics_port if metrics_port is not None else monitor.config.metrics_port
+        metrics = Metrics() if port is not None else None
+        if metrics is not None and port is not None:
+            bound = stack.enter_context(serve(metrics, port, monitor.config.metrics_host))
+            say(f"metrics on http://{monitor.config.metrics_host}:{bound}/metrics")
+        say(cost_line(monitor.config, monitor.items))
+        say(
+            f"watching {len(monitor.config.services())} services every {monitor.config.rhythm.cadence_s} s; "
+            "stop with Ctrl-C"
+        )
+        asyncio.run(_run(monitor, make_upkeep(monitor, metrics)))
+    say("stopped; what was answered is stored")
+    return 0
+
+
+def fingerprint() -> tuple[Item, ...]:
+    """The fixed questions by which versions are seen."""
+    return load_pack(FINGERPRINT).items
+
+
+@contextmanager
+def opened(path: Path, *, claimed: bool = True) -> Iterator[Monitor]:
+    """The config of `path` and its store. `claimed`: as one who writes, so services and cadence are brought up to
+    date."""
+    items = fingerprint()
+    config = load_monitor(path, items)
+    for warning in config.warnings:
+        say(f"note: {warning}")
+    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    with Ledger.open(config.store, now=clock.now, holder=holder, make=claimed) as ledger:
+        if claimed:
+            ledger.claim(_lease_s(config))
+            ledger.set_cadence(config.rhythm.cadence_s)
+            for line in ledger.set_services(config.services()):
+                say(f"note: {line}")
+        yield Monitor(config=config, ledger=ledger, items=items)
+
+
+def make_upkeep(monitor: Monitor, metrics: Metrics | None) -> Upkeep:
+    """What is due beside the rounds. Raises SpecError for an alert variable that is not set."""
+    alerts = Alerts(
+        read_alert_urls(monitor.config.alerts.urls_env),
+        memory=monitor.ledger,
+        now=clock.now,
+        quiet_s=monitor.config.alerts.quiet_s,
+    )
+    return Upkeep(config=monitor.config, ledger=monitor.ledger, alerts=alerts, metrics=metrics, now=clock.now, say=say)
+
+
+async def _once(monitor: Monitor, upkeep: Upkeep) -> Done:
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    done = await once(_watch(monitor, upkeep), stop=stop)
+    if not stop.is_set():
+        await upkeep.after(done)
+    return done
+
+
+async def _run(monitor: Monitor, upkeep: Upkeep) -> None:
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    await keep_watch(_watch(monitor, upkeep), after_round=upkeep.after, stop=stop)
+
+
+def _watch(monitor: Monitor, upkeep: Upkeep) -> Watch:
+    config = monitor.config
+    services = config.asked()
+    return Watch(
+        services=services,
+        rhythm=config.rhythm,
+        budget=Budget(config.limits.requests_per_day, config.limits.tokens_per_day),
+        items=monitor.items,
+        seed=SEED,
+        ledger=monitor.ledger,
+        pulse=HttpPulse(
+            services,
+            keyring=read_keys([s.endpoint for s in services if s.endpoint]),
+            now=clock.now,
+            stopwatch=clock.stopwatch,
+            timeout_s=config.rhythm.timeout_s,
+        ),
+        now=clock.now,
+        stopwatch=clock.stopwatch,
+        sleep=asyncio.sleep,
+        say=say,
+    )
+
+
+def _lease_s(config: MonitorConfig) -> int:
+    return max(600, 2 * config.rhythm.cadence_s)

@@ -1,0 +1,105 @@
+"""wrapdetect monitor judge, export, import: what a store knows, as runs. Sends nothing."""
+
+import platform
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from wrapdetect.commands.asking import recorded_versions
+from wrapdetect.commands.monitor import SEED, Monitor, opened
+from wrapdetect.commands.present import present
+from wrapdetect.commands.terminal import say
+from wrapdetect.edge import store
+from wrapdetect.errors import SpecError
+from wrapdetect.history import History
+from wrapdetect.model import Instrument, Run
+from wrapdetect.monitoring import run_of, targets_of
+
+
+def judge(path: Path, *, since: datetime | None, target: str | None, as_json: bool, fail_at: float | None) -> int:
+    """The verdict on each target, as `replay` gives it on the exported run."""
+    with opened(path, claimed=False) as monitor:
+        history = _history(monitor, since)
+    code = 0
+    for name in _wanted(history, target):
+        run_ = exported(history, name)
+        code = max(code, present(run_, as_json=as_json, embed=False, fail_at=fail_at))
+    return code
+
+
+def export(path: Path, out: Path, *, since: datetime | None, target: str | None) -> None:
+    """A run file for one target; with several targets and none chosen, a file for each into the folder `out`."""
+    with opened(path, claimed=False) as monitor:
+        history = _history(monitor, since)
+    names = _wanted(history, target)
+    for name in names:
+        file = out if len(names) == 1 and not out.is_dir() else out / f"{_file_name(name)}.jsonl"
+        store.write(file, exported(history, name))
+        say(f"written: {file}; judge it anywhere with: wrapdetect replay {file}")
+
+
+def import_(path: Path, files: Sequence[Path]) -> None:
+    """Bring run files into the store. What is there already stays."""
+    with opened(path) as monitor:
+        for file in files:
+            loaded = store.load(file)
+            if loaded.run.history is None:
+                raise SpecError(f"{file} holds no history of a monitor; expected a file of wrapdetect monitor export")
+            done = monitor.ledger.import_history(loaded.run.history)
+            for remark in done.remarks:
+                say(remark)
+            say(
+                f"{file}: {done.beats.new:,} heartbeats, {done.incidents.new} incidents and {done.prints.new} "
+                f"fingerprint answers are new; {done.beats.known:,} heartbeats were there already"
+            )
+
+
+def exported(history: History, target: str) -> Run:
+    """The run of one target; its id and instrument follow from what was recorded, so that it judges the same
+    anywhere."""
+    last = max((b.round_s[-1] for b in history.beats if len(b.round_s)), default=0)
+    return run_of(
+        history,
+        target,
+        id_=f"monitor-{_file_name(target)}-{last}",
+        instrument=Instrument(versions=recorded_versions(), host=platform.platform(terse=True), vantage=""),
+        seed=SEED,
+    )
+
+
+def _history(monitor: Monitor, since: datetime | None) -> History:
+    """What the store knows of the config's services."""
+    names = [s.name for s in monitor.config.services()]
+    known = {s.name for s in monitor.ledger.services()}
+    since_s = int(since.timestamp()) if since else None
+    return monitor.ledger.history(since_s=since_s, services=[n for n in names if n in known])
+
+
+def _wanted(history: History, target: str | None) -> list[str]:
+    names = targets_of(history)
+    if target is None:
+        if not names:
+            raise SpecError("the store holds no target yet; ask a round first: wrapdetect monitor once")
+        return names
+    if target not in names:
+        raise SpecError(f"--target: no target is called {target!r}; expected one of {', '.join(names) or 'none yet'}")
+    return [target]
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+
+
+def since_of(text: str | None, now: datetime) -> datetime | None:
+    """ "30d", or an ISO day. Raises SpecError."""
+    if text is None:
+        return None
+    if text.endswith("d") and text[:-1].isdecimal():
+        return now - timedelta(days=int(text[:-1]))
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SpecError(
+            f"--since: {text!r} is no date; expected one such as 2026-05-01, or days such as 30d"
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=now.tzinfo)

@@ -1,0 +1,72 @@
+"""wrapdetect monitor status: a table of now, the day's budget, the feeds, and the evidence so far. Sends nothing."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from wrapdetect.commands.monitor import Monitor, cost_line, opened
+from wrapdetect.commands.terminal import width
+from wrapdetect.compare.episodes import stamp
+from wrapdetect.compare.together import outages_of
+from wrapdetect.edge import clock
+from wrapdetect.edge.shipped import load_seeds
+from wrapdetect.history import Beat, Outcome
+from wrapdetect.report import dependence_console, monitor_console
+from wrapdetect.report.monitor_console import FeedLine, ServiceLine
+
+LATEST = 12
+
+
+def status(path: Path) -> int:
+    """Everything on standard output; exit code 0."""
+    with opened(path, claimed=False) as monitor:
+        lines = _services(monitor)
+        feeds = [
+            FeedLine(f.feed, f.ok, stamp(f.at_s), stamp(f.since_s), f.detail) for f in monitor.ledger.feed_states()
+        ]
+        known = {s.name for s in monitor.ledger.services()}
+        names = [s.name for s in monitor.config.services() if s.name in known]
+        history = monitor.ledger.history(services=names)
+        spent = monitor.ledger.spent(clock.now().date())
+        budget = [
+            cost_line(monitor.config, monitor.items),
+            f"reserved today (UTC): {spent.requests:,} requests, {spent.tokens:,} tokens",
+            f"store: {monitor.ledger.name}, {monitor.ledger.bytes_on_disk() / 1e6:.1f} MB",
+        ]
+    colour = sys.stdout.isatty()
+    sys.stdout.write(monitor_console.render(lines, feeds, budget, width=width(), colour=colour))
+    seeds = load_seeds()
+    for target in monitor.config.targets:
+        outages = outages_of(history, target.name, seeds)
+        if outages is not None:
+            sys.stdout.write(dependence_console.render(outages.found, width=width(), colour=colour, incidents=False))
+    return 0
+
+
+def _services(monitor: Monitor) -> list[ServiceLine]:
+    latest: Mapping[str, list[Beat]] = monitor.ledger.latest(LATEST)
+    found = []
+    for service in monitor.config.services():
+        beats = latest.get(service.name, [])
+        last = beats[-1] if beats else None
+        found.append(
+            ServiceLine(
+                name=service.name,
+                kind=service.kind,
+                state=_state(last, asked=bool(service.url)),
+                when=stamp(last.round_s) if last else "",
+                up=sum(b.outcome is Outcome.UP for b in beats),
+                n=len(beats),
+                latency_ms=last.latency_ms if last else 0,
+                said=last.said if last else "",
+            )
+        )
+    return found
+
+
+def _state(last: Beat | None, *, asked: bool) -> str:
+    if last is None:
+        return "unknown" if asked else "feed only"
+    if last.outcome is Outcome.UP:
+        return "up"
+    return "unknown" if last.outcome in (Outcome.REFUSED, Outcome.LIMITED) else "down"

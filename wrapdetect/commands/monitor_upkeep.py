@@ -1,0 +1,212 @@
+"""Beside the rounds: figures, feeds that are due, alerts, packing of old days, and what the evidence says today."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import log
+
+import httpx
+
+from wrapdetect.compare.episodes import stamp
+from wrapdetect.compare.together import evidence, outages_of
+from wrapdetect.compare.versions import change_points
+from wrapdetect.edge.alerts import Alerts, Event
+from wrapdetect.edge.feeds import feed_client, fetch
+from wrapdetect.edge.ledger import Ledger
+from wrapdetect.edge.metrics import Metrics
+from wrapdetect.edge.monitor_config import FeedSpec, MonitorConfig
+from wrapdetect.edge.shipped import load_seeds
+from wrapdetect.errors import FeedError
+from wrapdetect.feeds import FEEDS
+from wrapdetect.feeds.moments import continued
+from wrapdetect.history import Beat, Dependence, History, Outcome
+from wrapdetect.monitoring import restricted
+from wrapdetect.watch import Done
+
+DAY_S = 86_400
+FEED_TIMEOUT_S = 30.0
+WEIGHED_EVERY_S = 3600
+BROKEN_AFTER = 12
+"""Rounds in a row in which a service refused us before it is told."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Upkeep:
+    """Everything that happens after a round. Nothing here is lost when it is skipped: the next round makes up for
+    it."""
+
+    config: MonitorConfig
+    ledger: Ledger
+    alerts: Alerts
+    metrics: Metrics | None
+    now: Callable[[], datetime]
+    say: Callable[[str], None]
+    weighed_s: int = 0
+
+    async def after(self, done: Done) -> None:
+        """Raises StoreError where the store is in trouble."""
+        await asyncio.to_thread(self._count, done)
+        await self.read_feeds()
+        await asyncio.to_thread(self._tell_of, done)
+        await asyncio.to_thread(self._weigh)
+
+    async def read_feeds(self) -> None:
+        """Each feed that is due, one after the other; one that breaks is an alert, never an outage."""
+        states = {s.feed: s for s in await asyncio.to_thread(self.ledger.feed_states)}
+        due = [f for f in self.config.feeds if f.name not in states or self._age_s(states[f.name].at_s) >= f.every_s]
+        if not due:
+            return
+        async with feed_client() as client:
+            for feed in due:
+                before = states.get(feed.name)
+                tags = (before.etag or "", before.last_modified or "") if before else ("", "")
+                await self._read_feed(feed, client, *tags, seen_s=before.at_s if before and before.ok else None)
+
+    async def _read_feed(
+        self, feed: FeedSpec, client: httpx.AsyncClient, etag: str, last_modified: str, *, seen_s: int | None
+    ) -> None:
+        now_s = self._now_s()
+        try:
+            page = await fetch(
+                feed.url, client=client, timeout_s=FEED_TIMEOUT_S, etag=etag, last_modified=last_modified
+            )
+            if page.data is not None:
+                await asyncio.to_thread(self._keep_page, feed, page.data, seen_s)
+            else:
+                await asyncio.to_thread(self._still_covered, feed, seen_s)
+        except FeedError as error:
+            await asyncio.to_thread(self._broken, feed, str(error))
+            return
+        self.ledger.note_feed(
+            feed.name, now_s, ok=True, detail="read", etag=page.etag or None, last_modified=page.last_modified or None
+        )
+        if self.metrics:
+            self.metrics.feed(feed.name, True)
+
+    def _keep_page(self, feed: FeedSpec, data: bytes, seen_s: int | None) -> None:
+        parsed = FEEDS[feed.format](data, service=feed.service, feed=feed.name, fetched_s=self._now_s())
+        known = self.ledger.history(services=[feed.service]).incidents
+        page = continued(parsed, [i for i in known if i.feed == feed.name], seen_s=seen_s)
+        self.ledger.add_incidents(page.incidents, (page.coverage,) if page.coverage else ())
+
+    def _still_covered(self, feed: FeedSpec, seen_s: int | None) -> None:
+        """Not changed since it was last read: what it said holds until now."""
+        known = self.ledger.history(since_s=seen_s, services=[feed.service]).coverage
+        latest = max((c for c in known if c.feed == feed.name), key=lambda c: c.until_s, default=None)
+        if latest is not None:
+            self.ledger.add_incidents((), (replace(latest, until_s=self._now_s()),))
+
+    def _broken(self, feed: FeedSpec, why: str) -> None:
+        now_s = self._now_s()
+        self.ledger.note_feed(feed.name, now_s, ok=False, detail=why)
+        since_s = next(s.since_s for s in self.ledger.feed_states() if s.feed == feed.name)
+        self._send(Event(key=f"feed/{feed.name}/{since_s}", kind="feed", subject=feed.name, text=why, at_s=now_s))
+        if self.metrics:
+            self.metrics.feed(feed.name, False)
+
+    def _count(self, done: Done) -> None:
+        if self.metrics is None:
+            return
+        for beat in done.beats:
+            self.metrics.beat(beat)
+        if done.late_s:
+            self.metrics.lateness(max(done.late_s))
+        spent, limits = self.ledger.spent(self.now().date()), self.config.limits
+        self.metrics.budget(
+            {
+                "requests": spent.requests / limits.requests_per_day,
+                "tokens": spent.tokens / limits.tokens_per_day,
+            }
+        )
+
+    def _tell_of(self, done: Done) -> None:
+        """What a round shows by itself: the budget is spent, a service refuses us."""
+        day = f"{self.now():%Y-%m-%d}"
+        if "budget" in done.skipped:
+            self._send(
+                Event(key=f"budget/{day}", kind="budget", subject="the monitor", text=done.skipped, at_s=self._now_s())
+            )
+        if not any(b.outcome is Outcome.REFUSED for b in done.beats):
+            return
+        kinds = {s.name: s.kind for s in self.config.services()}
+        for name, beats in self.ledger.latest(BROKEN_AFTER).items():
+            if name in kinds and refuses(beats):
+                kind = "blocked" if kinds[name] == "target" else "reference"
+                text = f"{name} has refused the last {len(beats)} heartbeats: {beats[-1].said}. This is no outage"
+                event = Event(
+                    key=f"{kind}/{name}/{day}",
+                    kind="blocked" if kind == "blocked" else "reference",
+                    subject=name,
+                    text=text,
+                    at_s=beats[-1].round_s,
+                )
+                self._send(event)
+
+    def _weigh(self) -> None:
+        """Once an hour: the evidence of each target, changes of version; once a day: old days packed and dropped."""
+        now_s = self._now_s()
+        if now_s - self.weighed_s < WEIGHED_EVERY_S or not self.ledger.first_time(
+            f"weighed/{now_s // WEIGHED_EVERY_S}", now_s
+        ):
+            return
+        self.weighed_s = now_s
+        names = [s.name for s in self.config.services()]
+        history = self.ledger.history(services=names)
+        seeds = load_seeds()
+        for target in self.config.targets:
+            outages = outages_of(history, target.name, seeds)
+            for found in outages.found if outages else ():
+                self._evidence(found)
+        self._versions(history)
+        if self.ledger.first_time(f"packed/{now_s // DAY_S}", now_s):
+            self.ledger.pack(now_s - self.config.pack_after_s)
+            self.ledger.retain(now_s - self.config.keep_s)
+
+    def _evidence(self, found: Dependence) -> None:
+        if self.metrics:
+            self.metrics.evidence(found.target, found.upstream, found.llr)
+        at = self.config.alerts.evidence_at
+        # The e-value holds however often it is looked at; the ratio says how strong it is.
+        if found.llr >= log(at) and found.e >= at * found.candidates:
+            text = f"{found.target} and {found.upstream}: {evidence(found)}. See: wrapdetect monitor judge"
+            key = f"evidence/{found.target}/{found.upstream}/{at:g}"
+            self._send(
+                Event(
+                    key=key,
+                    kind="evidence",
+                    subject=f"{found.target} on {found.upstream}",
+                    text=text,
+                    at_s=self._now_s(),
+                )
+            )
+
+    def _versions(self, history: History) -> None:
+        for service in (*self.config.targets, *self.config.candidates):
+            prints = restricted(history, [service]).prints
+            for change in change_points(prints):
+                text = f"answers differently since {stamp(change.at_s)}: {change.witness}"
+                key = f"version/{service.name}/{change.at_s}"
+                self._send(Event(key=key, kind="version", subject=service.name, text=text, at_s=change.at_s))
+
+    def _send(self, event: Event) -> None:
+        delivery = self.alerts.send(event)
+        if delivery.trouble:
+            self.say(delivery.trouble)
+
+    def _now_s(self) -> int:
+        return int(self.now().timestamp())
+
+    def _age_s(self, at_s: int) -> float:
+        """Seconds since; a time in the future (a clock that was set back) counts as long ago."""
+        age = self._now_s() - at_s
+        return age if age >= 0 else float("inf")
+
+
+def refuses(beats: list[Beat]) -> bool:
+    """Whether all of the last rounds were refused.
+
+    >>> refuses([])
+    False
+    """
+    return len(beats) >= BROKEN_AFTER and all(b.outcome is Outcome.REFUSED for b in beats)

@@ -1,0 +1,146 @@
+"""wrapdetect outages: the statistic alone, on anybody's lists of incidents. Opens no socket."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wrapdetect.codec import rounded
+from wrapdetect.commands.terminal import say, width
+from wrapdetect.compare.episodes import from_incidents, union
+from wrapdetect.compare.outages import Setting, dependence
+from wrapdetect.edge.shipped import load_seeds
+from wrapdetect.errors import FeedError, SpecError
+from wrapdetect.feeds import FEEDS, FORMATS, FeedFormat, Parsed
+from wrapdetect.feeds.table import parse as parse_table
+from wrapdetect.history import Dependence, Timeline
+from wrapdetect.prose import quote
+from wrapdetect.report import dependence_console
+
+FEWEST_SHARED_DAYS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How lists are read: the time they all cover (None: each from its first incident to its last), and their format
+    (None: guessed)."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    assume_utc: bool = False
+    format: FeedFormat | None = None
+
+
+def outages(
+    target: str, upstreams: Sequence[str], panel: Sequence[str], *, reading: Reading, window_min: float, as_json: bool
+) -> int:
+    """Each list is PATH or NAME=PATH. Raises SpecError, FeedError."""
+    lines = [read(spec, reading) for spec in (target, *upstreams, *panel)]
+    names = [line.service for line in lines]
+    doubled = sorted({n for n in names if names.count(n) > 1})
+    if doubled:
+        raise SpecError(f"two lists are called {doubled[0]!r}; name them apart: NAME=PATH")
+    mine, theirs, others = lines[0], lines[1 : len(upstreams) + 1], lines[len(upstreams) + 1 :]
+    for line in theirs:
+        warn_apart(mine, line)
+    setting = Setting(window_s=window_min * 60, common=load_seeds().common_causes.spans())
+    found = dependence(mine, theirs, others, setting)
+    if as_json:
+        sys.stdout.write(json.dumps(to_json(found), ensure_ascii=False, indent=1) + "\n")
+    else:
+        sys.stdout.write(dependence_console.render(found, width=width(), colour=sys.stdout.isatty()))
+    return 0
+
+
+def to_json(found: Sequence[Dependence]) -> object:
+    """All candidates of one target, as they came."""
+    return {"target": found[0].target, "upstreams": [rounded(asdict(d), 6) for d in found]}
+
+
+def read(spec: str, reading: Reading) -> Timeline:
+    """A list of incidents as a timeline. Raises SpecError where it cannot be read, FeedError where it does not fit."""
+    name, equals, place = spec.partition("=")
+    path = Path(place if equals else spec)
+    service = name if equals else path.stem
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SpecError(
+            f"cannot read {path}: {error.strerror}; expected a list of incidents (CSV: start,end)"
+        ) from error
+    format_ = reading.format or guess(data)
+    parsed = _parse(data, service, str(path), format_, reading)
+    for line in parsed.refused[:5]:
+        say(f"{path}: left out: {line}")
+    if len(parsed.refused) > 5:
+        say(f"{path}: {len(parsed.refused) - 5} more entries make no sense and were left out")
+    episodes = from_incidents(parsed.incidents)
+    if not episodes:
+        say(f"{path}: no incident of severity 1 or more; it can only speak against")
+    covered = [(float(parsed.coverage.since_s), float(parsed.coverage.until_s))] if parsed.coverage else []
+    stated = [(reading.since.timestamp(), reading.until.timestamp())] if reading.since and reading.until else covered
+    return Timeline(service=service, vendor=service, episodes=tuple(episodes), watched=union(stated))
+
+
+def guess(data: bytes) -> FeedFormat:
+    """The format of a saved page, by how it begins.
+
+    >>> guess(b"start,end"), guess(b'{"page": {}, "incidents": []}'), guess(b"<?xml version='1.0'?><feed>")
+    ('csv', 'statuspage', 'atom')
+    """
+    start = data[:20_000].lstrip(b"\xef\xbb\xbf \r\n\t")
+    if start.startswith(b"<"):
+        return "atom" if b"<feed" in start else "rss"
+    if start.startswith(b"{") and (b'"incidents"' in start or b'"page"' in start):
+        return "statuspage"
+    return "csv"
+
+
+def moment_of(text: str | None, option: str) -> datetime | None:
+    """An ISO day or time; UTC where it names no zone. Raises SpecError."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SpecError(f"{option}: {quote(text)} is no date; expected one such as 2023-02-01") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def reading_of(since: str | None, until: str | None, *, assume_utc: bool, format_: str | None) -> Reading:
+    """Options as given. Raises SpecError."""
+    if format_ is not None and format_ not in FORMATS:
+        raise SpecError(f"--format: {quote(format_)} is none of {', '.join(FORMATS)}")
+    start, end = moment_of(since, "--since"), moment_of(until, "--until")
+    if (start is None) != (end is None):
+        raise SpecError("--since and --until go together: the time that all lists cover")
+    if start and end and end <= start:
+        raise SpecError(f"--until {end:%Y-%m-%d} is not after --since {start:%Y-%m-%d}")
+    chosen = next((f for f in FORMATS if f == format_), None)
+    return Reading(since=start, until=end, assume_utc=assume_utc, format=chosen)
+
+
+def warn_apart(mine: Timeline, theirs: Timeline) -> None:
+    """Say where two lists hardly overlap: then nothing can be compared."""
+    shared = sum(max(0.0, min(b, d) - max(a, c)) for a, b in mine.watched for c, d in theirs.watched)
+    if shared < FEWEST_SHARED_DAYS * 86_400:
+        say(
+            f"{mine.service} and {theirs.service} are both known for {shared / 86_400:.1f} days only (a list covers "
+            "its first to its last incident); say what all lists cover with --since and --until"
+        )
+
+
+def _parse(data: bytes, service: str, name: str, format_: FeedFormat, reading: Reading) -> Parsed:
+    fetched_s = int(reading.until.timestamp()) if reading.until else 4_000_000_000
+    try:
+        if format_ == "csv":
+            return parse_table(data, service=service, feed=name, fetched_s=fetched_s, assume_utc=reading.assume_utc)
+        parsed = FEEDS[format_](data, service=service, feed=name, fetched_s=fetched_s)
+    except FeedError as error:
+        raise FeedError(f"{error} (or give --format: {', '.join(FORMATS)})") from error
+    if parsed.coverage is None:
+        return parsed
+    last = max((i.ended_s or i.began_s for i in parsed.incidents), default=parsed.coverage.since_s)
+    return replace(parsed, coverage=replace(parsed.coverage, until_s=min(parsed.coverage.until_s, last)))

@@ -1,0 +1,217 @@
+"""Heartbeats: the cheapest honest request to a service, and what came of it; and the short answers of a fingerprint.
+
+An openai client for each endpoint takes 27 ms and 0.8 MB: 10,000 targets would take minutes and gigabytes. Here each
+request has a connection of its own, and all share the certificates they trust, under the rules of edge/http: one origin
+a request, no redirects, no retries, a limit on bytes, only the headers named there, and a key goes to its own endpoint
+alone. Connections are not kept: rounds are minutes apart, and a heartbeat that finds a dead connection would speak of
+the connection. (A pool, too, looks through all that are open, for every request.)
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import httpx
+
+from wrapdetect import __version__
+from wrapdetect.dialects import DIALECTS, Reply
+from wrapdetect.dialects.base import EMPTY
+from wrapdetect.edge.http import (
+    BYTE_LIMIT,
+    SENT_HEADERS,
+    StampingTransport,
+    Tape,
+    broken,
+    current_tape,
+    refusal,
+    timed_out,
+    too_long,
+)
+from wrapdetect.edge.secrets import Keyring
+from wrapdetect.history import Outcome, Service
+from wrapdetect.model import Ask, AskKey, Exchange, Failure, FailureKind, Item
+from wrapdetect.prose import quote
+from wrapdetect.schedule import heartbeat, print_ask
+from wrapdetect.watch import Sign
+
+SAID_LIMIT = 200
+PAGE_LIMIT = 4096
+"""Most bytes read of a plain page: whether it comes, not what it says."""
+NO_ROOM = re.compile(r"output limit was reached", re.I)
+"""A model that thinks first says so with a 400 where one token is all it may write: it is up."""
+NO_MORE_TOKENS = frozenset({"length", "max_tokens"})
+"""`finish` of an answer that ended at our limit: without text where the one token was no text."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What asking one service takes; made once."""
+
+    service: Service
+    url: httpx.URL
+    headers: tuple[tuple[str, str], ...]
+    keyring: Keyring
+    byte_limit: int
+
+
+class HttpPulse:
+    """`pulse` for watch, over real HTTP.
+
+    Raises KeyError for a service that it was not made for. A remote failure is in the Sign, never raised.
+    """
+
+    def __init__(
+        self,
+        services: Iterable[Service],
+        *,
+        keyring: Keyring,
+        now: Callable[[], datetime],
+        stopwatch: Callable[[], float],
+        timeout_s: float,
+        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+    ) -> None:
+        self._now, self._stopwatch, self._timeout_s = now, stopwatch, timeout_s
+        self._transport = transport or _connections()
+        self._lines: Mapping[str, _Line] = {s.name: _line(s, keyring) for s in services}
+
+    async def beat(self, service: Service, round_s: int) -> Sign:
+        """One heartbeat: of a chat service a question with one token to answer, of a site its page."""
+        line = self._lines[service.name]
+        if line.service.endpoint is None:
+            return _site_sign(*await self._put(line, None))
+        exchange, start_s = await self._put(line, heartbeat(round_s))
+        return _sign(exchange, start_s, DIALECTS[line.service.endpoint.dialect].decode(exchange))
+
+    async def answer(self, service: Service, item: Item) -> str | None:
+        """The answer to one question of the fingerprint; None where none came."""
+        line = self._lines[service.name]
+        if line.service.endpoint is None:
+            return None
+        exchange, _ = await self._put(line, print_ask(item))
+        reply = DIALECTS[line.service.endpoint.dialect].decode(exchange)
+        return None if reply.failure else reply.text
+
+    async def _put(self, line: _Line, ask: Ask | None) -> tuple[Exchange, float]:
+        """The exchange, keys masked, and when its first byte left, by the stopwatch."""
+        tape, started = Tape(start_s=self._stopwatch()), self._now()
+        current_tape.set(tape)
+        failure = await self._perform(line, _body(line.service, ask), tape)
+        exchange = Exchange(
+            endpoint=line.service.name,
+            ask=ask.key if ask else AskKey("heartbeat", "page", 0),
+            turn=0,
+            attempt=0,
+            started=started,
+            sent=tape.sent,
+            status=tape.status,
+            headers=tape.headers,
+            chunks=tuple(tape.chunks),
+            ended_s=self._stopwatch() - tape.start_s,
+            failure=failure,
+        )
+        return line.keyring.clean(exchange), tape.start_s
+
+    async def _perform(self, line: _Line, body: bytes | None, tape: Tape) -> Failure | None:
+        stamping = StampingTransport(
+            self._transport(),
+            origin=line.url,
+            sent_headers=SENT_HEADERS,
+            stopwatch=self._stopwatch,
+            byte_limit=line.byte_limit,
+        )
+        request = httpx.Request("GET" if body is None else "POST", line.url, headers=list(line.headers), content=body)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                async with stamping:
+                    await _exhaust(stamping, request)
+        except (TimeoutError, httpx.TimeoutException):
+            return timed_out(tape, self._timeout_s)
+        except (httpx.TransportError, UnicodeError) as error:
+            return broken(error, tape)
+        if (tape.status or 0) >= 300:
+            return refusal(tape)
+        return too_long(line.byte_limit) if tape.overflow else None
+
+
+async def _exhaust(transport: StampingTransport, request: httpx.Request) -> None:
+    """Send, and read the body to its end or our limit; the tape keeps what matters."""
+    response = await transport.handle_async_request(request)
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    try:
+        async for _ in response.stream:
+            pass
+    finally:
+        await response.stream.aclose()
+
+
+def _connections() -> Callable[[], httpx.AsyncBaseTransport]:
+    trusted = httpx.create_ssl_context()
+    return partial(httpx.AsyncHTTPTransport, verify=trusted)
+
+
+def _line(service: Service, keyring: Keyring) -> _Line:
+    endpoint = service.endpoint
+    key = keyring.key_of(endpoint) if endpoint else None
+    headers = [("accept-encoding", "identity"), ("user-agent", f"wrapdetect/{__version__}"), ("connection", "close")]
+    if endpoint is None:
+        headers += [("accept", "*/*")]
+    else:
+        headers += [("accept", "application/json"), ("content-type", "application/json")]
+    if key:
+        headers += [("authorization", f"Bearer {key}")]
+    return _Line(
+        service=service,
+        url=httpx.URL(f"{endpoint.url}/chat/completions" if endpoint else service.url),
+        headers=tuple(headers),
+        keyring=Keyring({service.name: key} if key else {}),  # no other key goes out, so no other can come back
+        byte_limit=BYTE_LIMIT if endpoint else PAGE_LIMIT,
+    )
+
+
+def _body(service: Service, ask: Ask | None) -> bytes | None:
+    if ask is None or service.endpoint is None:
+        return None
+    call = DIALECTS[service.endpoint.dialect].encode(ask, (), service.endpoint)
+    return json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _sign(exchange: Exchange, start_s: float, reply: Reply) -> Sign:
+    if reply.failure is None or _up_without_text(exchange, reply.failure, reply.finish):
+        return Sign(start_s, Outcome.UP, _ms(reply.pieces[0].t_s if reply.pieces else exchange.ended_s))
+    return _failed(start_s, reply.failure)
+
+
+def _up_without_text(exchange: Exchange, failure: Failure, finish: str | None) -> bool:
+    if exchange.status == 400:
+        return NO_ROOM.search(failure.detail) is not None
+    return failure.detail == EMPTY and finish in NO_MORE_TOKENS
+
+
+def _site_sign(exchange: Exchange, start_s: float) -> Sign:
+    """Any status below 500 shows that the page's server is there: a redirect or a refusal as much as the page."""
+    if exchange.status is not None and exchange.status < 500:
+        return Sign(start_s, Outcome.UP, _ms(exchange.chunks[0].t_s if exchange.chunks else exchange.ended_s))
+    assert exchange.failure is not None
+    return _failed(start_s, exchange.failure)
+
+
+def _failed(start_s: float, failure: Failure) -> Sign:
+    return Sign(start_s, outcome_of(failure.kind), 0, quote(failure.detail, SAID_LIMIT))
+
+
+def _ms(seconds: float) -> int:
+    """At least 1: 0 says that nothing came."""
+    return max(1, round(seconds * 1000))
+
+
+def outcome_of(kind: FailureKind) -> Outcome:
+    """The outcome of the same name.
+
+    >>> outcome_of(FailureKind.CUT_OFF).name
+    'CUT_OFF'
+    """
+    return Outcome[kind.name]

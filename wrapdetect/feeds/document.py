@@ -1,0 +1,95 @@
+"""A page's bytes -> text or JSON, walked without trust; and what a page that does not fit is called in a message."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from wrapdetect.feeds.base import EntryError, Source, instant
+from wrapdetect.prose import quote
+
+LOOKED_AT = 20_000
+"""Bytes at the start of a page in which a title is looked for."""
+TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,300})", re.IGNORECASE)
+
+JsonObject = Mapping[str, object]
+
+
+def describe(data: bytes) -> str:
+    """What a page seems to be, for a message.
+
+    >>> describe(b"<!DOCTYPE html><html><head><title>Sign in</title>")
+    'HTML that begins with <title>Sign in'
+    >>> describe(b'{"incidents": [')
+    'text that begins with {"incidents": ['
+    """
+    if not data.strip():
+        return f"an empty page ({len(data)} bytes)"
+    start = data[:LOOKED_AT]
+    if b"<html" in start[:2000].lower() or b"<!doctype html" in start[:2000].lower():
+        titled = TITLE.search(start)
+        first = b"<title>" + titled.group(1) if titled else start[:60]
+        return f"HTML that begins with {quote(first.decode(errors='replace'), 70)}"
+    try:
+        start[:60].decode()
+    except UnicodeDecodeError as error:
+        if error.start < 50:
+            return f"bytes that begin with {data[:8].hex(' ')}"
+    return f"text that begins with {quote(start[:60].decode(errors='replace'), 70)}"
+
+
+def text_of(data: bytes, source: Source, expected: str) -> str:
+    """Strict UTF-8, with or without a byte order mark. Raises FeedError for anything else, and for an empty page."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        seen = f"{describe(data)} (byte 0x{data[error.start]:02x} at {error.start} is no UTF-8)"
+        raise source.wrong(seen, expected) from error
+    if not text.strip():
+        raise source.wrong(describe(data), expected)
+    return text
+
+
+def json_of(data: bytes, source: Source, expected: str) -> object:
+    """Raises FeedError for what is not JSON, saying where it breaks off."""
+    text = text_of(data, source, expected)
+    try:
+        tree: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise source.wrong(f"{describe(data)} ({quote(str(error), 80)})", expected) from error
+    return tree
+
+
+def mapping(value: object, name: str = "the entry") -> JsonObject:
+    """Raises EntryError for anything but an object."""
+    if not isinstance(value, Mapping):
+        raise EntryError(f"{name} is {quote(repr(value), 60)}; expected an object")
+    return value
+
+
+def objects(value: object) -> Iterator[JsonObject]:
+    """The objects of a list; nothing where it is no list."""
+    if isinstance(value, list):
+        yield from (v for v in value if isinstance(v, Mapping))
+
+
+def word(entry: JsonObject, *names: str) -> str:
+    """The first of these fields that holds text or a number, fit to print and to store; "" where none does."""
+    for name in names:
+        value = entry.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+            return quote(value if isinstance(value, str) else str(value) if abs(value) < 10**15 else "", 200)
+    return ""
+
+
+def name_of(entry: JsonObject, *names: str) -> str:
+    """The entry's id. Raises EntryError where it has none: without, it cannot be told from the next."""
+    found = word(entry, *names)
+    if not found:
+        raise EntryError(f"it has no {names[0]}")
+    return found
+
+
+def time_of(entry: JsonObject, *names: str) -> int | None:
+    """The first of these fields that holds a time. Raises EntryError for one that is no time."""
+    times = (instant(entry.get(n), n) for n in names)
+    return next((t for t in times if t is not None), None)

@@ -1,0 +1,47 @@
+"""Pages that tell only what is open now, fetched again and again: what they say together.
+
+Statuspage's summary.json, incident.io's widget and Upptime's history/SITE.yml never say that something has ended, and
+the last two not when it began: they drop it, or tell its last update. Lists of incidents need none of this.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from wrapdetect.feeds.base import HOUR_S, UNNAMED, Parsed
+from wrapdetect.history import Incident
+
+JOINED_S = HOUR_S
+"""Two looks as close as this cover the time between them: what began and ended in between was short, and is missed."""
+
+
+def continued(page: Parsed, known: Iterable[Incident], *, seen_s: int | None) -> Parsed:
+    """The page, with what earlier looks at it know: `known` are incidents of this feed that are stored, `seen_s` is
+    when it was last read, None for never.
+
+    An open incident keeps the onset it was first given. One that is no longer told ended between `seen_s` and now, and
+    is given the time of fetching as its end, unless an entry was refused, which may be that one. A page that covers
+    more than a moment is given back as it is.
+    """
+    moment = page.coverage
+    if moment is None or moment.since_s < moment.until_s:
+        return page
+    before = {_key(i): i for i in known if i.ended_s is None and i.feed == moment.feed}
+    told = tuple(_from_first(i, before.pop(_key(i), None)) for i in page.incidents)
+    dropped = () if page.refused else before.values()
+    gone = tuple(replace(i, ended_s=max(moment.until_s, i.began_s)) for i in dropped)
+    near = seen_s is not None and 0 <= moment.until_s - seen_s <= JOINED_S
+    return Parsed(
+        incidents=tuple(sorted((*told, *gone), key=lambda i: (i.began_s, i.id))),
+        coverage=replace(moment, since_s=seen_s) if near and seen_s is not None else moment,
+        refused=page.refused,
+    )
+
+
+def _key(incident: Incident) -> str:
+    return UNNAMED if incident.id.startswith(UNNAMED) else incident.id
+
+
+def _from_first(now: Incident, first: Incident | None) -> Incident:
+    if first is None:
+        return now
+    return replace(now, id=first.id, began_s=first.began_s, early_s=first.early_s, late_s=first.late_s)
