@@ -116,7 +116,7 @@ def opened(path: Path, *, claimed: bool = True) -> Iterator[Monitor]:
     for warning in config.warnings:
         say(f"note: {warning}")
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    with Ledger.open(config.store, now=clock.now, holder=holder, make=claimed) as ledger:
+    with Ledger.open(config.store, now=clock.now, holder=holder, make=claimed, gone=_gone) as ledger:
         if claimed:
             ledger.claim(_lease_s(config))
             ledger.set_cadence(config.rhythm.cadence_s)
@@ -173,6 +173,20 @@ def _watch(monitor: Monitor, upkeep: Upkeep) -> Watch:
         sleep=asyncio.sleep,
         say=say,
     )
+
+
+def _gone(holder: str) -> bool:
+    """Whether a monitor of this very host was killed: its process is no more. Then its lease need not run out."""
+    host, _, rest = holder.rpartition(":")[0].rpartition(":")
+    if host != socket.gethostname() or not rest.isdecimal():
+        return False
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
 
 
 def _lease_s(config: MonitorConfig) -> int:

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from math import log
 
-import httpx
 
 from wrapdetect.compare.episodes import stamp
 from wrapdetect.compare.together import evidence, outages_of
 from wrapdetect.compare.versions import change_points
 from wrapdetect.edge.alerts import Alerts, Event
-from wrapdetect.edge.feeds import feed_client, fetch
+from wrapdetect.edge.feeds import Client, feed_client, fetch
 from wrapdetect.edge.ledger import Ledger
 from wrapdetect.edge.metrics import Metrics
 from wrapdetect.edge.monitor_config import FeedSpec, MonitorConfig
@@ -64,7 +63,7 @@ class Upkeep:
                 await self._read_feed(feed, client, *tags, seen_s=before.at_s if before and before.ok else None)
 
     async def _read_feed(
-        self, feed: FeedSpec, client: httpx.AsyncClient, etag: str, last_modified: str, *, seen_s: int | None
+        self, feed: FeedSpec, client: Client, etag: str, last_modified: str, *, seen_s: int | None
     ) -> None:
         now_s = self._now_s()
         try:

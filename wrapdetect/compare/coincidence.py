@@ -29,6 +29,8 @@ FEWEST_SHIFTS = 8
 """With fewer weeks to shift by, there is no p."""
 WATCHED_SHARE = 0.9
 """Of a trial's window the target must have been watched this much."""
+LOCAL_S, STEP = 4 * WEEK_S, 2.0
+HABIT = 3
 PRIOR_SHIFTS = 8.0
 """What the target's mean rate is worth, in weeks, beside its record at the same hours of other weeks."""
 
@@ -67,7 +69,8 @@ class Record(NamedTuple):
 class Trials(NamedTuple):
     """Units of an upstream against a target. Arrays have shape (n_units,) or (n_shifts, n_units); shift 0 is `actual`.
 
-    `chance` is the probability that an independent target has a unit within the window of each.
+    `chance` is the probability that an independent target falls within the window of each; `habitual` is whether it
+    keeps falling at that hour.
     """
 
     units: tuple[Unit, ...]
@@ -76,6 +79,7 @@ class Trials(NamedTuple):
     shifted: Flags
     shift_telling: Flags
     chance: Times
+    habitual: Flags
 
     @property
     def n(self) -> int:
@@ -89,7 +93,8 @@ class Trials(NamedTuple):
 def record(timeline: Timeline, *, slack_s: float) -> Record:
     """`slack_s`: an onset that is known less well than +- this is no onset."""
     falls, bursts = (units(timeline.episodes, apart_s=a, slack_s=slack_s) for a in (APART_S, BURST_S))
-    spans = [(e.onset_s, e.end_low_s if e.end_low_s is not None else e.onset_high_s) for e in timeline.episodes]
+    since, until = (timeline.watched[0][0], timeline.watched[-1][1]) if timeline.watched else (0.0, 0.0)
+    spans = [(max(e.onset_s, since), _end(e, last=e is timeline.episodes[-1], until=until)) for e in timeline.episodes]
     return Record(
         service=timeline.service,
         vendor=timeline.vendor,
@@ -98,8 +103,15 @@ def record(timeline: Timeline, *, slack_s: float) -> Record:
         fell=np.array([u.onset_s for u in falls]),
         burst=np.array([u.onset_s for u in bursts]),
         watched=np.array(timeline.watched, dtype=float).reshape(-1, 2),
-        down=np.array([s for s in spans if np.isfinite(s[0])], dtype=float).reshape(-1, 2),
+        down=np.array(sorted(spans), dtype=float).reshape(-1, 2),
     )
+
+
+def _end(episode: Episode, *, last: bool, until: float) -> float:
+    """Until when it was surely down; the last that has no end lasts still."""
+    if episode.end_low_s is not None:
+        return episode.end_low_s
+    return max(until, episode.onset_high_s) if last else episode.onset_high_s
 
 
 def units(episodes: Sequence[Episode], *, apart_s: float, slack_s: float) -> list[Unit]:
@@ -110,8 +122,9 @@ def units(episodes: Sequence[Episode], *, apart_s: float, slack_s: float) -> lis
         if episode.onset_high_s - last > apart_s:
             slack = (episode.onset_high_s - episode.onset_low_s) / 2
             if slack <= slack_s:
-                ends = (episode.end_low_s, episode.end_high_s)
-                end = (ends[0] + ends[1]) / 2 if ends[0] is not None and ends[1] is not None else None
+                low, high = episode.end_low_s, episode.end_high_s
+                known = low is not None and high is not None and (high - low) / 2 <= slack_s
+                end = (low + high) / 2 if known and low is not None and high is not None else None
                 found.append(Unit(episode.onset_s, slack, end, episode.condition, episode.witness))
         last = episode.onset_high_s
     return found
@@ -130,7 +143,8 @@ def trials(target: Record, upstream: Record, *, window_s: float) -> Trials:
         telling=telling,
         shifted=shifted & shift_telling,
         shift_telling=shift_telling,
-        chance=_chance(target, shifted & shift_telling, shift_telling, window_s),
+        chance=_chance(target, at, shifted & shift_telling, shift_telling, window_s),
+        habitual=habitual(shifted & shift_telling, shift_telling),
     )
 
 
@@ -207,8 +221,34 @@ def _down_at(down: NDArray[np.float64], at: Times) -> Flags:
     return np.asarray((place >= 0) & (ends[np.maximum(place, 0)] > at))
 
 
-def _chance(target: Record, shifted: Flags, telling: Flags, window_s: float) -> Times:
-    """By unit: hits at that hour of other weeks, shrunk to the target's mean rate (one unit more than it had)."""
+def habitual(shifted: Flags, telling: Flags) -> Flags:
+    """Of units: whether the target keeps falling at that hour of the week: HABIT times, and so many times more than at
+    the hours of the other units."""
+    hits, n = shifted.sum(axis=0), telling.sum(axis=0)
+    usual = (hits.sum() - hits) / np.maximum(n.sum() - n, 1)
+    return np.asarray((hits >= HABIT) & (hits > HABIT * usual * n))
+
+
+def _chance(target: Record, at: Times, shifted: Flags, telling: Flags, window_s: float) -> Times:
+    """By unit: hits at that hour of other weeks, shrunk to the target's mean rate (one fall more than it had), or to
+    its rate in the weeks around where that is more than STEP times higher. A habit is not shrunk."""
     rate = (len(target.falls) + 1) / max(target.watched_s, 2 * window_s)
-    mean = 1.0 - np.exp(-rate * 2 * window_s)
-    return np.asarray((shifted.sum(axis=0) + PRIOR_SHIFTS * mean) / (telling.sum(axis=0) + PRIOR_SHIFTS))
+    local = _local_rate(target, at, window_s)
+    mean = 1.0 - np.exp(-np.where(local > STEP * rate, local, rate) * 2 * window_s)
+    hits, n = shifted.sum(axis=0), telling.sum(axis=0)
+    shrunk = np.maximum((hits + PRIOR_SHIFTS * mean) / (n + PRIOR_SHIFTS), np.where(local > STEP * rate, mean, 0.0))
+    return np.asarray(np.where(habitual(shifted, telling), np.maximum(shrunk, (hits + 1) / (n + 2)), shrunk))
+
+
+def _local_rate(target: Record, at: Times, window_s: float) -> Times:
+    """Falls a second within LOCAL_S of each time, its own window left out and one more counted: rates step up."""
+    low, high = at - LOCAL_S, at + LOCAL_S
+
+    def falls(since: Times, until: Times) -> Times:
+        return (
+            np.searchsorted(target.fell, until, side="right") - np.searchsorted(target.fell, since, side="left") * 1.0
+        )
+
+    n = falls(low, high) - falls(at - window_s, at + window_s) + 1
+    watched = overlap(target.watched, low, high) - overlap(target.watched, at - window_s, at + window_s)
+    return np.asarray(n / np.maximum(watched, LOCAL_S / 2))

@@ -2,7 +2,7 @@
 
 Stated rules:
 - A round in which at least half of the plain sites failed was our own fault (our network, our host): unknown for all.
-  Without a site, a round in which nobody answered is one.
+  A site counts that answered within the day before. A round without such a site was our fault where nobody answered.
 - REFUSED and LIMITED speak of our account: unknown, not down. A target that refuses to the end has blocked us: a note.
 - Failures less than MERGE_S apart, with nothing unknown between, are one episode (a flickering outage is one outage);
   it takes two failures to make one. It is `down` where at least half of its beats failed, else `degraded`.
@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from wrapdetect.history import Beats, Condition, Coverage, Episode, History, Incident, Outcome, Service, Timeline
 
 MERGE_S = 1800.0
+"""Or GAP cadences, where these are longer."""
+SITE_S = 86_400.0
 FEWEST_FAILURES = 2
 GAP = 1.6
 """Beats further apart than this many cadences have something unknown between them."""
@@ -59,16 +61,31 @@ def timelines(history: History) -> dict[str, Timeline]:
 
 
 def own_faults(history: History) -> Times:
-    """Rounds in which at least half of the sites failed, or, without a site, in which nobody answered; sorted."""
+    """Rounds in which at least half of the sites failed, or, without one, in which nobody answered; sorted."""
     sites = {s.name for s in history.services if s.kind == "site"}
-    asked = [b for b in history.beats if b.service in sites] or [b for b in history.beats if len(b.round_s)]
-    if not asked or (not sites and len(asked) < 2):
-        return np.array([])
-    rounds = np.concatenate([_rounds(b) for b in asked])
-    failed = np.concatenate([_outcomes(b) != Outcome.UP if sites else np.isin(_outcomes(b), DOWN) for b in asked])
+    by_sites = [_site(b) for b in history.beats if b.service in sites]
+    seen, n, n_failed = _counted(by_sites)
+    everybody = [(_rounds(b), np.isin(_outcomes(b), DOWN)) for b in history.beats if b.service not in sites]
+    rounds, n_all, n_all_failed = _counted(everybody)
+    nobody = rounds[(n_all >= 2) & (n_all_failed == n_all) & ~np.isin(rounds, seen)]
+    return np.union1d(seen[n_failed * 2 >= n], nobody)
+
+
+def _site(beats: Beats) -> tuple[Times, Flags]:
+    """Rounds in which a site counts, and whether it failed."""
+    rounds, failed = _rounds(beats), _outcomes(beats) != Outcome.UP
+    last = np.maximum.accumulate(np.where(failed, -np.inf, rounds)) if len(rounds) else rounds
+    counts = rounds - last <= SITE_S
+    return rounds[counts], failed[counts]
+
+
+def _counted(every: Sequence[tuple[Times, Flags]]) -> tuple[Times, Times, Times]:
+    """Rounds in order, how many said something in each, and how many of them failed."""
+    rounds = np.concatenate([r for r, _ in every]) if every else np.array([])
+    failed = np.concatenate([f for _, f in every]) if every else np.array([])
     names, place = np.unique(rounds, return_inverse=True)
-    n, n_failed = np.bincount(place), np.bincount(place, weights=failed)
-    return np.asarray(names[n_failed >= (n / 2 if sites else n)], dtype=np.float64)
+    n = np.bincount(place, minlength=len(names)).astype(np.float64)
+    return names, n, np.bincount(place, weights=failed, minlength=len(names)).astype(np.float64)
 
 
 def from_beats(beats: Beats, *, own: Times, cadence_s: float) -> tuple[list[Episode], Spans]:
@@ -77,7 +94,7 @@ def from_beats(beats: Beats, *, own: Times, cadence_s: float) -> tuple[list[Epis
     if not len(column.at_s):
         return [], ()
     gaps = np.diff(column.at_s) > GAP * cadence_s
-    found = [_episode(column, beats, group) for group in _groups(column, gaps)]
+    found = [_episode(column, beats, group) for group in _groups(column, gaps, max(MERGE_S, GAP * cadence_s))]
     edges = np.flatnonzero(gaps)
     starts, ends = np.r_[0, edges + 1], np.r_[edges, len(column.at_s) - 1]
     return found, tuple(zip(column.at_s[starts].tolist(), (column.at_s[ends] + cadence_s).tolist(), strict=True))
@@ -135,13 +152,13 @@ def _telling(beats: Beats, own: Times) -> _Column:
     return _Column((rounds + offsets / 1000.0)[keep], np.isin(outcomes[keep], DOWN))
 
 
-def _groups(column: _Column, gaps: Flags) -> list[NDArray[np.intp]]:
+def _groups(column: _Column, gaps: Flags, merge_s: float) -> list[NDArray[np.intp]]:
     """Indices of the failures of each episode."""
     where = np.flatnonzero(column.down)
     if not len(where):
         return []
     unknown = np.r_[0, np.cumsum(gaps)]  # how many gaps lie before each beat
-    apart = (np.diff(column.at_s[where]) > MERGE_S) | (np.diff(unknown[where]) > 0)
+    apart = (np.diff(column.at_s[where]) > merge_s) | (np.diff(unknown[where]) > 0)
     return [g for g in np.split(where, np.flatnonzero(apart) + 1) if len(g) >= FEWEST_FAILURES]
 
 
@@ -153,7 +170,8 @@ def _episode(column: _Column, beats: Beats, group: NDArray[np.intp]) -> Episode:
     said = beats.said.get(int(_rounds(beats)[np.searchsorted(_rounds(beats), at_s[first], side="right") - 1]), "")
     return Episode(
         condition=condition,
-        onset_low_s=float(at_s[first - 1]) if first else float("-inf"),
+        # Down before something unknown, and after it: when that began is not known.
+        onset_low_s=float(at_s[first - 1]) if first and not column.down[first - 1] else float("-inf"),
         onset_high_s=float(at_s[first]),
         end_low_s=float(at_s[last]) if over else None,
         end_high_s=float(at_s[last + 1]) if over else None,

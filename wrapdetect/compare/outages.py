@@ -1,8 +1,8 @@
 """Rule outages_together: what the shared and the unshared incidents of weeks say of a target and its candidates.
 
 The likelihood ratio of one incident of the upstream, target passing through v. independent:
-  hit    s / c, times how well the onsets agree, times how well the ends agree
-  miss   (1 - s) / (1 - c); 1 where the target's text showed a fallback meanwhile
+  hit    (c + (1 - c) s r) / c, with r how well the onsets agree, times how well the ends agree
+  miss   1 - s; 1 where the target's text showed a fallback meanwhile
 s = P(target down | upstream down) is unknown: a mixture of beta distributions, one for being down, one for degraded
 (which fewer targets feel). c = the base rate b (compare/coincidence) plus COMMON, the chance of a cause that both share
 and nobody else shows. What counts for nothing: incidents in which unrelated providers fell too, or of a known common
@@ -16,10 +16,9 @@ that they are at most ODDS_NULL times as likely there as elsewhere. Looking ever
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp, log
-from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammainc, gammaincinv, logsumexp
+from scipy.special import betaincinv, gammainc, gammaincinv, logsumexp
 
 from wrapdetect.compare.coincidence import (
     PRIOR_SHIFTS,
@@ -35,7 +34,7 @@ from wrapdetect.compare.coincidence import (
     record,
     trials,
 )
-from wrapdetect.compare.shares import jeffreys, log_marginal
+from wrapdetect.compare.shares import jeffreys
 from wrapdetect.history import Dependence, Timeline, Weighed
 
 WINDOW_S = 1800.0
@@ -45,6 +44,16 @@ SENSITIVITY: Mapping[str, tuple[tuple[float, float, float], ...]] = {
     "degraded": ((0.3, 2.2, 0.8), (0.7, 0.7, 2.8)),
 }
 """Of s: weight, a, b of beta distributions. Means .73 (products known to depend on one provider), .33, .2."""
+N_NODES = 64
+_PLACES = (np.arange(N_NODES) + 0.5) / N_NODES
+NODES: Mapping[str, Times] = {
+    c: np.minimum(np.concatenate([betaincinv(a, b, _PLACES) for _, a, b in m]), 1 - 1e-9)
+    for c, m in SENSITIVITY.items()
+}
+"""The mixture at its quantiles, N_NODES for each part, weighed by NODE_WEIGHTS."""
+NODE_WEIGHTS: Mapping[str, Times] = {
+    c: np.concatenate([np.full(N_NODES, w / N_NODES) for w, _, _ in m]) for c, m in SENSITIVITY.items()
+}
 COMMON, COMMON_UNSEEN = 0.01, 0.02
 """Chance of a cause that both share without depending on one another; the second without two other providers watched at
 the time, by which a common cause shows. Claude on ChatGPT, 2023 to 2024: 3 hits of 241 where 4.4 were expected."""
@@ -109,53 +118,62 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 def log_ratio(incidents: Sequence[Weighed], factor: float = 1.0) -> float:
     """ln p(what the target did | passing through) - ln p(it | independent), in nats; `factor` scales the chances."""
-    return sum(_of_condition(c, _sums([i for i in incidents if i.condition == c], factor)) for c in SENSITIVITY)
+    return sum(_log_ratio_of(c, [i for i in incidents if i.condition == c], factor) for c in SENSITIVITY)
 
 
 def more_needed(incidents: Sequence[Weighed], chance: float) -> int | None:
     """Further incidents, hit at the share seen so far (with the prior), until the ratio reaches ENOUGH; None past
     MOST_MORE."""
-    s = (sum(i.hit for i in incidents) + 2.2) / (len(incidents) + 3.0)
-    rest = _of_condition("degraded", _sums([i for i in incidents if i.condition == "degraded"], 1.0))
-    down = _sums([i for i in incidents if i.condition == "down"], 1.0)
-    owed = 0.0
+    rest = _log_ratio_of("degraded", [i for i in incidents if i.condition == "degraded"], 1.0)
+    down = [i for i in incidents if i.condition == "down"]
+    logs, ceded = _by_node("down", down, 1.0)
+    s, owed = expected_share(incidents), 0.0
+    hit_step, miss_step = _hit(NODES["down"], chance, 0.0), np.log1p(-NODES["down"])
     for more in range(MOST_MORE):
-        if rest + _of_condition("down", down) >= ENOUGH:
+        if rest + _averaged("down", logs) - ceded >= ENOUGH:
             return more
         owed += s
         falls = owed >= 0.5
         owed -= falls
-        down = _Sums(down.hits + falls, down.n + 1, down.rest - log(chance if falls else 1 - chance))
+        logs = logs + (hit_step if falls else miss_step)
     return None
 
 
-class _Sums(NamedTuple):
-    """Of incidents of one condition: hits, number, and nats of all that does not depend on s."""
-
-    hits: int
-    n: int
-    rest: float
+def expected_share(incidents: Sequence[Weighed]) -> float:
+    """Of hits among further incidents: what was seen, with three incidents of a wrapper before."""
+    return (sum(i.hit for i in incidents) + 2.2) / (len(incidents) + 3.0)
 
 
-def _sums(incidents: Sequence[Weighed], factor: float) -> _Sums:
-    hits, n = sum(i.hit for i in incidents), len(incidents)
-    s, rest = (hits + 1) / (n + 2), 0.0
-    for incident in incidents:
-        chance = _capped(incident.chance * factor)
-        if incident.hit:
-            ceded = (1 - 1 / incident.claims) * max(0.0, log(s / chance) + incident.detail)
-            rest += incident.detail - log(chance) - ceded
-        else:
-            rest -= log(1 - chance)
-    return _Sums(hits, n, rest)
-
-
-def _of_condition(condition: str, sums: _Sums) -> float:
-    if not sums.n:
+def _log_ratio_of(condition: str, incidents: Sequence[Weighed], factor: float) -> float:
+    if not incidents:
         return 0.0
-    terms = [log(w) + log_marginal(sums.hits, sums.n, a, b) for w, a, b in SENSITIVITY[condition]]
-    top = max(terms)
-    return top + log(sum(exp(t - top) for t in terms)) + sums.rest
+    logs, ceded = _by_node(condition, incidents, factor)
+    return _averaged(condition, logs) - ceded
+
+
+def _by_node(condition: str, incidents: Sequence[Weighed], factor: float) -> tuple[Times, float]:
+    """Nats of all incidents at each s of NODES, and what is left to other candidates that could claim the hits."""
+    nodes = NODES[condition]
+    logs, ceded = np.zeros(len(nodes)), 0.0
+    share = (sum(i.hit for i in incidents) + 1) / (len(incidents) + 2)
+    for incident in incidents:
+        if not incident.hit:
+            logs += np.log1p(-nodes)
+            continue
+        chance = _capped(incident.chance * factor)
+        logs += _hit(nodes, chance, incident.detail)
+        ceded += (1 - 1 / incident.claims) * float(_hit(np.array([share]), chance, incident.detail)[0])
+    return logs, ceded
+
+
+def _hit(s: Times, chance: float, detail: float) -> Times:
+    """A hit: it falls by chance as others do, or else with probability s by the upstream, and then agrees as
+    `detail`."""
+    return np.asarray(np.log1p((1 - chance) * s / chance * exp(detail)))
+
+
+def _averaged(condition: str, logs: Times) -> float:
+    return float(logsumexp(logs, b=NODE_WEIGHTS[condition]))
 
 
 def _one(
@@ -170,7 +188,7 @@ def _one(
     rivals = [c for c in candidates if c.vendor not in (upstream.vendor, target.vendor)]
     claims: Times = np.ones(len(upstream.burst))
     for rival in rivals:
-        claims += hit(rival.burst, upstream.burst, setting.window_s)
+        claims += hit(rival.fell, upstream.burst, setting.window_s)
     seen = _seen(upstream.burst, others, setting.window_s)
     incidents = tuple(
         _weighed(target, found, k, int(claims[k]), COMMON if seen[k] else COMMON_UNSEEN, setting.window_s)
@@ -215,15 +233,21 @@ def running_e(target: Record, found: Trials, claims: Times, window_s: float) -> 
     at = np.array([u.onset_s for u in found.units])
     which = np.flatnonzero(found.telling)
     logs = np.zeros((len(ODDS), len(which) + 1))
+    hours: list[float] = []  # of the week, at which there was a hit before: a habit is no news
     before = float(target.watched[0, 0]) if len(target.watched) else 0.0
     for row, k in enumerate(which):
         low, high = at[k] - window_s, at[k] + window_s
+        if any(abs((at[k] - h + WEEK_S / 2) % WEEK_S - WEEK_S / 2) <= 2 * window_s for h in hours):
+            logs[:, row + 1] = logs[:, row]
+            continue
         n = int(((target.burst >= before) & (target.burst <= high)).sum())
         inside = int(((target.burst >= max(low, before)) & (target.burst <= high)).sum())
         outside_s = float(overlap(target.watched, np.array([before]), np.array([max(low, before)]))[0])
         weight = 2 * window_s * _busier(target, at[k], window_s)
         share = weight / (weight + outside_s)
         null = _odds(share, ODDS_NULL)
+        if inside:
+            hours.append(float(at[k]))
         for line, odds in enumerate(ODDS):
             other = _odds(share, odds)
             step = inside * log(other / null) + (n - inside) * log((1 - other) / (1 - null)) if n else 0.0
@@ -254,7 +278,7 @@ def _weighed(target: Record, found: Trials, k: int, claims: int, common: float, 
     chance = _capped(common + float(found.chance[k]))
     fell = min(target.falls, key=lambda u: abs(u.onset_s - unit.onset_s)) if found.actual[k] else None
     detail = 0.0
-    if fell is not None:
+    if fell is not None and not found.habitual[k]:  # where it keeps falling, onsets agree whatever the cause
         detail = _agreement(fell.onset_s - unit.onset_s, fell.slack_s + unit.slack_s, window_s)
         detail += _ends(target, fell, unit, window_s)
     s = _s(unit)
@@ -266,16 +290,17 @@ def _weighed(target: Record, found: Trials, k: int, claims: int, common: float, 
         chance=chance,
         detail=detail,
         claims=claims,
-        nats=(log(s / chance) + detail) / claims if fell else log((1 - s) / (1 - chance)),
+        nats=float(_hit(np.array([s]), chance, detail)[0]) / claims if fell else log(1 - s),
         witness=unit.witness,
         target_witness=fell.witness if fell else "",
     )
 
 
 def _named(found: Dependence, p_corrected: float | None) -> bool:
-    """Dependent beyond the error ALPHA, over all candidates, by either test; and worth saying."""
-    significant = p_corrected is not None and p_corrected <= ALPHA
-    return found.llr >= NAMED_AT and (significant or found.e >= found.candidates / ALPHA)
+    """Dependent beyond the error ALPHA, over all candidates, by week shifts (by e while there are too few weeks); and
+    worth saying."""
+    significant = p_corrected <= ALPHA if p_corrected is not None else found.e >= found.candidates / ALPHA
+    return found.llr >= NAMED_AT and significant
 
 
 def _s(unit: Unit) -> float:
@@ -316,8 +341,8 @@ def _common(at: Times, others: Sequence[Record], setting: Setting) -> Flags:
     for width, level, fewest in ((NEAR_S, NEAR_AT, 1), (DAY_S, DAY_AT, 2)):
         n, expected = np.zeros(len(at)), np.zeros(len(at))
         for kin in by_vendor.values():
-            fell = np.array([hit(r.burst, at, width) for r in kin]).any(axis=0)
-            rate = max(len(r.bursts) / max(r.watched_s, width) for r in kin)
+            fell = np.array([hit(r.fell, at, width) for r in kin]).any(axis=0)
+            rate = max(len(r.falls) / max(r.watched_s, width) for r in kin)
             n += fell
             expected += (1 - exp(-rate * 2 * width)) * _watched(kin, at)
         common |= (n >= fewest) & (gammainc(np.maximum(n, 1), expected) < level)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from wrapdetect.compare.coincidence import WEEK_S
 from wrapdetect.compare.episodes import stamp, timelines
 from wrapdetect.compare.fallback import excused
-from wrapdetect.compare.outages import Setting, dependence
+from wrapdetect.compare.outages import Setting, dependence, expected_share
 from wrapdetect.history import Dependence, History, Timeline
 from wrapdetect.model import Control, Finding
 from wrapdetect.seeds import Seeds
@@ -154,7 +154,7 @@ def _needs(outages: Outages) -> Iterator[str]:
     for found in sorted(outages.found, key=lambda d: -d.llr)[:SHOWN]:
         if found.named or found.more is None:
             continue
-        share = f"if {found.target} goes on falling with " + (f"{found.s:.0%} of them" if found.n else "most of them")
+        share = f"if {found.target} falls with {expected_share(found.incidents):.0%} of them"
         if found.more:
             yield f"{found.more} more incidents of {found.upstream} while all are watched, {share}."
         else:

@@ -94,21 +94,30 @@ class Noted:
 class Ledger:
     """An open store. May be used from several threads."""
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime], holder: str) -> None:
-        self._database, self._now, self._holder = database, now, holder
+    def __init__(
+        self, database: Database, *, now: Callable[[], datetime], holder: str, gone: Callable[[str], bool]
+    ) -> None:
+        self._database, self._now, self._holder, self._gone = database, now, holder, gone
         self._lease_s: int | None = None
         self._ids: dict[str, int] = {}
 
     @classmethod
     def open(
-        cls, where: str | Path, *, now: Callable[[], datetime], holder: str, make: bool = True, wait_s: float = 10.0
+        cls,
+        where: str | Path,
+        *,
+        now: Callable[[], datetime],
+        holder: str,
+        make: bool = True,
+        wait_s: float = 10.0,
+        gone: Callable[[str], bool] = lambda holder: False,
     ) -> Self:
         """A path, sqlite:///PATH or postgresql://USER@HOST/DATABASE; made or upgraded where it must be.
 
         `holder` names this process to others, best as host:pid:uuid. Without `make`, a file that is missing is refused.
-        Other writers are waited for at most `wait_s`. Raises StoreError; no message shows a password.
+        Other writers are waited for at most `wait_s`. `gone` says of another holder whether it surely ended. Raises StoreError; no message shows a password.
         """
-        return cls(Database(where, make=make, wait_s=wait_s), now=now, holder=holder)
+        return cls(Database(where, make=make, wait_s=wait_s), now=now, holder=holder, gone=gone)
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +143,7 @@ class Ledger:
         at_s = self._at_s()
         with self._database.writing() as conn:
             other = conn.execute(select(CLAIM).where(CLAIM.c.holder != self._holder)).one_or_none()
-            if other and other.until_s > at_s and not force:
+            if other and other.until_s > at_s and not force and not self._gone(other.holder):
                 raise StoreError(_held(self.name, other.holder, other.since_s, other.until_s, other.lease_s, at_s))
             since_s = conn.execute(select(CLAIM.c.since_s).where(CLAIM.c.holder == self._holder)).scalar()
             row = {"holder": self._holder, "since_s": at_s if since_s is None else since_s}

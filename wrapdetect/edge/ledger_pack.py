@@ -351,8 +351,8 @@ def _gather_rows(conn: Connection, found: dict[int, Gathered], services: Collect
     query = query.where(_within(c.round_s, span))
     if services is not None:
         query = query.where(c.service_id.in_(services))
-    for gathered in found.values():
-        gathered.starts.append(len(gathered.round_s))
+    for before in found.values():
+        before.starts.append(len(before.round_s))
     found_rows = conn.execute(query.execution_options(yield_per=BATCH))
     for service_id, round_s, offset_ms, outcome, latency_ms, said in found_rows:
         if (gathered := found.get(service_id)) is None:

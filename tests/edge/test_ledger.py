@@ -1,0 +1,733 @@
+"""The monitor's store: nothing lost or doubled, whenever it is killed; packing changes nothing; each fault is one line.
+
+`LedgerContract` holds for SQLite here and for PostgreSQL in test_ledger_postgres.py.
+"""
+
+import itertools
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from tests.conftest import ROOT
+from wrapdetect.edge import ledger_pack
+from wrapdetect.edge.ledger import Ledger, Spend
+from wrapdetect.edge.ledger_schema import META, REVISION, VERSION_TABLE, Database
+from wrapdetect.errors import StoreError
+from wrapdetect.history import Beat, Coverage, History, Incident, Outcome, Print, Service, columns
+from wrapdetect.model import Endpoint
+
+DAY = 86_400
+START = 20_454 * DAY  # 2026-01-01
+BOT = Endpoint(name="bot", role="target", url="http://127.0.0.1:1/v1", model="m", key_env="BOT_KEY")
+SERVICES = (
+    Service(name="bot", kind="target", url=BOT.url, vendor="bots", endpoint=BOT),
+    Service(name="plain", kind="site", url="http://127.0.0.1:2/"),
+)
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self, at_s: int = START) -> None:
+        self.at_s = at_s
+
+    def __call__(self) -> datetime:
+        return datetime.fromtimestamp(self.at_s, UTC)
+
+
+def beats_of(round_s: int, services: tuple[str, ...] = ("bot", "plain")) -> list[Beat]:
+    """The same for the same round: every 13th fails, with one of three texts."""
+    rng = random.Random(round_s)
+    made = []
+    for name in services:
+        fails = rng.randrange(13) == 0
+        said = f"HTTP 50{rng.randrange(3)}: “busy” 🌊" if fails else ""
+        made.append(
+            Beat(
+                service=name,
+                round_s=round_s,
+                offset_ms=rng.randrange(60_000),
+                outcome=Outcome.SERVER if fails else Outcome.UP,
+                latency_ms=int(400 * rng.lognormvariate(0, 0.4)),
+                said=said,
+            )
+        )
+    return made
+
+
+def a_round(ledger: Ledger, round_s: int) -> None:
+    assert ledger.begin_round(round_s, requests=2, tokens=30)
+    ledger.record(round_s, beats_of(round_s))
+    ledger.finish_round(round_s)
+
+
+def expected(rounds: range) -> dict[str, list[Beat]]:
+    return {name: [b for r in rounds for b in beats_of(r) if b.service == name] for name in ("bot", "plain")}
+
+
+def kept(ledger: Ledger, **span: int) -> dict[str, list[Beat]]:
+    return {b.service: ledger_pack.single(b) for b in ledger.history(**span).beats}  # type: ignore[arg-type]
+
+
+def an_incident(**more: object) -> Incident:
+    base = Incident(
+        service="bot", feed="status", id="i1", title="Errors", began_s=START + 600, early_s=900, late_s=0, ended_s=None,
+        severity=2,
+    )  # fmt: skip
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+class LedgerContract:
+    """What every store keeps to, whatever database it is in. `url` is that of an empty one."""
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def ledger(self, url: str, clock: Clock) -> Iterator[Ledger]:
+        with self.opened(url, clock) as ledger:
+            ledger.claim(600)
+            ledger.set_services(SERVICES)
+            yield ledger
+
+    def opened(self, url: str, clock: Clock, holder: str = "host:1:a") -> Ledger:
+        return Ledger.open(url, now=clock, holder=holder, wait_s=1)
+
+    def test_what_is_put_in_comes_out_after_opening_again(self, ledger: Ledger, url: str, clock: Clock) -> None:
+        rounds = range(START, START + 3_000, 300)
+        for round_s in rounds:
+            a_round(ledger, round_s)
+        prints = (Print(service="bot", at_s=START, item="count", text="1\n“2” 🌊"),)
+        coverage = (Coverage(service="bot", feed="status", since_s=START - DAY, until_s=START + 900),)
+        ledger.add_prints(prints)
+        ledger.add_incidents([an_incident()], coverage)
+        ledger.set_cadence(300)
+        with self.opened(url, clock, "host:2:b") as again:
+            history = again.history()
+        assert history.services == SERVICES
+        assert history.cadence_s == 300
+        assert history.beats == tuple(columns(name, beats) for name, beats in expected(rounds).items())
+        assert (history.incidents, history.coverage, history.prints) == ((an_incident(),), coverage, prints)
+
+    def test_a_history_of_some_time_and_services_holds_nothing_else(self, ledger: Ledger, clock: Clock) -> None:
+        rounds = range(START, START + 3 * DAY, 7_200)
+        for round_s in rounds:
+            a_round(ledger, round_s)
+        clock.at_s = START + 2 * DAY
+        ledger.pack(clock.at_s)
+        ledger.add_incidents(
+            [
+                an_incident(),
+                an_incident(id="over", ended_s=START + 700),
+                an_incident(id="late", began_s=START + 3 * DAY),
+            ],
+            [Coverage(service="bot", feed="status", since_s=0, until_s=START + 9 * DAY)],
+        )
+        low, high = START + DAY + 3_600, START + 2 * DAY + 7_200
+        history = ledger.history(low, high, ["bot"])
+        wanted = [b for b in expected(rounds)["bot"] if low <= b.round_s < high]
+        assert history.beats == (columns("bot", wanted),)
+        assert [s.name for s in history.services] == ["bot"]
+        assert [i.id for i in history.incidents] == ["i1"]
+        assert [(c.since_s, c.until_s) for c in history.coverage] == [(low, high)]
+        with pytest.raises(StoreError, match="no service 'nobody' in the store; known are bot, plain"):
+            ledger.history(services=["nobody"])
+
+    def test_a_round_is_begun_once_and_charged_once_to_its_day(self, ledger: Ledger) -> None:
+        late = START + DAY - 300
+        assert ledger.last_round() is None
+        assert ledger.begin_round(late, requests=3, tokens=40)
+        assert not ledger.begin_round(late, requests=3, tokens=40)
+        assert ledger.begin_round(late + 300, requests=5, tokens=50)
+        assert ledger.spent(date(2026, 1, 1)) == Spend(3, 40)
+        assert ledger.spent(date(2026, 1, 2)) == Spend(5, 50)
+        assert ledger.spent(date(2026, 1, 3)) == Spend(0, 0)
+        assert ledger.unfinished() == [late, late + 300]
+        ledger.finish_round(late)
+        assert ledger.unfinished() == [late + 300]
+        assert ledger.last_round() == late + 300
+        with pytest.raises(StoreError, match="round 7 was never begun"):
+            ledger.finish_round(7)
+
+    def test_a_heartbeat_recorded_twice_stays_as_it_was(self, ledger: Ledger) -> None:
+        first = beats_of(START)
+        ledger.record(START, first[:1])
+        ledger.record(START, [replace(first[0], latency_ms=9), first[1]])
+        assert kept(ledger) == {"bot": first[:1], "plain": first[1:]}
+
+    def test_heartbeats_are_stored_all_or_none(self, ledger: Ledger) -> None:
+        stranger = replace(beats_of(START)[0], service="nobody")
+        with pytest.raises(StoreError, match="no service 'nobody'"):
+            ledger.record(START, [*beats_of(START), stranger])
+        with pytest.raises(ValueError, match="among those of round"):
+            ledger.record(START, beats_of(START + 300))
+        assert kept(ledger) == {}
+
+    def test_packing_changes_nothing_but_the_size(self, ledger: Ledger, clock: Clock) -> None:
+        rounds = range(START, START + 2 * DAY + 3_600, 3_600)
+        for round_s in rounds:
+            a_round(ledger, round_s)
+        before = ledger.history()
+        clock.at_s = rounds[-1]
+        assert ledger.pack(clock.at_s) == 96
+        assert ledger.pack(clock.at_s + 9 * DAY) == 0  # today is not over
+        assert ledger.history() == before
+        assert ledger.last_round() == rounds[-1]
+        assert not ledger.begin_round(START, requests=1, tokens=1)
+        ledger.finish_round(START)
+        assert ledger.unfinished() == []
+
+    def test_what_comes_late_for_a_packed_day_is_taken_once(self, ledger: Ledger, clock: Clock) -> None:
+        rounds = range(START, START + DAY, 7_200)
+        for round_s in rounds[:-1]:
+            a_round(ledger, round_s)
+        ledger.begin_round(rounds[-1], requests=1, tokens=1)
+        clock.at_s = START + DAY
+        ledger.pack(clock.at_s)
+        assert ledger.unfinished() == [rounds[-1]]
+        ledger.record(rounds[3], [replace(b, latency_ms=1) for b in beats_of(rounds[3])])
+        ledger.record(rounds[-1], beats_of(rounds[-1]))
+        ledger.finish_round(rounds[-1])
+        assert kept(ledger) == expected(rounds)
+        assert ledger.pack(clock.at_s) == 2
+        assert kept(ledger) == expected(rounds)
+        assert ledger.last_round() == rounds[-1]
+        assert not any(ledger.begin_round(r, requests=1, tokens=1) for r in rounds)
+
+    def test_the_latest_are_told_by_service_across_packed_days(self, ledger: Ledger, clock: Clock) -> None:
+        assert ledger.latest() == {"bot": [], "plain": []}
+        rounds = range(START + DAY - 900, START + DAY + 600, 300)
+        for round_s in rounds:
+            a_round(ledger, round_s)
+        clock.at_s = START + DAY + 600
+        ledger.pack(clock.at_s)
+        assert ledger.latest(n=4) == expected(rounds[-4:])
+
+    def test_a_second_monitor_is_refused_until_the_lease_has_run_out(
+        self, ledger: Ledger, url: str, clock: Clock
+    ) -> None:
+        with self.opened(url, clock, "host:2:b") as other:
+            clock.at_s += 599
+            with pytest.raises(StoreError) as caught:
+                other.claim(600)
+            assert "held by the monitor host:1:a since 2026-01-01 00:00:00Z" in str(caught.value)
+            assert "until 2026-01-01 00:10:00Z" in str(caught.value)
+            a_round(ledger, START + 300)  # renews the lease
+            clock.at_s += 599
+            with pytest.raises(StoreError, match="held by the monitor"):
+                other.claim(600)
+            clock.at_s += 1
+            other.claim(600)
+            with pytest.raises(StoreError, match="held by the monitor host:2:b"):
+                ledger.begin_round(START + 600, requests=1, tokens=1)
+            ledger.release()  # not ours any more: the other keeps it
+            with pytest.raises(StoreError, match="host:2:b"):
+                ledger.claim(600)
+
+    def test_a_store_that_was_released_is_free(self, ledger: Ledger, url: str, clock: Clock) -> None:
+        ledger.claim(60)  # again: only renewed
+        ledger.release()
+        with pytest.raises(StoreError, match="without a claim"):
+            ledger.begin_round(START, requests=1, tokens=1)
+        with self.opened(url, clock, "host:2:b") as other:
+            other.claim(600)
+        ledger.claim(600)
+
+    def test_a_clock_that_went_back_is_stated_and_blocks_nobody(self, ledger: Ledger, url: str, clock: Clock) -> None:
+        clock.at_s -= 3_600
+        with self.opened(url, clock, "host:2:b") as other:
+            with pytest.raises(StoreError, match=r"renewed 3600 s ahead of our clock: a clock went back"):
+                other.claim(600)
+            a_round(ledger, START - 3_600)  # ours goes on, with a lease of the clock as it is now
+            with pytest.raises(StoreError, match=r"runs until 2025-12-31 23:10:00Z; one monitor"):
+                other.claim(600)
+            other.claim(600, force=True)
+            a_round(other, START - 3_300)
+
+    def test_incidents_are_replaced_and_coverage_joined(self, ledger: Ledger) -> None:
+        spans = [(0, 100), (300, 400), (100, 200)]
+        cover = [Coverage(service="bot", feed="status", since_s=s, until_s=u) for s, u in spans]
+        assert ledger.add_incidents([an_incident()], cover[:2]) == (1, 0)
+        done = an_incident(title="Errors, resolved", ended_s=START + 900)
+        both = [done, an_incident(service="plain")]
+        assert ledger.add_incidents(both, cover[2:]) == (1, 1)
+        assert ledger.history().incidents == tuple(both)
+        assert [(c.since_s, c.until_s) for c in ledger.history().coverage] == [(0, 200), (300, 400)]
+
+    def test_a_service_that_changed_keeps_its_history_and_it_is_said(self, ledger: Ledger) -> None:
+        a_round(ledger, START)
+        moved = replace(SERVICES[0], url="http://127.0.0.1:9/v1", endpoint=replace(BOT, model="m2"))
+        assert ledger.set_services(SERVICES) == ()
+        said = ledger.set_services([moved])
+        assert said == ("service bot: url was http://127.0.0.1:1/v1, is http://127.0.0.1:9/v1; model was m, is m2",)
+        assert [(e.key, e.text) for e in ledger.events()] == [("service bot", said[0])]
+        assert ledger.services() == (moved, SERVICES[1])
+        assert kept(ledger) == expected(range(START, START + 1))
+
+    def test_feeds_alerts_and_events_are_remembered(self, ledger: Ledger) -> None:
+        ledger.note_feed("status", 100, ok=True, detail="", etag="“e”", last_modified="Thu")
+        ledger.note_feed("status", 200, ok=False, detail="HTML instead of JSON")
+        ledger.note_feed("status", 300, ok=False, detail="HTTP 500")
+        (state,) = ledger.feed_states()
+        assert (state.at_s, state.ok, state.since_s, state.detail) == (300, False, 200, "HTTP 500")
+        assert (state.etag, state.last_modified) == ("“e”", "Thu")
+        assert [ledger.first_time(key, 5) for key in ("a", "b", "a")] == [True, True, False]
+        for at_s in (30, 10, 10):
+            ledger.note_event("budget", at_s, f"spent at {at_s}")
+        assert [e.at_s for e in ledger.events()] == [10, 30]
+        assert [e.text for e in ledger.events(since_s=11)] == ["spent at 30"]
+
+    def test_retention_drops_whole_days_and_no_alert(self, ledger: Ledger, clock: Clock) -> None:
+        rounds = range(START, START + 4 * DAY, 7_200)
+        for round_s in rounds:
+            a_round(ledger, round_s)
+        clock.at_s = START + 2 * DAY
+        ledger.pack(clock.at_s)
+        ledger.add_incidents([an_incident(), an_incident(id="old", ended_s=START + 900)])
+        ledger.add_prints([Print(service="bot", at_s=START + n * DAY, item="x", text="y") for n in range(4)])
+        ledger.first_time("told", START)
+        assert ledger.retain(START + DAY + 5) == 24
+        assert ledger.retain(START + 3 * DAY + 5) == 48
+        assert kept(ledger) == expected(rounds[36:])
+        history = ledger.history()
+        assert [p.at_s for p in history.prints] == [START + 3 * DAY]
+        assert [i.id for i in history.incidents] == ["i1"]  # without an end it may last still
+        assert ledger.spent(date(2026, 1, 3)) == Spend(0, 0)
+        assert ledger.last_round() == rounds[-1]
+        assert not ledger.first_time("told", START)
+
+    def test_an_import_twice_is_as_once(self, ledger: Ledger, clock: Clock) -> None:
+        rounds = range(START, START + 3 * DAY, 3_600)
+        for round_s in [*rounds[5:9], *rounds[60:]]:  # of these, the first are packed and the last are not
+            ledger.record(round_s, beats_of(round_s))
+        clock.at_s = START + DAY
+        ledger.pack(clock.at_s)
+        other = Service(name="plain", kind="site", url="http://127.0.0.1:3/")
+        beats = tuple(columns(name, found) for name, found in expected(rounds).items())
+        theirs = History(
+            cadence_s=60,
+            services=(*SERVICES[:1], other, Service(name="third", kind="panel", url="http://127.0.0.1:4/")),
+            beats=beats,
+            incidents=(an_incident(),),
+            coverage=(Coverage(service="third", feed="f", since_s=1, until_s=2),),
+            prints=(Print(service="third", at_s=START, item="x", text="y"),),
+        )
+        first = ledger.import_history(theirs)
+        assert (first.beats, first.incidents, first.prints) == ((144 - 32, 32), (1, 0), (1, 0))
+        assert first.remarks == (
+            "service plain: url here http://127.0.0.1:2/, there http://127.0.0.1:3/; ours is kept",
+        )
+        after = ledger.history()
+        assert after.beats == beats
+        assert after.cadence_s == 60  # nobody had said
+        assert [s.url[-2:] for s in after.services] == ["v1", "2/", "4/"]
+        again = ledger.import_history(theirs)
+        assert (again.beats, again.incidents, again.prints) == ((0, 144), (0, 1), (0, 1))
+        ledger.record(rounds[0], beats_of(rounds[0]))
+        clock.at_s = START + 3 * DAY
+        ledger.pack(clock.at_s)
+        assert ledger.history() == after
+
+    def test_a_history_moves_from_store_to_store(self, ledger: Ledger) -> None:
+        history = History(
+            cadence_s=60, services=SERVICES, beats=(columns("bot", expected(range(START, START + DAY, 600))["bot"]),)
+        )
+        ledger.import_history(history)
+        assert ledger.history() == history
+        with pytest.raises(StoreError, match="no service 'nobody'"):
+            ledger.import_history(replace(history, beats=(replace(history.beats[0], service="nobody"),)))
+
+    def test_texts_that_no_database_holds_are_kept_as_far_as_can_be(self, ledger: Ledger, clock: Clock) -> None:
+        bad = "a\0b\ud800c'\";--%s"
+        beat = replace(beats_of(START)[0], outcome=Outcome.SERVER, said=bad)
+        ledger.record(START, [beat])
+        ledger.import_history(
+            History(cadence_s=60, services=SERVICES, beats=(columns("plain", [replace(beat, service="plain")]),))
+        )
+        ledger.add_prints([Print(service="bot", at_s=1, item="x", text=bad)])
+        ledger.note_event("k", 1, bad)
+        clock.at_s = START + DAY
+        ledger.pack(clock.at_s)
+        good = "a\ufffdb\ufffdc'\";--%s"
+        history = ledger.history()
+        assert [b.said for b in history.beats] == [{START: good}, {START: good}]
+        assert [history.prints[0].text, ledger.events()[0].text] == [good, good]
+
+    def test_the_schema_made_is_the_schema_used(self, ledger: Ledger) -> None:
+        with ledger._database.reading() as conn:
+            context = MigrationContext.configure(conn, opts={"version_table": VERSION_TABLE, "compare_type": True})
+            assert compare_metadata(context, META) == []
+            assert context.get_current_revision() == REVISION
+
+    def test_a_newer_schema_is_refused(self, ledger: Ledger, url: str, clock: Clock) -> None:
+        with ledger._database.writing() as conn:
+            conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+        with pytest.raises(StoreError, match=r"has schema 9999 \(this program knows up to 0001\); update wrapdetect"):
+            self.opened(url, clock)
+
+    def test_many_may_open_and_write_at_once(self, url: str, clock: Clock) -> None:
+        faults: list[BaseException] = []
+        names = tuple(f"s{n}" for n in range(8))
+
+        def work(name: str) -> None:
+            try:
+                with Ledger.open(url, now=clock, holder=name, wait_s=30) as ledger:
+                    ledger.set_services([Service(name=name, kind="site", url="http://127.0.0.1/")])
+                    for round_s in range(START, START + 1_500, 300):
+                        ledger.record(round_s, beats_of(round_s, (name,)))
+            except BaseException as error:
+                faults.append(error)
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert faults == []
+        with self.opened(url, clock) as ledger:
+            assert {len(b.outcome) for b in ledger.history().beats} == {5}
+            assert sorted(s.name for s in ledger.services()) == list(names)
+
+    def test_a_writer_that_does_not_end_is_told_and_not_waited_for(
+        self, ledger: Ledger, url: str, clock: Clock
+    ) -> None:
+        with self.opened(url, clock) as other:
+            with ledger._database.writing(), pytest.raises(StoreError, match="another process holds it; wait for it"):
+                other.note_event("k", 1, "x")
+            other.note_event("k", 1, "x")
+
+    @pytest.mark.slow
+    def test_killed_at_any_moment_it_loses_and_doubles_no_round(self, url: str, tmp_path: Path) -> None:
+        told, rng = tmp_path / "told", random.Random(4)
+        for _ in range(22):
+            process = subprocess.Popen([sys.executable, "-c", WORKER, url, str(told)], cwd=ROOT, stdout=subprocess.PIPE)
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            time.sleep(rng.uniform(0, 0.4))
+            process.send_signal(signal.SIGKILL)
+            process.wait(timeout=30)
+            process.stdout.close()
+            self.sound(url)
+            finished = {int(line) for line in told.read_text().split()} if told.exists() else set()
+            with self.opened(url, Clock(2**33), "host:2:b") as ledger:
+                found, last, open_rounds = kept(ledger), ledger.last_round(), ledger.unfinished()
+                spent = ledger.spent(date(2026, 1, 1)).requests + ledger.spent(date(2026, 1, 2)).requests
+            begun = range(START, START if last is None else last + 1, 3_600)
+            assert open_rounds in ([], list(begun[-1:]))
+            assert finished <= set(begun) - set(open_rounds)
+            assert spent == min(48, len(begun)) * 2
+            for name, beats in expected(begun).items():
+                there = found.get(name, [])
+                assert there == beats[: len(there)]
+                assert len(beats) - len(there) <= len(open_rounds)
+        assert len(finished) > 22
+
+    def sound(self, url: str) -> None:
+        """The database's own check."""
+
+
+WORKER = """
+import sys
+from tests.edge.test_ledger import START, SERVICES, Clock, beats_of
+from wrapdetect.edge.ledger import Ledger
+clock = Clock(START)
+with Ledger.open(sys.argv[1], now=clock, holder="host:1:a", wait_s=30) as ledger, open(sys.argv[2], "a") as told:
+    ledger.claim(600, force=True)
+    ledger.set_services(SERVICES)
+    last = ledger.last_round()
+    for round_s in ledger.unfinished():
+        ledger.record(round_s, beats_of(round_s))
+        ledger.finish_round(round_s)
+    print("ready", flush=True)
+    round_s = START if last is None else last + 3_600
+    while True:
+        clock.at_s = round_s
+        assert ledger.begin_round(round_s, requests=2, tokens=9)
+        first, second = beats_of(round_s)
+        ledger.record(round_s, [first])
+        ledger.record(round_s, [second])
+        ledger.finish_round(round_s)
+        told.write(f"{round_s}\\n")
+        told.flush()
+        if round_s % 86_400 == 0:
+            ledger.pack(round_s)
+        round_s += 3_600
+"""
+
+
+class TestOnSqlite(LedgerContract):
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        return str(tmp_path / "new folder" / "monitor.db")
+
+    def sound(self, url: str) -> None:
+        with closing(sqlite3.connect(url)) as conn:
+            assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+PACKER = """
+import sys
+from tests.edge.test_ledger import START, Clock
+from wrapdetect.edge.ledger import Ledger
+with Ledger.open(sys.argv[1], now=Clock(START + 90 * 86_400), holder="host:1:a", wait_s=30) as ledger:
+    print("ready", flush=True)
+    ledger.pack(START + 90 * 86_400)
+    ledger.retain(START)
+"""
+
+
+@pytest.mark.slow
+def test_killed_while_packing_it_has_every_heartbeat_once(tmp_path: Path) -> None:
+    path, rng, sizes = tmp_path / "monitor.db", random.Random(5), set()
+    rounds = range(START, START + 90 * DAY, 1_200)
+    with opened(path) as ledger:
+        ledger.set_services(SERVICES)
+        with ledger._database.writing() as conn:
+            for round_s in rounds:
+                ledger_pack.store(conn, round_s, list(enumerate(beats_of(round_s), start=1)))
+    for _ in range(12):
+        process = subprocess.Popen([sys.executable, "-c", PACKER, str(path)], cwd=ROOT, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(rng.uniform(0, 0.12))
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+        process.stdout.close()
+        TestOnSqlite().sound(str(path))
+        with opened(path) as ledger:
+            assert kept(ledger) == expected(rounds)
+            with ledger._database.reading() as conn:
+                sizes.add(conn.execute(text("SELECT count(*) FROM monitor_packed_beat")).scalar_one())
+    assert len(sizes) > 3  # killed at several stages
+
+
+def a_store(path: Path, days: int = 1) -> Path:
+    with Ledger.open(path, now=Clock(START + days * DAY), holder="h") as ledger:
+        ledger.set_services(SERVICES)
+        beats = expected(range(START, START + days * DAY, 600))
+        ledger.import_history(
+            History(cadence_s=600, services=SERVICES, beats=tuple(columns(name, b) for name, b in beats.items()))
+        )
+    return path
+
+
+def opened(where: str | Path, **more: bool) -> Ledger:
+    return Ledger.open(where, now=Clock(), holder="host:1:a", wait_s=0.2, **more)
+
+
+def refused(where: str | Path) -> str:
+    with pytest.raises(StoreError) as caught, opened(where) as ledger:
+        ledger.claim(600)
+    assert "\n" not in str(caught.value)
+    assert "wonder" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_no_store_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    letter, other = tmp_path / "letter.txt", tmp_path / "other.db"
+    letter.write_text("Dear Sir, " * 500)
+    with closing(sqlite3.connect(other)) as conn:
+        conn.execute("CREATE TABLE songs (name TEXT)")
+    before = letter.read_bytes(), other.read_bytes()
+    assert "expected a store made by wrapdetect; name another file" in refused(letter)
+    assert "is a database of another program" in refused(other)
+    assert "it is a folder; name a file in it" in refused(tmp_path)
+    assert "cannot make the folder of the store" in refused(letter / "monitor.db")
+    assert (letter.read_bytes(), other.read_bytes()) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["letter.txt", "other.db"]
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (":memory:", "would forget"),
+        ("sqlite://", "expected a path"),
+        ("mysql://me:wonder@host/db", "mysql://me:\\*\\*\\*@host/db cannot be used"),
+        ("postgresql://me:wonder@host:port/db", "host:port/db is no URL"),
+        ("postgresql://me:wonder@127.0.0.1:1/db", "cannot open|cannot read"),
+        ("postgresql://127.0.0.1:1/db?user=me&password=wonder", "cannot open|cannot read"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_without_its_password(where: str, message: str) -> None:
+    with pytest.raises(StoreError, match=message):
+        opened(where)
+    refused(where)
+
+
+def test_a_missing_store_is_made_only_where_that_is_wanted(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "monitor.db"
+    with pytest.raises(StoreError, match=f"there is no store {path}; `wrapdetect monitor once` makes one"):
+        opened(path, make=False)
+    assert not path.parent.exists()
+    opened(path).__exit__(None, None, None)
+    opened(path, make=False).__exit__(None, None, None)
+
+
+def test_a_damaged_store_is_told_by_one_line(tmp_path: Path) -> None:
+    path = a_store(tmp_path / "monitor.db")
+    with closing(sqlite3.connect(path)) as conn, conn:
+        conn.execute("UPDATE monitor_packed_beat SET columns = substr(columns, 1, 50) WHERE service_id = 1")
+    with opened(path) as ledger, pytest.raises(StoreError, match=r"day 20454 of bot is damaged .*go back to a copy"):
+        ledger.history()
+    path.write_bytes(path.read_bytes()[:10_000])
+    refused(path)
+
+
+def test_a_store_that_may_only_be_read_is_read_and_not_written(tmp_path: Path) -> None:
+    path = a_store(tmp_path / "monitor.db")
+    with opened(f"sqlite:///file:{path}?mode=ro&uri=true") as ledger:
+        assert len(ledger.history().beats) == 2
+        for write in (ledger.claim, lambda: ledger.note_event("k", 1, "x"), lambda: ledger.pack(START)):
+            with pytest.raises(StoreError, match="it may only be read; give us leave"):
+                write()
+    assert "may only be read" in refused(f"sqlite:///file:{path}?mode=ro&uri=true")
+
+
+def mounted(folder: Path, *options: str) -> None:
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(["mount", *options, str(folder)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"may not mount here: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    mounted(folder, "-t", "tmpfs", "-o", "size=2m", "wrapdetect-test")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_a_disk_that_turned_read_only_is_told(small_disk: Path) -> None:
+    path = a_store(small_disk / "monitor.db")
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert "expected a file and a folder that we may read and write" in refused(path)
+    assert "expected a file and a folder that we may read and write" in refused(small_disk / "new.db")
+    with opened(f"sqlite:///file:{path}?immutable=1&uri=true") as ledger:  # as the message says
+        assert len(ledger.history().beats) == 2
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    with opened(path) as ledger:
+        ledger.claim(600)
+
+
+def fill(ledger: Ledger, rounds: Iterator[int], names: tuple[str, ...]) -> None:
+    for round_s in rounds:
+        ledger.record(round_s, beats_of(round_s, names))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_on_a_full_disk_nothing_is_half_written_and_it_goes_on_when_there_is_room(small_disk: Path) -> None:
+    path = small_disk / "monitor.db"
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 900_000)
+    names = tuple(f"s{n}" for n in range(200))
+    with opened(path) as ledger:
+        ledger.claim(600)
+        ledger.set_services([Service(name=name, kind="site", url="http://127.0.0.1/") for name in names])
+        rounds = iter(range(START, START + 30 * DAY, 300))
+        with pytest.raises(StoreError, match=r"the disk (is full|refused); what was stored is kept: make room"):
+            fill(ledger, rounds, names)
+        whole = {len(b.outcome) for b in ledger.history().beats}
+        assert whole == {(next(rounds) - START) // 300 - 1}  # all of a round or nothing
+        ballast.unlink()
+        fill(ledger, itertools.islice(rounds, 10), names)
+        assert {len(b.outcome) for b in ledger.history().beats} == {whole.pop() + 10}
+    TestOnSqlite().sound(str(path))
+
+
+def test_a_disk_without_room_for_a_new_store_is_told_and_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.db"
+    code = "import sys; from tests.edge.test_ledger import refused; print(refused(sys.argv[1]))"
+
+    def limited() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code, str(path)],
+        cwd=ROOT, preexec_fn=limited, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert "the disk refused" in done.stdout
+    with opened(path) as ledger:
+        ledger.claim(600)
+
+
+def test_a_shrunken_store_gives_its_room_back(tmp_path: Path) -> None:
+    path, clock = tmp_path / "monitor.db", Clock(START + DAY)
+    names = tuple(f"s{n}" for n in range(40))
+    with Ledger.open(path, now=clock, holder="h") as ledger:
+        ledger.set_services([Service(name=name, kind="site", url="http://127.0.0.1/") for name in names])
+        for round_s in range(START, START + DAY, 300):
+            ledger.record(round_s, beats_of(round_s, names))
+        loose = ledger.bytes_on_disk()
+        assert ledger.pack(clock.at_s) == 288 * 40
+        packed = ledger.bytes_on_disk()
+        assert packed / (288 * 40) < 20
+        assert packed < loose / 3
+        assert packed == path.stat().st_size
+        ledger.retain(clock.at_s)
+        assert ledger.bytes_on_disk() < 150_000
+
+
+ints = st.integers(-(2**31), 2**31 - 1)
+
+
+@given(
+    st.dictionaries(
+        st.integers(0, DAY - 1),
+        st.tuples(ints, ints, st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=5)),
+        min_size=1,
+        max_size=50,
+    )
+)
+def test_whatever_a_day_holds_is_unpacked_as_it_was(rows: dict[int, tuple[int, int, str]]) -> None:
+    beats = columns(
+        "bot",
+        [
+            Beat(service="bot", round_s=START + s, offset_ms=o, outcome=Outcome(n % 8), latency_ms=lat, said=said)
+            for n, (s, (o, lat, said)) in enumerate(rows.items())
+        ],
+    )
+    day = START // DAY
+    assert ledger_pack.unpack("bot", day, ledger_pack.pack(beats, day)) == beats
+    assert list(ledger_pack.days(beats)) == [(day, beats)]
+
+
+def test_the_newest_revision_is_the_one_wanted() -> None:
+    config = Config()
+    config.set_main_option("script_location", "wrapdetect.edge:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == REVISION
+
+
+def test_a_store_is_made_from_any_folder_and_leaves_no_other_file(tmp_path: Path) -> None:
+    code = (
+        "import sys; from wrapdetect.edge.ledger_schema import Database; Database('m.db', make=True, wait_s=1).close()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
+    assert [p.name for p in tmp_path.iterdir()] == ["m.db"]
+    Database(tmp_path / "m.db", make=False, wait_s=1).close()
