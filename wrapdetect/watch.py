@@ -112,6 +112,8 @@ class Watch:
     sleep: Callable[[float], Awaitable[None]]
     say: Callable[[str], None]
     offload: Offload = asyncio.to_thread
+    alarmed: Callable[[], bool] = lambda: False
+    """Whether a fingerprint is wanted now, due or not; called by `offload` before each round."""
 
     def now_s(self) -> float:
         return self.now().timestamp()
@@ -163,7 +165,7 @@ async def once(watch: Watch, *, stop: asyncio.Event) -> Done:
         round_s = round_of(from_s, watch.rhythm.cadence_s)
         if last_s is not None and round_s < last_s:
             return Done(round_s=round_s, skipped=_behind(from_s, last_s))
-        prints = bool(watch.items) and prints_due(round_s, last_s, watch.rhythm.fingerprint_every_s)
+        prints = await _wants_prints(watch, round_s, last_s)
         return await _one_round(watch, round_s, prints=prints, stopping=stopping, from_s=from_s)
     finally:
         stopping.cancel()
@@ -176,6 +178,11 @@ def stop_on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+
+
+async def _wants_prints(watch: Watch, round_s: int, last_s: int | None) -> bool:
+    due = prints_due(round_s, last_s, watch.rhythm.fingerprint_every_s)
+    return bool(watch.items) and (due or await watch.offload(watch.alarmed))
 
 
 async def _claim(watch: Watch) -> None:
@@ -196,7 +203,7 @@ async def _rounds(watch: Watch, after_round: AfterRound, stopping: Stopping) -> 
         if before_s is not None and (missed := (due_s - before_s) // rhythm.cadence_s - 1):
             watch.say(f"{missed} rounds after {_time(before_s)} were missed (asleep, or too busy); they stay unknown")
         before_s = due_s
-        prints = bool(watch.items) and prints_due(due_s, asked_s, rhythm.fingerprint_every_s)
+        prints = await _wants_prints(watch, due_s, asked_s)
         done = await _one_round(watch, due_s, prints=prints, stopping=stopping)
         _tell(watch, done, told)
         if done.skipped:

@@ -532,8 +532,8 @@ def a_store(path: Path, days: int = 1) -> Path:
     return path
 
 
-def opened(where: str | Path, **more: bool) -> Ledger:
-    return Ledger.open(where, now=Clock(), holder="host:1:a", wait_s=0.2, **more)
+def opened(where: str | Path, *, make: bool = True) -> Ledger:
+    return Ledger.open(where, now=Clock(), holder="host:1:a", wait_s=0.2, make=make)
 
 
 def refused(where: str | Path) -> str:

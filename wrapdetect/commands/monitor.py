@@ -172,6 +172,8 @@ def _watch(monitor: Monitor, upkeep: Upkeep) -> Watch:
         stopwatch=clock.stopwatch,
         sleep=asyncio.sleep,
         say=say,
+        offload=lambda call: asyncio.get_running_loop().run_in_executor(upkeep.store_thread, call),
+        alarmed=upkeep.alarmed,
     )
 
 

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import log
-
 
 from wrapdetect.compare.episodes import stamp
 from wrapdetect.compare.together import evidence, outages_of
@@ -26,6 +26,7 @@ from wrapdetect.watch import Done
 DAY_S = 86_400
 FEED_TIMEOUT_S = 30.0
 WEIGHED_EVERY_S = 3600
+ALARM_EVERY_S, ALARM_SERVICES = 3600, 500
 BROKEN_AFTER = 12
 """Rounds in a row in which a service refused us before it is told."""
 
@@ -42,6 +43,8 @@ class Upkeep:
     now: Callable[[], datetime]
     say: Callable[[str], None]
     weighed_s: int = 0
+    store_thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
+    """Of its own: the default executor also resolves names, and a name server that hangs must not hold up the store."""
 
     async def after(self, done: Done) -> None:
         """Raises StoreError where the store is in trouble."""
@@ -49,6 +52,20 @@ class Upkeep:
         await self.read_feeds()
         await asyncio.to_thread(self._tell_of, done)
         await asyncio.to_thread(self._weigh)
+
+    def alarmed(self) -> bool:
+        """Whether a candidate has just fallen and a target has not: then the fingerprint shows whether it fell back on
+        another upstream. Once an hour at most; not with more than ALARM_SERVICES services."""
+        targets, candidates = ({s.name for s in some} for some in (self.config.targets, self.config.candidates))
+        if len(self.config.services()) > ALARM_SERVICES:
+            return False
+        latest = self.ledger.latest(2)
+        fell = any(len(b) == 2 and all(map(is_down, b)) for n, b in latest.items() if n in candidates)
+        stays = any(b and b[-1].outcome is Outcome.UP for n, b in latest.items() if n in targets)
+        if not (fell and stays):
+            return False
+        recent = self.ledger.history(since_s=self._now_s() - ALARM_EVERY_S, services=sorted(targets))
+        return not recent.prints
 
     async def read_feeds(self) -> None:
         """Each feed that is due, one after the other; one that breaks is an alert, never an outage."""
@@ -200,6 +217,11 @@ class Upkeep:
         """Seconds since; a time in the future (a clock that was set back) counts as long ago."""
         age = self._now_s() - at_s
         return age if age >= 0 else float("inf")
+
+
+def is_down(beat: Beat) -> bool:
+    """Not up, and not for our own account's sake."""
+    return beat.outcome not in (Outcome.UP, Outcome.REFUSED, Outcome.LIMITED)
 
 
 def refuses(beats: list[Beat]) -> bool:

@@ -115,7 +115,8 @@ class Ledger:
         """A path, sqlite:///PATH or postgresql://USER@HOST/DATABASE; made or upgraded where it must be.
 
         `holder` names this process to others, best as host:pid:uuid. Without `make`, a file that is missing is refused.
-        Other writers are waited for at most `wait_s`. `gone` says of another holder whether it surely ended. Raises StoreError; no message shows a password.
+        Other writers are waited for at most `wait_s`. `gone` says of another holder
+        whether it surely ended. Raises StoreError; no message shows a password.
         """
         return cls(Database(where, make=make, wait_s=wait_s), now=now, holder=holder, gone=gone)
 
