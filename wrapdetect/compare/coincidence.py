@@ -195,12 +195,12 @@ def overlap(spans: NDArray[np.float64], low: Times, high: Times) -> Times:
     """Seconds of [low, high] that lie in the spans (shape (n, 2), in order, apart); same shape as `low`."""
     if not len(spans):
         return np.zeros_like(low)
-    return _before(spans, high) - _before(spans, low)
+    lengths = np.concatenate(([0.0], np.cumsum(spans[:, 1] - spans[:, 0])))
+    return _before(spans, lengths, high) - _before(spans, lengths, low)
 
 
-def _before(spans: NDArray[np.float64], at: Times) -> Times:
-    """Seconds of the spans that lie before each time."""
-    lengths = np.r_[0.0, np.cumsum(spans[:, 1] - spans[:, 0])]
+def _before(spans: NDArray[np.float64], lengths: Times, at: Times) -> Times:
+    """Seconds of the spans that lie before each time; `lengths` are those before each span."""
     place = np.searchsorted(spans[:, 0], at, side="right")
     last = np.maximum(place - 1, 0)
     inside = np.where(place > 0, np.minimum(at, spans[last, 1]) - spans[last, 0], 0.0)

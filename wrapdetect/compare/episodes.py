@@ -23,6 +23,8 @@ from wrapdetect.history import Beats, Condition, Coverage, Episode, History, Inc
 MERGE_S = 1800.0
 """Or GAP cadences, where these are longer."""
 SITE_S = 86_400.0
+POSTED_LATE_S = 1800.0
+"""Pages tell of an incident up to this long after it began: the last half hour before a page was read is not known."""
 FEWEST_FAILURES = 2
 GAP = 1.6
 """Beats further apart than this many cadences have something unknown between them."""
@@ -37,8 +39,9 @@ Spans = tuple[tuple[float, float], ...]
 
 
 class _Column(NamedTuple):
-    """Beats of one service that say something: when each was sent, and whether it failed."""
+    """Beats of one service that say something: its round, when it was sent, and whether it failed."""
 
+    round_s: Times
     at_s: Times
     down: Flags
 
@@ -65,10 +68,23 @@ def own_faults(history: History) -> Times:
     sites = {s.name for s in history.services if s.kind == "site"}
     by_sites = [_site(b) for b in history.beats if b.service in sites]
     seen, n, n_failed = _counted(by_sites)
-    everybody = [(_rounds(b), np.isin(_outcomes(b), DOWN)) for b in history.beats if b.service not in sites]
-    rounds, n_all, n_all_failed = _counted(everybody)
-    nobody = rounds[(n_all >= 2) & (n_all_failed == n_all) & ~np.isin(rounds, seen)]
-    return np.union1d(seen[n_failed * 2 >= n], nobody)
+    nobody = _nobody([b for b in history.beats if b.service not in sites])
+    return np.union1d(seen[n_failed * 2 >= n], np.setdiff1d(nobody, seen))
+
+
+def _nobody(every: Sequence[Beats]) -> Times:
+    """Rounds in which two services or more were asked, and all of them were down."""
+    down, n_down = np.unique(
+        np.concatenate([_rounds(b)[np.isin(_outcomes(b), DOWN)] for b in every] or [np.array([])]), return_counts=True
+    )
+    asked = sum((_among(down, _rounds(b)) for b in every), n_down * 0)
+    return np.asarray(down[(asked >= 2) & (asked == n_down)], dtype=np.float64)
+
+
+def _among(some: Times, rising: Times) -> Flags:
+    """Which of `some` are among `rising`, which is in order."""
+    place = np.minimum(np.searchsorted(rising, some), max(len(rising) - 1, 0))
+    return np.asarray(rising[place] == some) if len(rising) else np.zeros(len(some), dtype=bool)
 
 
 def _site(beats: Beats) -> tuple[Times, Flags]:
@@ -140,16 +156,20 @@ def _timeline(
         service=service.name,
         vendor=service.vendor or service.name,
         episodes=tuple(sorted((*seen, *published), key=lambda e: e.onset_s)),
-        watched=union((*watched, *((float(c.since_s), float(c.until_s)) for c in coverage))),
+        watched=union((*watched, *(_known(c) for c in coverage))),
         notes=tuple(_notes(beats) if beats else ()),
     )
 
 
+def _known(coverage: Coverage) -> tuple[float, float]:
+    return float(coverage.since_s), max(float(coverage.since_s), coverage.until_s - POSTED_LATE_S)
+
+
 def _telling(beats: Beats, own: Times) -> _Column:
     outcomes, rounds = _outcomes(beats), _rounds(beats)
-    keep = ~np.isin(outcomes, (Outcome.REFUSED, Outcome.LIMITED)) & ~np.isin(rounds, own)
+    keep = ~np.isin(outcomes, (Outcome.REFUSED, Outcome.LIMITED)) & ~_among(rounds, own)
     offsets = np.frombuffer(beats.offset_ms, dtype=np.int32) if len(beats.offset_ms) else np.array([], dtype=np.int32)
-    return _Column((rounds + offsets / 1000.0)[keep], np.isin(outcomes[keep], DOWN))
+    return _Column(rounds[keep], (rounds + offsets / 1000.0)[keep], np.isin(outcomes[keep], DOWN))
 
 
 def _groups(column: _Column, gaps: Flags, merge_s: float) -> list[NDArray[np.intp]]:
@@ -167,7 +187,7 @@ def _episode(column: _Column, beats: Beats, group: NDArray[np.intp]) -> Episode:
     at_s = column.at_s
     over = last + 1 < len(at_s)
     condition: Condition = "down" if 2 * len(group) >= last - first + 1 else "degraded"
-    said = beats.said.get(int(_rounds(beats)[np.searchsorted(_rounds(beats), at_s[first], side="right") - 1]), "")
+    said = beats.said.get(int(column.round_s[first]), "")
     return Episode(
         condition=condition,
         # Down before something unknown, and after it: when that began is not known.

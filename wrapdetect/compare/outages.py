@@ -16,6 +16,7 @@ that they are at most ODDS_NULL times as likely there as elsewhere. Looking ever
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp, log
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import betaincinv, gammainc, gammaincinv, logsumexp
@@ -125,18 +126,12 @@ def more_needed(incidents: Sequence[Weighed], chance: float) -> int | None:
     """Further incidents, hit at the share seen so far (with the prior), until the ratio reaches ENOUGH; None past
     MOST_MORE."""
     rest = _log_ratio_of("degraded", [i for i in incidents if i.condition == "degraded"], 1.0)
-    down = [i for i in incidents if i.condition == "down"]
-    logs, ceded = _by_node("down", down, 1.0)
-    s, owed = expected_share(incidents), 0.0
-    hit_step, miss_step = _hit(NODES["down"], chance, 0.0), np.log1p(-NODES["down"])
-    for more in range(MOST_MORE):
-        if rest + _averaged("down", logs) - ceded >= ENOUGH:
-            return more
-        owed += s
-        falls = owed >= 0.5
-        owed -= falls
-        logs = logs + (hit_step if falls else miss_step)
-    return None
+    logs, ceded = _by_node("down", [i for i in incidents if i.condition == "down"], 1.0)
+    more = np.arange(MOST_MORE, dtype=np.float64)[:, None]
+    hits = np.floor(more * expected_share(incidents) + 0.5)
+    further = hits * _hit(NODES["down"], chance, 0.0) + (more - hits) * np.log1p(-NODES["down"])
+    enough = np.flatnonzero(rest + _averaged("down", logs + further) - ceded >= ENOUGH)
+    return int(enough[0]) if len(enough) else None
 
 
 def expected_share(incidents: Sequence[Weighed]) -> float:
@@ -148,7 +143,7 @@ def _log_ratio_of(condition: str, incidents: Sequence[Weighed], factor: float) -
     if not incidents:
         return 0.0
     logs, ceded = _by_node(condition, incidents, factor)
-    return _averaged(condition, logs) - ceded
+    return float(_averaged(condition, logs)) - ceded
 
 
 def _by_node(condition: str, incidents: Sequence[Weighed], factor: float) -> tuple[Times, float]:
@@ -172,15 +167,17 @@ def _hit(s: Times, chance: float, detail: float) -> Times:
     return np.asarray(np.log1p((1 - chance) * s / chance * exp(detail)))
 
 
-def _averaged(condition: str, logs: Times) -> float:
-    return float(logsumexp(logs, b=NODE_WEIGHTS[condition]))
+def _averaged(condition: str, logs: Times) -> Times:
+    """ln of the mean over the nodes (last axis) of exp(logs)."""
+    top = logs.max(axis=-1, keepdims=True)
+    return np.asarray(np.log(np.exp(logs - top) @ NODE_WEIGHTS[condition]) + top[..., 0])
 
 
 def _one(
     target: Record, upstream: Record, candidates: Sequence[Record], panel: Sequence[Record], setting: Setting
 ) -> Dependence:
     found = trials(target, upstream, window_s=setting.window_s)
-    others = _unrelated(target, upstream, [*candidates, *panel])
+    others = _others_at(upstream.burst, _unrelated(target, upstream, [*candidates, *panel]))
     common = _common(upstream.burst, others, setting)
     excused = found.telling & ~found.actual & ~common & _inside(upstream.burst, setting.excused)
     counted = found.telling & ~common & ~excused
@@ -189,7 +186,7 @@ def _one(
     claims: Times = np.ones(len(upstream.burst))
     for rival in rivals:
         claims += hit(rival.fell, upstream.burst, setting.window_s)
-    seen = _seen(upstream.burst, others, setting.window_s)
+    seen = others.watched.sum(axis=0) >= 2  # then a common cause would have shown
     incidents = tuple(
         _weighed(target, found, k, int(claims[k]), COMMON if seen[k] else COMMON_UNSEEN, setting.window_s)
         for k in np.flatnonzero(counted).tolist()
@@ -332,32 +329,33 @@ def _unrelated(target: Record, upstream: Record, others: Sequence[Record]) -> li
     return [o for o in others if o.vendor not in (target.vendor, upstream.vendor) and o.service != target.service]
 
 
-def _common(at: Times, others: Sequence[Record], setting: Setting) -> Flags:
-    """Which of the upstream's units had a cause that unrelated services felt too."""
+class _Others(NamedTuple):
+    """Services unrelated to both, by vendor, and which vendors were watched at each time: shape (n_vendors, n)."""
+
+    kin: tuple[tuple[Record, ...], ...]
+    watched: Flags
+
+
+def _others_at(at: Times, others: Sequence[Record]) -> _Others:
     by_vendor: dict[str, list[Record]] = {}
     for other in others:
         by_vendor.setdefault(other.vendor, []).append(other)
+    kin = tuple(tuple(k) for k in by_vendor.values())
+    seen = [np.any([overlap(r.watched, at - 60, at + 60) > 0 for r in k], axis=0) for k in kin]
+    return _Others(kin, np.array(seen, dtype=bool).reshape(len(kin), len(at)))
+
+
+def _common(at: Times, others: _Others, setting: Setting) -> Flags:
+    """Which of the upstream's units had a cause that unrelated services felt too."""
     common = _inside(at, setting.common)
     for width, level, fewest in ((NEAR_S, NEAR_AT, 1), (DAY_S, DAY_AT, 2)):
         n, expected = np.zeros(len(at)), np.zeros(len(at))
-        for kin in by_vendor.values():
-            fell = np.array([hit(r.fell, at, width) for r in kin]).any(axis=0)
+        for kin, watched in zip(others.kin, others.watched, strict=True):
+            n += np.any([hit(r.fell, at, width) for r in kin], axis=0)
             rate = max(len(r.falls) / max(r.watched_s, width) for r in kin)
-            n += fell
-            expected += (1 - exp(-rate * 2 * width)) * _watched(kin, at)
+            expected += (1 - exp(-rate * 2 * width)) * watched
         common |= (n >= fewest) & (gammainc(np.maximum(n, 1), expected) < level)
     return np.asarray(common)
-
-
-def _watched(kin: Sequence[Record], at: Times) -> Times:
-    return np.array([overlap(r.watched, at - 60, at + 60) > 0 for r in kin]).any(axis=0).astype(float)
-
-
-def _seen(at: Times, others: Sequence[Record], window_s: float) -> Flags:
-    """Whether at least two other vendors were watched then, so that a common cause would have shown."""
-    vendors = {o.vendor for o in others}
-    n = sum((_watched([o for o in others if o.vendor == v], at) for v in vendors), np.zeros(len(at)))
-    return np.asarray(n >= 2)
 
 
 def _inside(at: Times, spans: Sequence[tuple[float, float]]) -> Flags:
