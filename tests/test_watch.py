@@ -1,220 +1,29 @@
-"""The rounds of a monitor: asked once, in time, within the budget, and recorded as they come; in a world whose clock
-jumps over every wait, with outages by script."""
+"""The watch: no round asked twice or too late, whatever the clock does; a stop or a kill loses nothing. In a world of
+outages by script, whose clock jumps over every wait."""
 
 import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from bench.monitor_speed import JumpingLoop
-from tests.conftest import ROOT, an_item
-from tests.test_schedule import some_services
+from tests.conftest import ROOT
+from tests.watching import BEGIN, BEGIN_S, ITEMS, SERVICES, MemoryLedger, World, rounds
 from wrapdetect.edge.ledger import Ledger
 from wrapdetect.errors import SpecError, StoreError
-from wrapdetect.history import Beat, Outcome, Print, Service
-from wrapdetect.model import Item
+from wrapdetect.history import Outcome
 from wrapdetect.plan import Cost
-from wrapdetect.schedule import Budget, Rhythm, day_of
-from wrapdetect.watch import GRACE_S, RECORD_EVERY_S, Done, Sign, Watch, keep_watch, once, stop_on_signals
-
-BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
-BEGIN_S = int(BEGIN.timestamp())
-ITEMS = (an_item("one", turns=("1?",), max_tokens=10), an_item("two", turns=("2?",), max_tokens=10))
-PLENTY = Budget(10**9, 10**9)
-SERVICES = some_services(1)
-T = TypeVar("T")
-
-
-@dataclass
-class MemoryLedger:
-    """The store's rules, without a store."""
-
-    rounds: dict[int, Cost] = field(default_factory=dict)
-    spends: dict[date, Cost] = field(default_factory=dict)
-    finished: list[int] = field(default_factory=list)
-    beats: dict[tuple[str, int], Beat] = field(default_factory=dict)
-    prints: list[Print] = field(default_factory=list)
-    batches: list[tuple[float, int]] = field(default_factory=list)
-    claims: int = 0
-    held: bool = False
-    fault: str = ""
-    time_s: Callable[[], float] = lambda: 0.0
-
-    def claim(self, lease_s: int) -> None:
-        assert lease_s >= 600
-        self.claims += 1
-        self.held = True
-
-    def release(self) -> None:
-        self.held = False
-
-    def begin_round(self, round_s: int, *, requests: int, tokens: int) -> bool:
-        assert self.held
-        if round_s in self.rounds:
-            return False
-        spent = self.spent(day_of(round_s))
-        self.rounds[round_s] = Cost(requests, tokens)
-        self.spends[day_of(round_s)] = Cost(spent.requests + requests, spent.tokens + tokens)
-        return True
-
-    def record(self, round_s: int, beats: Sequence[Beat]) -> None:
-        assert self.held
-        assert round_s in self.rounds
-        if self.fault:
-            raise StoreError(self.fault)
-        self.batches.append((self.time_s(), len(beats)))
-        for beat in beats:
-            assert (beat.service, beat.round_s) not in self.beats
-            self.beats[beat.service, beat.round_s] = beat
-
-    def finish_round(self, round_s: int) -> None:
-        self.finished.append(round_s)
-
-    def spent(self, day: date) -> Cost:
-        return self.spends.get(day, Cost(0, 0))
-
-    def add_prints(self, prints: Sequence[Print]) -> None:
-        assert self.held
-        self.prints += prints
-
-    def last_round(self) -> int | None:
-        return max(self.rounds, default=None)
-
-
-Script = Callable[[str, int], Outcome]
-
-
-@dataclass
-class World:
-    """Services by script, a clock that jumps, and what came of a watch. `jump_s` is by how much the clock was set."""
-
-    script: Script = lambda name, round_s: Outcome.UP
-    takes_s: float = 0.2
-    slow: dict[str, float] = field(default_factory=dict)
-    ledger: MemoryLedger = field(default_factory=MemoryLedger)
-    jump_s: float = 0.0
-    said: list[str] = field(default_factory=list)
-    done: list[Done] = field(default_factory=list)
-    asked: list[tuple[float, str, int]] = field(default_factory=list)
-    asks: list[tuple[str, str]] = field(default_factory=list)
-    in_flight: int = 0
-    most_in_flight: int = 0
-    loop: JumpingLoop = field(default_factory=JumpingLoop)
-
-    def now(self) -> datetime:
-        return BEGIN + timedelta(seconds=self.jump_s + self.loop.time())
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    async def beat(self, service: Service, round_s: int) -> Sign:
-        sent_s = self.loop.time()
-        self.asked.append((sent_s, service.name, round_s))
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            await self._takes(self.slow.get(service.name, self.takes_s))
-            outcome = self.script(service.name, round_s)
-        finally:
-            self.in_flight -= 1
-        return Sign(sent_s, outcome, 200 if outcome is Outcome.UP else 0, "" if outcome is Outcome.UP else "down")
-
-    async def answer(self, service: Service, item: Item) -> str | None:
-        self.asks.append((service.name, item.id))
-        await self._takes(self.takes_s)
-        return f"{item.id} by {service.name}"
-
-    async def _takes(self, seconds: float) -> None:
-        if seconds:
-            await asyncio.sleep(seconds)
-
-    async def offload(self, call: Callable[[], T], /) -> T:
-        return call()
-
-    def watch(self, services: tuple[Service, ...] = SERVICES, **more: object) -> Watch:
-        self.ledger.time_s = self.loop.time
-        fields: dict[str, object] = {"rhythm": Rhythm(), "budget": PLENTY, "items": (), "seed": 1, **more}
-        return Watch(
-            services=services,
-            ledger=self.ledger,
-            pulse=self,
-            now=self.now,
-            stopwatch=self.loop.time,
-            sleep=self.sleep,
-            say=self.said.append,
-            offload=self.offload,
-            **fields,  # type: ignore[arg-type]  # a test may override any field
-        )
-
-    def run(self, work: Coroutine[object, object, T]) -> T:
-        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
-            return runner.run(work)
-
-    def keep(
-        self, watch: Watch, *, for_s: float, at: Sequence[tuple[float, Callable[[], object]]] = ()
-    ) -> "list[Done]":
-        """Keep watch for so long; `at` holds what happens on the way, and when."""
-
-        async def after_round(done: Done) -> None:
-            self.done.append(done)
-
-        async def go() -> None:
-            stop = asyncio.Event()
-            for when_s, happens in (*at, (for_s, stop.set)):
-                self.loop.call_at(when_s, happens)
-            await keep_watch(watch, after_round=after_round, stop=stop)
-
-        self.run(go())
-        return self.done
-
-
-def rounds(*numbers: int) -> list[int]:
-    return [BEGIN_S + 300 * n for n in numbers]
-
-
-def test_every_service_is_asked_once_a_round_and_recorded() -> None:
-    world = World()
-    done = world.keep(world.watch(), for_s=3590)
-    assert [d.round_s for d in done] == rounds(*range(12)) == world.ledger.finished
-    assert Counter(b.round_s for d in done for b in d.beats) == dict.fromkeys(rounds(*range(12)), len(SERVICES))
-    assert {(b.service, b.round_s): b for d in done for b in d.beats} == world.ledger.beats
-    assert not world.ledger.held
-    assert world.said == []
-
-
-def test_a_beat_says_when_it_was_sent_and_how_late_that_was() -> None:
-    world = World(slow={"up1": 30.0})
-    (first, *_) = world.keep(world.watch(), for_s=299)
-    sent_ms = {name: round(at_s * 1000) for at_s, name, _ in world.asked}
-    assert {b.service: b.offset_ms for b in first.beats} == sent_ms
-    assert all(0 <= b.offset_ms < 20_000 for b in first.beats)
-    assert max(first.late_s) < 0.001
-
-
-def test_lateness_is_measured_where_too_few_may_be_in_flight() -> None:
-    world = World(takes_s=10.0)
-    (first, *_) = world.keep(world.watch(rhythm=Rhythm(concurrency=1)), for_s=299)
-    assert world.most_in_flight == 1
-    assert first.late_s[0] < 0.001
-    assert max(first.late_s) == pytest.approx(50 - 20, abs=7)
-    assert len(first.beats) == len(SERVICES)
-
-
-def test_who_cannot_be_asked_before_the_next_round_stays_unknown_and_is_counted() -> None:
-    world = World(takes_s=70.0)
-    first, *_ = world.keep(world.watch(rhythm=Rhythm(concurrency=1)), for_s=500)
-    assert len(first.beats) == 5
-    assert "1 services could not be asked before the next round" in world.said[0]
+from wrapdetect.rounds import Done
+from wrapdetect.schedule import Rhythm
+from wrapdetect.watch import GRACE_S, keep_watch, once, stop_on_signals
 
 
 def test_a_round_begun_before_is_never_asked_again() -> None:
@@ -256,19 +65,6 @@ def test_a_round_is_begun_within_its_grace_only(woken_s: float, asked: bool) -> 
         assert max(done[0].late_s) > 9  # its planned moments had passed
 
 
-def test_what_was_in_flight_while_the_computer_slept_is_no_outage() -> None:
-    world = World(script=lambda name, _: Outcome.CUT_OFF if name == "up1" else Outcome.UP, slow={"up1": 25.0})
-
-    def suspend() -> None:
-        world.jump_s += 120
-
-    world.keep(world.watch(), for_s=150, at=[(22.0, suspend)])
-    (done,) = world.done
-    assert "up1" not in {b.service for b in done.beats}
-    assert len(done.beats) == len(SERVICES) - 1
-    assert any("the computer slept, within the round" in s for s in world.said)
-
-
 def test_a_clock_that_goes_back_has_no_round_asked_again_and_is_said_once() -> None:
     world = World()
 
@@ -297,16 +93,6 @@ def test_daylight_saving_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     done = world.keep(world.watch(), for_s=7190)
     assert {b - a for a, b in pairwise(d.round_s for d in done)} == {300}
     assert len(done) == 24
-
-
-def test_answers_are_recorded_as_they_come_and_no_later_than_a_second() -> None:
-    world = World(slow={"up1": 29.0})
-    world.keep(world.watch(some_services(300)), for_s=299)
-    answered = sorted(at_s + world.takes_s for at_s, name, _ in world.asked if name != "up1")
-    recorded = iter(sorted((at_s, n) for at_s, n in world.ledger.batches))
-    times = [at_s for at_s, n in recorded for _ in range(n)]
-    assert all(0 <= r - a <= RECORD_EVERY_S + 1e-6 for a, r in zip(answered, times, strict=False))
-    assert len(world.ledger.batches) <= 30
 
 
 def test_a_stop_records_what_was_answered_drops_the_rest_and_lets_the_store_go() -> None:
@@ -352,20 +138,6 @@ def test_a_cancelled_watch_records_and_lets_go_too() -> None:
     world.run(go())
     assert len(world.ledger.beats) == len(SERVICES) - 1
     assert not world.ledger.held
-
-
-def test_a_bug_in_one_service_is_said_by_name_without_its_message_and_stops_nobody() -> None:
-    def script(name: str, _: int) -> Outcome:
-        if name == "up1":
-            raise ZeroDivisionError("sk-secret")
-        return Outcome.UP
-
-    world = World(script=script)
-    done = world.keep(world.watch(), for_s=599)
-    assert [len(d.beats) for d in done] == [len(SERVICES) - 1] * 2
-    assert all("up1: a bug of ours (ZeroDivisionError in test_watch.py, line " in s for s in world.said)
-    assert not any("secret" in s for s in world.said)
-    assert world.ledger.finished == rounds(0, 1)
 
 
 def test_a_bug_in_what_follows_a_round_stops_no_rounds() -> None:
@@ -414,61 +186,6 @@ def test_a_rhythm_that_does_not_fit_is_refused_before_the_store_is_claimed() -> 
     with pytest.raises(SpecError, match="the next is due after 60 s"):
         world.keep(world.watch(rhythm=Rhythm(cadence_s=60, timeout_s=60)), for_s=999)
     assert world.ledger.claims == 0
-
-
-# The budget
-
-
-def test_a_round_that_would_pass_the_days_budget_is_not_begun_and_said_once_a_day() -> None:
-    world = World()
-    done = world.keep(world.watch(budget=Budget(6 * 100 + 5, 10**9)), for_s=2 * 86_400 - 1)
-    asked = Counter(day_of(d.round_s).day for d in done)
-    assert asked == {2: 100, 3: 100}
-    assert [s.partition(" was not asked: ")[0] for s in world.said] == [
-        "round 2026-03-02 08:20:00 UTC",
-        "round 2026-03-03 08:20:00 UTC",
-    ]
-    assert all("(605 requests, 1,000,000,000 tokens) has no room for it" in s for s in world.said)
-    assert world.ledger.claims > 100  # the lease is kept while nothing is asked
-
-
-def test_tokens_are_a_hard_limit_too_and_no_round_is_halved() -> None:
-    world = World()
-    world.keep(world.watch(budget=Budget(10**9, 100)), for_s=86_400 - 1)
-    assert sum(c.tokens for c in world.ledger.rounds.values()) <= 100
-    assert set(Counter(r for _, r in world.ledger.beats).values()) == {len(SERVICES)}
-
-
-def test_a_fingerprint_that_the_budget_cannot_pay_is_left_out_and_the_heartbeats_go_on() -> None:
-    world = World()
-    done = world.keep(world.watch(items=ITEMS, budget=Budget(13, 10**9)), for_s=599)
-    assert [len(d.beats) for d in done] == [6, 6]
-    assert world.asks == []
-    assert "no room for the fingerprint" in world.said[0]
-
-
-# The fingerprint
-
-
-def test_the_fingerprint_is_asked_once_a_day_of_every_chat_service_that_is_up() -> None:
-    world = World(script=lambda name, _: Outcome.SERVER if name == "up2" else Outcome.UP)
-    done = world.keep(world.watch(items=ITEMS), for_s=2 * 86_400 - 1)
-    fingerprints = [d for d in done if d.prints]
-    assert [d.round_s for d in fingerprints] == rounds(0, 288)
-    expected = Counter((s, i) for s in ("bot0", "up1", "panel1") for i in ("one", "two"))
-    assert Counter((p.service, p.item) for p in fingerprints[0].prints) == expected
-    assert {(p.at_s, p.text) for p in fingerprints[1].prints if p.service == "bot0"} == {
-        (rounds(288)[0], "one by bot0"),
-        (rounds(288)[0], "two by bot0"),
-    }
-    assert world.ledger.prints == [p for d in fingerprints for p in d.prints]
-
-
-def test_questions_that_would_run_into_the_next_round_are_left_out_and_counted() -> None:
-    world = World(takes_s=140.0)
-    (first,) = world.keep(world.watch(some_services(1)[:1], items=ITEMS), for_s=299)
-    assert [p.item for p in first.prints] == ["one"]
-    assert "1 questions of the fingerprint" in world.said[0]
 
 
 # One round at a time
@@ -534,7 +251,9 @@ def test_rounds_are_in_a_real_store_once_also_after_a_restart(tmp_path: Path) ->
 CHILD = """
 import asyncio, sys, time
 from datetime import timedelta
-from tests.test_watch import BEGIN, SERVICES, PLENTY, Ledger, Outcome, Rhythm, Sign, Watch, keep_watch, stop_on_signals
+from tests.watching import BEGIN, SERVICES, PLENTY, Outcome, Rhythm, Sign, Watch
+from wrapdetect.edge.ledger import Ledger
+from wrapdetect.watch import keep_watch, stop_on_signals
 begun_s = time.monotonic()
 now = lambda: BEGIN + timedelta(seconds=time.monotonic() - begun_s)
 class Pulse:
@@ -579,12 +298,3 @@ def test_a_process_that_is_ended_keeps_what_was_answered(number: signal.Signals,
         else:
             ledger.claim(600)
             assert not ledger.begin_round(BEGIN_S, requests=1, tokens=1)
-
-
-def test_the_same_seed_asks_in_the_same_order() -> None:
-    orders = []
-    for seed in (1, 1, 2):
-        world = World()
-        world.keep(replace(world.watch(), seed=seed), for_s=899)
-        orders.append([(name, r) for _, name, r in world.asked])
-    assert orders[0] == orders[1] != orders[2]

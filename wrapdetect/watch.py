@@ -5,137 +5,19 @@ Nothing is made up for: a round that was slept through is unknown, and so is a s
 
 import asyncio
 import signal
-import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from wrapdetect.errors import StoreError, WrapdetectError
-from wrapdetect.history import Beat, Outcome, Print, Service
-from wrapdetect.model import Item
-from wrapdetect.plan import Cost
-from wrapdetect.schedule import (
-    Budget,
-    Rhythm,
-    Round,
-    Slot,
-    check_rhythm,
-    cost_of,
-    day_of,
-    make_round,
-    prints_due,
-    round_of,
-)
+from wrapdetect.rounds import Done, Stopping, Watch, bug_of_ours, ended, one_round, stamp
+from wrapdetect.schedule import Rhythm, check_rhythm, day_of, prints_due, round_of
 
 GRACE_S = 30
 """A round is still begun this long after it was due; later it is missed."""
 LOOK_S = 60.0
 """The longest sleep between two looks at the clock: a computer that was suspended wakes to another time."""
-RECORD_EVERY_S = 1.0
-"""Answers wait this long at most before they are recorded: what a kill can lose."""
-STEADY_S = 2.0
-"""Clock and stopwatch may drift apart this far within a round; farther, the clock was set or the computer slept."""
-PRINTING = 50
-"""Services asked the fingerprint at once."""
-
-T = TypeVar("T")
-
-
-class Sign(NamedTuple):
-    """What came of one heartbeat. `sent_s`: when its first byte left, by the stopwatch; else as history.Beat."""
-
-    sent_s: float
-    outcome: Outcome
-    latency_ms: int
-    said: str = ""
-
-
-class Pulse(Protocol):
-    """The way to the services. An exception is a bug of ours; a failure out there is in the Sign."""
-
-    async def beat(self, service: Service, round_s: int) -> Sign: ...
-
-    async def answer(self, service: Service, item: Item) -> str | None: ...
-
-
-class Spend(Protocol):
-    """What a day took."""
-
-    @property
-    def requests(self) -> int: ...
-
-    @property
-    def tokens(self) -> int: ...
-
-
-class Ledger(Protocol):
-    """The store as the rounds use it; every method may raise StoreError."""
-
-    def claim(self, lease_s: int) -> object: ...
-
-    def release(self) -> object: ...
-
-    def begin_round(self, round_s: int, *, requests: int, tokens: int) -> bool: ...
-
-    def record(self, round_s: int, beats: Sequence[Beat]) -> object: ...
-
-    def finish_round(self, round_s: int) -> object: ...
-
-    def spent(self, day: date) -> Spend: ...
-
-    def add_prints(self, prints: Sequence[Print]) -> object: ...
-
-    def last_round(self) -> int | None: ...
-
-
-class Offload(Protocol):
-    """Runs a call to the store where it does not hold up the heartbeats in flight."""
-
-    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """What a watch is made of. `items` are the fingerprint's questions, () for none; `say` takes notes for the user."""
-
-    services: tuple[Service, ...]
-    rhythm: Rhythm
-    budget: Budget
-    items: tuple[Item, ...]
-    seed: int
-    ledger: Ledger
-    pulse: Pulse
-    now: Callable[[], datetime]
-    stopwatch: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
-    say: Callable[[str], None]
-    offload: Offload = asyncio.to_thread
-    alarmed: Callable[[], bool] = lambda: False
-    """Whether a fingerprint is wanted now, due or not; called by `offload` before each round."""
-
-    def now_s(self) -> float:
-        return self.now().timestamp()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """A round as it went. `late_s`: of each beat, how long after its planned moment it was sent. `skipped` says why
-    nothing was asked, "" where it was; `whole` is whether it went to its end."""
-
-    round_s: int
-    beats: tuple[Beat, ...] = ()
-    late_s: tuple[float, ...] = ()
-    prints: tuple[Print, ...] = ()
-    notes: tuple[str, ...] = ()
-    skipped: str = ""
-    whole: bool = False
-
 
 AfterRound = Callable[[Done], Awaitable[None]]
-Stopping = asyncio.Future[Literal[True]]
-"""Done once the watch is to end."""
 
 
 async def keep_watch(watch: Watch, *, after_round: AfterRound, stop: asyncio.Event) -> None:
@@ -166,7 +48,7 @@ async def once(watch: Watch, *, stop: asyncio.Event) -> Done:
         if last_s is not None and round_s < last_s:
             return Done(round_s=round_s, skipped=_behind(from_s, last_s))
         prints = await _wants_prints(watch, round_s, last_s)
-        return await _one_round(watch, round_s, prints=prints, stopping=stopping, from_s=from_s)
+        return await one_round(watch, round_s, prints=prints, stopping=stopping, from_s=from_s)
     finally:
         stopping.cancel()
         with suppress(StoreError):
@@ -201,10 +83,10 @@ async def _rounds(watch: Watch, after_round: AfterRound, stopping: Stopping) -> 
         if watch.now_s() - due_s > GRACE_S:
             continue
         if before_s is not None and (missed := (due_s - before_s) // rhythm.cadence_s - 1):
-            watch.say(f"{missed} rounds after {_time(before_s)} were missed (asleep, or too busy); they stay unknown")
+            watch.say(f"{missed} rounds after {stamp(before_s)} were missed (asleep, or too busy); they stay unknown")
         before_s = due_s
         prints = await _wants_prints(watch, due_s, asked_s)
-        done = await _one_round(watch, due_s, prints=prints, stopping=stopping)
+        done = await one_round(watch, due_s, prints=prints, stopping=stopping)
         _tell(watch, done, told)
         if done.skipped:
             await _claim(watch)  # begin_round did not renew it
@@ -234,7 +116,7 @@ async def _until(watch: Watch, due_s: int, stopping: Stopping, told: set[str]) -
     try:
         await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await _end(waiting)
+        await ended(waiting)
     if not waiting.cancelled():
         waiting.result()
     return not stopping.done()
@@ -242,7 +124,7 @@ async def _until(watch: Watch, due_s: int, stopping: Stopping, told: set[str]) -
 
 def _behind(now_s: float, last_s: int) -> str:
     return (
-        f"the clock stands at {_time(now_s)} and the round of {_time(last_s)} was asked before; nothing is asked until "
+        f"the clock stands at {stamp(now_s)} and the round of {stamp(last_s)} was asked before; nothing is asked until "
         f"then. Set the clock; or, where that round was wrong, begin a new store"
     )
 
@@ -253,7 +135,7 @@ def _tell(watch: Watch, done: Done, told: set[str]) -> None:
         watch.say(note)
     if done.skipped and (key := f"{day_of(done.round_s)} {done.skipped}") not in told:
         told.add(key)
-        watch.say(f"round {_time(done.round_s)} was not asked: {done.skipped}")
+        watch.say(f"round {stamp(done.round_s)} was not asked: {done.skipped}")
     if not done.skipped:
         told.discard("clock")
 
@@ -264,194 +146,4 @@ async def _hook(watch: Watch, after_round: AfterRound, done: Done) -> None:
     except WrapdetectError:
         raise
     except Exception as error:
-        watch.say(f"after round {_time(done.round_s)}: {_bug(error)}; the rounds go on")
-
-
-async def _one_round(
-    watch: Watch, round_s: int, *, prints: bool, stopping: Stopping, from_s: float | None = None
-) -> Done:
-    """Ask one round and record it. Where it was begun before, or would pass the budget, nothing is asked.
-
-    The planned moments count from `from_s` (UTC; the round's due time if None). Raises StoreError.
-    """
-    a_round = make_round(watch.services, round_s, rhythm=watch.rhythm, seed=watch.seed, prints=prints)
-    spend = await watch.offload(lambda: watch.ledger.spent(day_of(round_s)))
-    notes: tuple[str, ...] = ()
-    if prints and not _affordable(watch, spend, cost_of(a_round, watch.items)):
-        a_round = replace(a_round, prints=False)
-        notes = ("the day's budget has no room for the fingerprint: it was left out",)
-    cost = cost_of(a_round, watch.items)
-    if not _affordable(watch, spend, cost):
-        return Done(round_s=round_s, skipped=_over_budget(watch))
-    begin = watch.ledger.begin_round
-    if not await watch.offload(lambda: begin(round_s, requests=cost.requests, tokens=cost.tokens)):
-        return Done(round_s=round_s, skipped="it was begun before")
-    asking = _Asking(watch, a_round, round_s if from_s is None else from_s)
-    await asking.run(stopping)
-    if asking.whole:
-        await watch.offload(lambda: watch.ledger.finish_round(round_s))
-    return replace(asking.done(), notes=(*notes, *asking.notes()))
-
-
-def _affordable(watch: Watch, spend: Spend, cost: Cost) -> bool:
-    budget = watch.budget
-    return (
-        spend.requests + cost.requests <= budget.requests_per_day
-        and spend.tokens + cost.tokens <= budget.tokens_per_day
-    )
-
-
-def _over_budget(watch: Watch) -> str:
-    requests, tokens = watch.budget
-    return (
-        f"the day's budget ({requests:,} requests, {tokens:,} tokens) has no room for it; "
-        f"nothing is asked before 00:00 UTC. Allow more, or make the cadence longer"
-    )
-
-
-class _Asking:
-    """One round on its way: services asked at their moments, answers recorded as they come."""
-
-    def __init__(self, watch: Watch, a_round: Round, from_s: float) -> None:
-        self._watch, self._round = watch, a_round
-        self._clock_s, self._watch_s = watch.now_s(), watch.stopwatch()
-        self._due_s = self._watch_s - (self._clock_s - a_round.due_s)  # by the stopwatch, as all below
-        self._from_s = self._watch_s - (self._clock_s - from_s)
-        self._end_s = self._from_s + watch.rhythm.cadence_s
-        self._gate, self._printing = asyncio.Semaphore(watch.rhythm.concurrency), asyncio.Semaphore(PRINTING)
-        self._news, self._over = asyncio.Event(), False
-        self._fresh_beats: list[Beat] = []
-        self._fresh_prints: list[Print] = []
-        self._beats: list[Beat] = []
-        self._late_s: list[float] = []
-        self._prints: list[Print] = []
-        self._bugs: list[str] = []
-        self._unasked = self._unprinted = 0
-        self._steady = True
-        self.whole = False
-
-    async def run(self, stopping: Stopping) -> None:
-        """To the end of the round, or until `stopping`: what has no answer then is dropped. Raises StoreError."""
-        sending, recording = asyncio.ensure_future(self._send()), asyncio.ensure_future(self._record())
-        try:
-            await asyncio.wait((sending, recording, stopping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self.whole = sending.done()
-            await _end(sending)
-            self._over = True
-            self._news.set()
-            await asyncio.wait((recording,))
-        recording.result()
-        if self.whole:
-            sending.result()
-
-    def done(self) -> Done:
-        return Done(
-            round_s=self._round.due_s,
-            beats=tuple(self._beats),
-            late_s=tuple(self._late_s),
-            prints=tuple(self._prints),
-            whole=self.whole,
-        )
-
-    def notes(self) -> tuple[str, ...]:
-        found = list(self._bugs)
-        if not self._steady:
-            found += ["the clock was set, or the computer slept, within the round: what was left of it stays unknown"]
-        if self._unasked and self._steady:
-            found += [f"{self._unasked} services could not be asked before the next round; they stay unknown"]
-        if self._unprinted:
-            found += [f"{self._unprinted} questions of the fingerprint could not be asked before the next round"]
-        return tuple(f"round {_time(self._round.due_s)}: {note}" for note in found)
-
-    async def _send(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for number, slot in enumerate(self._round.slots):
-                if (wait_s := self._from_s + slot.offset_s - self._watch.stopwatch()) > 0:
-                    await self._watch.sleep(wait_s)
-                await self._gate.acquire()
-                if not self._is_steady() or self._watch.stopwatch() >= self._end_s:
-                    self._unasked = len(self._round.slots) - number
-                    return
-                group.create_task(self._serve(slot))
-
-    async def _serve(self, slot: Slot) -> None:
-        """One service; an exception here is a bug of ours, said by name, and the others go on."""
-        try:
-            try:
-                sign = await self._watch.pulse.beat(slot.service, self._round.due_s)
-            finally:
-                self._gate.release()
-            if self._is_steady():  # else the failure may be that we slept
-                self._keep(slot, sign)
-                if self._round.prints and slot.service.endpoint and sign.outcome is Outcome.UP:
-                    await self._print(slot.service)
-        except Exception as error:
-            self._bugs.append(f"{slot.service.name}: {_bug(error)}; it stays unknown")
-
-    def _keep(self, slot: Slot, sign: Sign) -> None:
-        beat = Beat(
-            service=slot.service.name,
-            round_s=self._round.due_s,
-            offset_ms=round((sign.sent_s - self._due_s) * 1000),
-            outcome=sign.outcome,
-            latency_ms=sign.latency_ms,
-            said=sign.said,
-        )
-        self._beats.append(beat)
-        self._late_s.append(max(sign.sent_s - self._from_s - slot.offset_s, 0.0))
-        self._fresh_beats.append(beat)
-        self._news.set()
-
-    async def _print(self, service: Service) -> None:
-        async with self._printing:
-            for number, item in enumerate(self._watch.items):
-                if self._watch.stopwatch() + self._watch.rhythm.timeout_s > self._end_s:
-                    self._unprinted += len(self._watch.items) - number
-                    return
-                text = await self._watch.pulse.answer(service, item)
-                if text is not None:
-                    found = Print(service=service.name, at_s=self._round.due_s, item=item.id, text=text)
-                    self._prints.append(found)
-                    self._fresh_prints.append(found)
-                    self._news.set()
-
-    async def _record(self) -> None:
-        while not self._over:
-            await self._news.wait()
-            if not self._over:
-                await self._watch.sleep(RECORD_EVERY_S)
-            self._news.clear()
-            await self._flush()
-        await self._flush()  # what came while the last were written
-
-    async def _flush(self) -> None:
-        ledger, round_s = self._watch.ledger, self._round.due_s
-        beats, self._fresh_beats = self._fresh_beats, []
-        prints, self._fresh_prints = self._fresh_prints, []
-        if beats:
-            await self._watch.offload(lambda: ledger.record(round_s, beats))
-        if prints:
-            await self._watch.offload(lambda: ledger.add_prints(prints))
-
-    def _is_steady(self) -> bool:
-        by_clock, by_watch = self._watch.now_s() - self._clock_s, self._watch.stopwatch() - self._watch_s
-        self._steady = self._steady and abs(by_clock - by_watch) <= STEADY_S
-        return self._steady
-
-
-async def _end(task: asyncio.Future[None]) -> None:
-    """Cancel it where it still runs, and wait until it has ended."""
-    if not task.done():
-        task.cancel()
-        await asyncio.wait((task,))
-
-
-def _bug(error: Exception) -> str:
-    """Where it was, without its message, which may hold a secret."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"a bug of ours ({type(error).__name__} in {place.filename.rsplit('/', 1)[-1]}, line {place.lineno})"
-
-
-def _time(at_s: float) -> str:
-    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        watch.say(f"after round {stamp(done.round_s)}: {bug_of_ours(error)}; the rounds go on")

@@ -10,7 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from wrapdetect.compare.latency import CEILING, FEWEST_DAYS, FLOOR, compare, weight
+from wrapdetect.compare.latency import CEILING, FLOOR, compare, weight
+from wrapdetect.compare.latency_grid import FEWEST_DAYS
 from wrapdetect.history import Beat, Beats, History, Outcome, Service, columns
 from wrapdetect.model import Finding
 

@@ -1,22 +1,17 @@
-"""The monitor's store: nothing lost or doubled, whenever it is killed; packing changes nothing; each fault is one line.
+"""The monitor's store: nothing lost or doubled, whenever it is killed; packing changes nothing.
 
 `LedgerContract` holds for SQLite here and for PostgreSQL in test_ledger_postgres.py.
 """
 
-import itertools
-import os
 import random
-import resource
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -24,77 +19,27 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import text
 
 from tests.conftest import ROOT
-from wrapdetect.edge import ledger_pack
-from wrapdetect.edge.ledger import Ledger, Spend
+from tests.edge.ledger_world import (
+    BOT,
+    DAY,
+    SERVICES,
+    START,
+    Clock,
+    a_round,
+    an_incident,
+    beats_of,
+    check_integrity,
+    expected,
+    kept,
+)
+from wrapdetect.edge.ledger import Ledger
+from wrapdetect.edge.ledger_rows import Spend
 from wrapdetect.edge.ledger_schema import META, REVISION, VERSION_TABLE, Database
 from wrapdetect.errors import StoreError
-from wrapdetect.history import Beat, Coverage, History, Incident, Outcome, Print, Service, columns
-from wrapdetect.model import Endpoint
-
-DAY = 86_400
-START = 20_454 * DAY  # 2026-01-01
-BOT = Endpoint(name="bot", role="target", url="http://127.0.0.1:1/v1", model="m", key_env="BOT_KEY")
-SERVICES = (
-    Service(name="bot", kind="target", url=BOT.url, vendor="bots", endpoint=BOT),
-    Service(name="plain", kind="site", url="http://127.0.0.1:2/"),
-)
-
-
-class Clock:
-    """A clock that stands until it is set."""
-
-    def __init__(self, at_s: int = START) -> None:
-        self.at_s = at_s
-
-    def __call__(self) -> datetime:
-        return datetime.fromtimestamp(self.at_s, UTC)
-
-
-def beats_of(round_s: int, services: tuple[str, ...] = ("bot", "plain")) -> list[Beat]:
-    """The same for the same round: every 13th fails, with one of three texts."""
-    rng = random.Random(round_s)
-    made = []
-    for name in services:
-        fails = rng.randrange(13) == 0
-        said = f"HTTP 50{rng.randrange(3)}: “busy” 🌊" if fails else ""
-        made.append(
-            Beat(
-                service=name,
-                round_s=round_s,
-                offset_ms=rng.randrange(60_000),
-                outcome=Outcome.SERVER if fails else Outcome.UP,
-                latency_ms=int(400 * rng.lognormvariate(0, 0.4)),
-                said=said,
-            )
-        )
-    return made
-
-
-def a_round(ledger: Ledger, round_s: int) -> None:
-    assert ledger.begin_round(round_s, requests=2, tokens=30)
-    ledger.record(round_s, beats_of(round_s))
-    ledger.finish_round(round_s)
-
-
-def expected(rounds: range) -> dict[str, list[Beat]]:
-    return {name: [b for r in rounds for b in beats_of(r) if b.service == name] for name in ("bot", "plain")}
-
-
-def kept(ledger: Ledger, **span: int) -> dict[str, list[Beat]]:
-    return {b.service: ledger_pack.single(b) for b in ledger.history(**span).beats}  # type: ignore[arg-type]
-
-
-def an_incident(**more: object) -> Incident:
-    base = Incident(
-        service="bot", feed="status", id="i1", title="Errors", began_s=START + 600, early_s=900, late_s=0, ended_s=None,
-        severity=2,
-    )  # fmt: skip
-    return replace(base, **more)  # type: ignore[arg-type]
+from wrapdetect.history import Coverage, History, Outcome, Print, Service, columns
 
 
 class LedgerContract:
@@ -449,7 +394,7 @@ class LedgerContract:
 
 WORKER = """
 import sys
-from tests.edge.test_ledger import START, SERVICES, Clock, beats_of
+from tests.edge.ledger_world import START, SERVICES, Clock, beats_of
 from wrapdetect.edge.ledger import Ledger
 clock = Clock(START)
 with Ledger.open(sys.argv[1], now=clock, holder="host:1:a", wait_s=30) as ledger, open(sys.argv[2], "a") as told:
@@ -482,240 +427,7 @@ class TestOnSqlite(LedgerContract):
         return str(tmp_path / "new folder" / "monitor.db")
 
     def sound(self, url: str) -> None:
-        with closing(sqlite3.connect(url)) as conn:
-            assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-
-
-PACKER = """
-import sys
-from tests.edge.test_ledger import START, Clock
-from wrapdetect.edge.ledger import Ledger
-with Ledger.open(sys.argv[1], now=Clock(START + 90 * 86_400), holder="host:1:a", wait_s=30) as ledger:
-    print("ready", flush=True)
-    ledger.pack(START + 90 * 86_400)
-    ledger.retain(START)
-"""
-
-
-@pytest.mark.slow
-def test_killed_while_packing_it_has_every_heartbeat_once(tmp_path: Path) -> None:
-    path, rng, sizes = tmp_path / "monitor.db", random.Random(5), set()
-    rounds = range(START, START + 90 * DAY, 1_200)
-    with opened(path) as ledger:
-        ledger.set_services(SERVICES)
-        with ledger._database.writing() as conn:
-            for round_s in rounds:
-                ledger_pack.store(conn, round_s, list(enumerate(beats_of(round_s), start=1)))
-    for _ in range(12):
-        process = subprocess.Popen([sys.executable, "-c", PACKER, str(path)], cwd=ROOT, stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        time.sleep(rng.uniform(0, 0.12))
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=30)
-        process.stdout.close()
-        TestOnSqlite().sound(str(path))
-        with opened(path) as ledger:
-            assert kept(ledger) == expected(rounds)
-            with ledger._database.reading() as conn:
-                sizes.add(conn.execute(text("SELECT count(*) FROM monitor_packed_beat")).scalar_one())
-    assert len(sizes) > 3  # killed at several stages
-
-
-def a_store(path: Path, days: int = 1) -> Path:
-    with Ledger.open(path, now=Clock(START + days * DAY), holder="h") as ledger:
-        ledger.set_services(SERVICES)
-        beats = expected(range(START, START + days * DAY, 600))
-        ledger.import_history(
-            History(cadence_s=600, services=SERVICES, beats=tuple(columns(name, b) for name, b in beats.items()))
-        )
-    return path
-
-
-def opened(where: str | Path, *, make: bool = True) -> Ledger:
-    return Ledger.open(where, now=Clock(), holder="host:1:a", wait_s=0.2, make=make)
-
-
-def refused(where: str | Path) -> str:
-    with pytest.raises(StoreError) as caught, opened(where) as ledger:
-        ledger.claim(600)
-    assert "\n" not in str(caught.value)
-    assert "wonder" not in str(caught.value)
-    return str(caught.value)
-
-
-def test_what_is_no_store_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    letter, other = tmp_path / "letter.txt", tmp_path / "other.db"
-    letter.write_text("Dear Sir, " * 500)
-    with closing(sqlite3.connect(other)) as conn:
-        conn.execute("CREATE TABLE songs (name TEXT)")
-    before = letter.read_bytes(), other.read_bytes()
-    assert "expected a store made by wrapdetect; name another file" in refused(letter)
-    assert "is a database of another program" in refused(other)
-    assert "it is a folder; name a file in it" in refused(tmp_path)
-    assert "cannot make the folder of the store" in refused(letter / "monitor.db")
-    assert (letter.read_bytes(), other.read_bytes()) == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["letter.txt", "other.db"]
-
-
-@pytest.mark.parametrize(
-    ("where", "message"),
-    [
-        (":memory:", "would forget"),
-        ("sqlite://", "expected a path"),
-        ("mysql://me:wonder@host/db", "mysql://me:\\*\\*\\*@host/db cannot be used"),
-        ("postgresql://me:wonder@host:port/db", "host:port/db is no URL"),
-        ("postgresql://me:wonder@127.0.0.1:1/db", "cannot open|cannot read"),
-        ("postgresql://127.0.0.1:1/db?user=me&password=wonder", "cannot open|cannot read"),
-    ],
-)
-def test_an_address_that_cannot_be_used_is_refused_without_its_password(where: str, message: str) -> None:
-    with pytest.raises(StoreError, match=message):
-        opened(where)
-    refused(where)
-
-
-def test_a_missing_store_is_made_only_where_that_is_wanted(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "monitor.db"
-    with pytest.raises(StoreError, match=f"there is no store {path}; `wrapdetect monitor once` makes one"):
-        opened(path, make=False)
-    assert not path.parent.exists()
-    opened(path).__exit__(None, None, None)
-    opened(path, make=False).__exit__(None, None, None)
-
-
-def test_a_damaged_store_is_told_by_one_line(tmp_path: Path) -> None:
-    path = a_store(tmp_path / "monitor.db")
-    with closing(sqlite3.connect(path)) as conn, conn:
-        conn.execute("UPDATE monitor_packed_beat SET columns = substr(columns, 1, 50) WHERE service_id = 1")
-    with opened(path) as ledger, pytest.raises(StoreError, match=r"day 20454 of bot is damaged .*go back to a copy"):
-        ledger.history()
-    path.write_bytes(path.read_bytes()[:10_000])
-    refused(path)
-
-
-def test_a_store_that_may_only_be_read_is_read_and_not_written(tmp_path: Path) -> None:
-    path = a_store(tmp_path / "monitor.db")
-    with opened(f"sqlite:///file:{path}?mode=ro&uri=true") as ledger:
-        assert len(ledger.history().beats) == 2
-        for write in (ledger.claim, lambda: ledger.note_event("k", 1, "x"), lambda: ledger.pack(START)):
-            with pytest.raises(StoreError, match="it may only be read; give us leave"):
-                write()
-    assert "may only be read" in refused(f"sqlite:///file:{path}?mode=ro&uri=true")
-
-
-def mounted(folder: Path, *options: str) -> None:
-    folder.mkdir(exist_ok=True)
-    done = subprocess.run(["mount", *options, str(folder)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"may not mount here: {done.stderr.strip()}")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    mounted(folder, "-t", "tmpfs", "-o", "size=2m", "wrapdetect-test")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
-def test_a_disk_that_turned_read_only_is_told(small_disk: Path) -> None:
-    path = a_store(small_disk / "monitor.db")
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    assert "expected a file and a folder that we may read and write" in refused(path)
-    assert "expected a file and a folder that we may read and write" in refused(small_disk / "new.db")
-    with opened(f"sqlite:///file:{path}?immutable=1&uri=true") as ledger:  # as the message says
-        assert len(ledger.history().beats) == 2
-    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
-    with opened(path) as ledger:
-        ledger.claim(600)
-
-
-def fill(ledger: Ledger, rounds: Iterator[int], names: tuple[str, ...]) -> None:
-    for round_s in rounds:
-        ledger.record(round_s, beats_of(round_s, names))
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
-def test_on_a_full_disk_nothing_is_half_written_and_it_goes_on_when_there_is_room(small_disk: Path) -> None:
-    path = small_disk / "monitor.db"
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(b"x" * 900_000)
-    names = tuple(f"s{n}" for n in range(200))
-    with opened(path) as ledger:
-        ledger.claim(600)
-        ledger.set_services([Service(name=name, kind="site", url="http://127.0.0.1/") for name in names])
-        rounds = iter(range(START, START + 30 * DAY, 300))
-        with pytest.raises(StoreError, match=r"the disk (is full|refused); what was stored is kept: make room"):
-            fill(ledger, rounds, names)
-        whole = {len(b.outcome) for b in ledger.history().beats}
-        assert whole == {(next(rounds) - START) // 300 - 1}  # all of a round or nothing
-        ballast.unlink()
-        fill(ledger, itertools.islice(rounds, 10), names)
-        assert {len(b.outcome) for b in ledger.history().beats} == {whole.pop() + 10}
-    TestOnSqlite().sound(str(path))
-
-
-def test_a_disk_without_room_for_a_new_store_is_told_and_tried_again(tmp_path: Path) -> None:
-    path = tmp_path / "monitor.db"
-    code = "import sys; from tests.edge.test_ledger import refused; print(refused(sys.argv[1]))"
-
-    def limited() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
-
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", code, str(path)],
-        cwd=ROOT, preexec_fn=limited, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert done.stderr == ""
-    assert "the disk refused" in done.stdout
-    with opened(path) as ledger:
-        ledger.claim(600)
-
-
-def test_a_shrunken_store_gives_its_room_back(tmp_path: Path) -> None:
-    path, clock = tmp_path / "monitor.db", Clock(START + DAY)
-    names = tuple(f"s{n}" for n in range(40))
-    with Ledger.open(path, now=clock, holder="h") as ledger:
-        ledger.set_services([Service(name=name, kind="site", url="http://127.0.0.1/") for name in names])
-        for round_s in range(START, START + DAY, 300):
-            ledger.record(round_s, beats_of(round_s, names))
-        loose = ledger.bytes_on_disk()
-        assert ledger.pack(clock.at_s) == 288 * 40
-        packed = ledger.bytes_on_disk()
-        assert packed / (288 * 40) < 20
-        assert packed < loose / 3
-        assert packed == path.stat().st_size
-        ledger.retain(clock.at_s)
-        assert ledger.bytes_on_disk() < 150_000
-
-
-ints = st.integers(-(2**31), 2**31 - 1)
-
-
-@given(
-    st.dictionaries(
-        st.integers(0, DAY - 1),
-        st.tuples(ints, ints, st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=5)),
-        min_size=1,
-        max_size=50,
-    )
-)
-def test_whatever_a_day_holds_is_unpacked_as_it_was(rows: dict[int, tuple[int, int, str]]) -> None:
-    beats = columns(
-        "bot",
-        [
-            Beat(service="bot", round_s=START + s, offset_ms=o, outcome=Outcome(n % 8), latency_ms=lat, said=said)
-            for n, (s, (o, lat, said)) in enumerate(rows.items())
-        ],
-    )
-    day = START // DAY
-    assert ledger_pack.unpack("bot", day, ledger_pack.pack(beats, day)) == beats
-    assert list(ledger_pack.days(beats)) == [(day, beats)]
+        check_integrity(url)
 
 
 def test_the_newest_revision_is_the_one_wanted() -> None:

@@ -10,18 +10,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from tests.conftest import an_item
-from wrapdetect.edge.monitor_config import (
-    FILL_IN,
-    TABLES,
-    DailyCost,
-    MonitorConfig,
-    daily_cost,
-    duration_s,
-    line_of,
-    load_monitor,
-    said_s,
-    template,
-)
+from wrapdetect.edge.monitor_config import FILL_IN, TABLES, load_monitor, template
+from wrapdetect.edge.monitor_spec import DailyCost, MonitorConfig, daily_cost, duration_s, said_s
+from wrapdetect.edge.toml_lines import line_of
 from wrapdetect.errors import ConfigError
 from wrapdetect.model import Endpoint, Item
 from wrapdetect.plan import estimate_tokens

@@ -31,8 +31,8 @@ from wrapdetect.edge.secrets import Keyring
 from wrapdetect.edge.shipped import load_pack
 from wrapdetect.history import Outcome, Service
 from wrapdetect.model import Dialect
+from wrapdetect.rounds import Sign
 from wrapdetect.schedule import heartbeat
-from wrapdetect.watch import Sign
 
 KEY = "sk-planted-0123456789abcdef"
 ROUND_S = 1_700_000_100

@@ -5,7 +5,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,19 +16,23 @@ from wrapdetect.edge import clock
 from wrapdetect.edge.alerts import Alerts, read_alert_urls
 from wrapdetect.edge.ledger import Ledger
 from wrapdetect.edge.metrics import Metrics, serve
-from wrapdetect.edge.monitor_config import FILL_IN, MonitorConfig, daily_cost, load_monitor, parse_monitor, template
+from wrapdetect.edge.monitor_config import FILL_IN, load_monitor, parse_monitor, template
+from wrapdetect.edge.monitor_spec import MonitorConfig, daily_cost
 from wrapdetect.edge.pulse import HttpPulse
 from wrapdetect.edge.secrets import read_keys
 from wrapdetect.edge.shipped import load_pack
 from wrapdetect.errors import SpecError
 from wrapdetect.history import Outcome
 from wrapdetect.model import Item
+from wrapdetect.rounds import Done, Watch
 from wrapdetect.schedule import Budget
-from wrapdetect.watch import Done, Watch, keep_watch, once, stop_on_signals
+from wrapdetect.watch import keep_watch, once, stop_on_signals
 
 CONFIG = Path("monitor.toml")
 FINGERPRINT = "fingerprint"
 NOTHING_ASKED_EXIT = 3
+STOPPING_S = 10.0
+"""What runs beside the rounds is waited for this long at the end; it is made up for next time."""
 SEED = 1
 
 
@@ -142,6 +146,7 @@ async def _once(monitor: Monitor, upkeep: Upkeep) -> Done:
     done = await once(_watch(monitor, upkeep), stop=stop)
     if not stop.is_set():
         await upkeep.after(done)
+        await upkeep.finish()
     return done
 
 
@@ -149,6 +154,9 @@ async def _run(monitor: Monitor, upkeep: Upkeep) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     await keep_watch(_watch(monitor, upkeep), after_round=upkeep.after, stop=stop)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STOPPING_S):
+            await upkeep.finish()
 
 
 def _watch(monitor: Monitor, upkeep: Upkeep) -> Watch:

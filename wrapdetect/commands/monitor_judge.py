@@ -14,6 +14,7 @@ from wrapdetect.errors import SpecError
 from wrapdetect.history import History
 from wrapdetect.model import Instrument, Run
 from wrapdetect.monitoring import run_of, targets_of
+from wrapdetect.prose import quote
 
 
 def judge(path: Path, *, since: datetime | None, target: str | None, as_json: bool, fail_at: float | None) -> int:
@@ -34,6 +35,8 @@ def export(path: Path, out: Path, *, since: datetime | None, target: str | None)
     names = _wanted(history, target)
     for name in names:
         file = out if len(names) == 1 and not out.is_dir() else out / f"{_file_name(name)}.jsonl"
+        if file.exists():
+            raise SpecError(f"{file} is there already; it was left as it is: name another file or folder")
         store.write(file, exported(history, name))
         say(f"written: {file}; judge it anywhere with: wrapdetect replay {file}")
 
@@ -95,11 +98,18 @@ def since_of(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     if text.endswith("d") and text[:-1].isdecimal():
-        return now - timedelta(days=int(text[:-1]))
+        return _days_before(now, text)
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise SpecError(
-            f"--since: {text!r} is no date; expected one such as 2026-05-01, or days such as 30d"
+            f"--since: {quote(text)} is no date; expected one such as 2026-05-01, or days such as 30d"
         ) from error
     return found if found.tzinfo else found.replace(tzinfo=now.tzinfo)
+
+
+def _days_before(now: datetime, text: str) -> datetime:
+    try:
+        return now - timedelta(days=int(text[:-1]))
+    except (OverflowError, ValueError) as error:
+        raise SpecError(f"--since: {quote(text)} is longer than the calendar; expected days such as 30d") from error

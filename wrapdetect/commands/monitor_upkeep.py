@@ -13,18 +13,19 @@ from wrapdetect.compare.versions import change_points
 from wrapdetect.edge.alerts import Alerts, Event
 from wrapdetect.edge.feeds import Client, feed_client, fetch
 from wrapdetect.edge.ledger import Ledger
+from wrapdetect.edge.ledger_rows import FeedState
 from wrapdetect.edge.metrics import Metrics
-from wrapdetect.edge.monitor_config import FeedSpec, MonitorConfig
+from wrapdetect.edge.monitor_spec import FeedSpec, MonitorConfig
 from wrapdetect.edge.shipped import load_seeds
 from wrapdetect.errors import FeedError
 from wrapdetect.feeds import FEEDS
 from wrapdetect.feeds.moments import continued
 from wrapdetect.history import Beat, Dependence, History, Outcome
 from wrapdetect.monitoring import restricted
-from wrapdetect.watch import Done
+from wrapdetect.rounds import Done
 
 DAY_S = 86_400
-FEED_TIMEOUT_S = 30.0
+FEED_TIMEOUT_S, FEEDS_AT_ONCE = 30.0, 5
 WEIGHED_EVERY_S = 3600
 ALARM_EVERY_S, ALARM_SERVICES = 3600, 500
 BROKEN_AFTER = 12
@@ -43,12 +44,32 @@ class Upkeep:
     now: Callable[[], datetime]
     say: Callable[[str], None]
     weighed_s: int = 0
+    _running: asyncio.Task[None] | None = None
     store_thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
     """Of its own: the default executor also resolves names, and a name server that hangs must not hold up the store."""
 
     async def after(self, done: Done) -> None:
-        """Raises StoreError where the store is in trouble."""
+        """Begin what is due, beside the rounds: a feed that hangs must not make the next round late.
+
+        Raises StoreError where the store was in trouble, now or the last time.
+        """
         await asyncio.to_thread(self._count, done)
+        if self._running is not None and not self._running.done():
+            return  # the next round makes up for it
+        await self.finish()
+        self._running = asyncio.create_task(self._slowly(done))
+
+    async def finish(self) -> None:
+        """Wait for what is running."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        try:
+            await running
+        except ExceptionGroup as group:  # of the feeds: the first is the cause
+            raise group.exceptions[0] from group
+
+    async def _slowly(self, done: Done) -> None:
         await self.read_feeds()
         await asyncio.to_thread(self._tell_of, done)
         await asyncio.to_thread(self._weigh)
@@ -68,16 +89,22 @@ class Upkeep:
         return not recent.prints
 
     async def read_feeds(self) -> None:
-        """Each feed that is due, one after the other; one that breaks is an alert, never an outage."""
+        """Each feed that is due; one that breaks is an alert, never an outage."""
         states = {s.feed: s for s in await asyncio.to_thread(self.ledger.feed_states)}
         due = [f for f in self.config.feeds if f.name not in states or self._age_s(states[f.name].at_s) >= f.every_s]
         if not due:
             return
-        async with feed_client() as client:
+        gate = asyncio.Semaphore(FEEDS_AT_ONCE)
+        async with feed_client() as client, asyncio.TaskGroup() as group:
             for feed in due:
-                before = states.get(feed.name)
-                tags = (before.etag or "", before.last_modified or "") if before else ("", "")
-                await self._read_feed(feed, client, *tags, seen_s=before.at_s if before and before.ok else None)
+                group.create_task(self._due_feed(feed, client, states.get(feed.name), gate))
+
+    async def _due_feed(
+        self, feed: FeedSpec, client: Client, before: FeedState | None, gate: asyncio.Semaphore
+    ) -> None:
+        tags = (before.etag or "", before.last_modified or "") if before else ("", "")
+        async with gate:
+            await self._read_feed(feed, client, *tags, seen_s=before.at_s if before and before.ok else None)
 
     async def _read_feed(
         self, feed: FeedSpec, client: Client, etag: str, last_modified: str, *, seen_s: int | None

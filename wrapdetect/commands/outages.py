@@ -41,14 +41,14 @@ def outages(
     names = [line.service for line in lines]
     doubled = sorted({n for n in names if names.count(n) > 1})
     if doubled:
-        raise SpecError(f"two lists are called {doubled[0]!r}; name them apart: NAME=PATH")
+        raise SpecError(f"two lists are called {quote(doubled[0])}; name them apart: NAME=PATH")
     mine, theirs, others = lines[0], lines[1 : len(upstreams) + 1], lines[len(upstreams) + 1 :]
     for line in theirs:
         warn_apart(mine, line)
     setting = Setting(window_s=window_min * 60, common=load_seeds().common_causes.spans())
     found = dependence(mine, theirs, others, setting)
     if as_json:
-        sys.stdout.write(json.dumps(to_json(found), ensure_ascii=False, indent=1) + "\n")
+        sys.stdout.write(json.dumps(to_json(found), indent=1) + "\n")
     else:
         sys.stdout.write(dependence_console.render(found, width=width(), colour=sys.stdout.isatty()))
     return 0
@@ -64,21 +64,24 @@ def read(spec: str, reading: Reading) -> Timeline:
     name, equals, place = spec.partition("=")
     path = Path(place if equals else spec)
     service = name if equals else path.stem
+    if not service.strip() or not str(place if equals else spec):
+        raise SpecError(f"{quote(spec)} lacks a name or a path; expected PATH or NAME=PATH")
+    shown = quote(str(path))
     try:
         data = path.read_bytes()
     except OSError as error:
         raise SpecError(
-            f"cannot read {path}: {error.strerror}; expected a list of incidents (CSV: start,end)"
+            f"cannot read {shown}: {error.strerror}; expected a list of incidents (CSV: start,end)"
         ) from error
     format_ = reading.format or guess(data)
     parsed = _parse(data, service, str(path), format_, reading)
     for line in parsed.refused[:5]:
-        say(f"{path}: left out: {line}")
+        say(f"{shown}: {line}")
     if len(parsed.refused) > 5:
-        say(f"{path}: {len(parsed.refused) - 5} more entries make no sense and were left out")
+        say(f"{shown}: {len(parsed.refused) - 5} more entries make no sense and were left out")
     episodes = from_incidents(parsed.incidents)
     if not episodes:
-        say(f"{path}: no incident of severity 1 or more; it can only speak against")
+        say(f"{shown}: no incident of severity 1 or more; it can only speak against")
     covered = [(float(parsed.coverage.since_s), float(parsed.coverage.until_s))] if parsed.coverage else []
     stated = [(reading.since.timestamp(), reading.until.timestamp())] if reading.since and reading.until else covered
     return Timeline(service=service, vendor=service, episodes=tuple(episodes), watched=union(stated))
@@ -127,8 +130,8 @@ def warn_apart(mine: Timeline, theirs: Timeline) -> None:
     shared = sum(max(0.0, min(b, d) - max(a, c)) for a, b in mine.watched for c, d in theirs.watched)
     if shared < FEWEST_SHARED_DAYS * 86_400:
         say(
-            f"{mine.service} and {theirs.service} are both known for {shared / 86_400:.1f} days only (a list covers "
-            "its first to its last incident); say what all lists cover with --since and --until"
+            f"{quote(mine.service)} and {quote(theirs.service)} are both known for {shared / 86_400:.1f} days only "
+            "(a list covers its first to its last incident); say what all lists cover with --since and --until"
         )
 
 

@@ -30,7 +30,7 @@ FEWEST_SHIFTS = 8
 WATCHED_SHARE = 0.9
 """Of a trial's window the target must have been watched this much."""
 LOCAL_S, STEP = 4 * WEEK_S, 2.0
-HABIT = 3
+HABIT, FEW_WEEKS = 3, 12
 PRIOR_SHIFTS = 8.0
 """What the target's mean rate is worth, in weeks, beside its record at the same hours of other weeks."""
 
@@ -94,7 +94,7 @@ def record(timeline: Timeline, *, slack_s: float) -> Record:
     """`slack_s`: an onset that is known less well than +- this is no onset."""
     falls, bursts = (units(timeline.episodes, apart_s=a, slack_s=slack_s) for a in (APART_S, BURST_S))
     since, until = (timeline.watched[0][0], timeline.watched[-1][1]) if timeline.watched else (0.0, 0.0)
-    spans = [(max(e.onset_s, since), _end(e, last=e is timeline.episodes[-1], until=until)) for e in timeline.episodes]
+    spans = [(_begin(e, since), _end(e, last=e is timeline.episodes[-1], until=until)) for e in timeline.episodes]
     return Record(
         service=timeline.service,
         vendor=timeline.vendor,
@@ -105,6 +105,11 @@ def record(timeline: Timeline, *, slack_s: float) -> Record:
         watched=np.array(timeline.watched, dtype=float).reshape(-1, 2),
         down=np.array(sorted(spans), dtype=float).reshape(-1, 2),
     )
+
+
+def _begin(episode: Episode, since: float) -> float:
+    """From when it was surely down."""
+    return max(episode.onset_s, since) if np.isfinite(episode.onset_s) else episode.onset_high_s
 
 
 def _end(episode: Episode, *, last: bool, until: float) -> float:
@@ -137,14 +142,15 @@ def trials(target: Record, upstream: Record, *, window_s: float) -> Trials:
     moved = at[None, :] + weeks[:, None] * WEEK_S
     telling, shift_telling = _telling(target, at, window_s), _telling(target, moved, window_s)
     actual, shifted = hit(target.fell, at, window_s), hit(target.fell, moved, window_s)
+    chances = _chances(target, at, shifted & shift_telling, shift_telling, window_s)
     return Trials(
         units=upstream.bursts,
         actual=actual,
         telling=telling,
         shifted=shifted & shift_telling,
         shift_telling=shift_telling,
-        chance=_chance(target, at, shifted & shift_telling, shift_telling, window_s),
-        habitual=habitual(shifted & shift_telling, shift_telling),
+        chance=chances.chance,
+        habitual=chances.habitual,
     )
 
 
@@ -221,23 +227,32 @@ def _down_at(down: NDArray[np.float64], at: Times) -> Flags:
     return np.asarray((place >= 0) & (ends[np.maximum(place, 0)] > at))
 
 
-def habitual(shifted: Flags, telling: Flags) -> Flags:
-    """Of units: whether the target keeps falling at that hour of the week: HABIT times, and so many times more than at
-    the hours of the other units."""
-    hits, n = shifted.sum(axis=0), telling.sum(axis=0)
-    usual = (hits.sum() - hits) / np.maximum(n.sum() - n, 1)
-    return np.asarray((hits >= HABIT) & (hits > HABIT * usual * n))
+def habitual(hits: Times, n: Times, mean: Times) -> Flags:
+    """Of units: whether the target keeps falling at that hour of the week: in `hits` of `n` other weeks, HABIT times (2
+    with few weeks), and HABIT times more than its `mean` chance.
+
+    >>> habitual(np.array([12.0, 1.0]), np.array([25.0, 25.0]), np.array([0.01, 0.01]))
+    array([ True, False])
+    """
+    fewest = np.where(n < FEW_WEEKS, 2, HABIT)
+    return np.asarray((hits >= fewest) & (hits > HABIT * mean * n))
 
 
-def _chance(target: Record, at: Times, shifted: Flags, telling: Flags, window_s: float) -> Times:
+class _Chances(NamedTuple):
+    chance: Times
+    habitual: Flags
+
+
+def _chances(target: Record, at: Times, shifted: Flags, telling: Flags, window_s: float) -> _Chances:
     """By unit: hits at that hour of other weeks, shrunk to the target's mean rate (one fall more than it had), or to
     its rate in the weeks around where that is more than STEP times higher. A habit is not shrunk."""
     rate = (len(target.falls) + 1) / max(target.watched_s, 2 * window_s)
     local = _local_rate(target, at, window_s)
     mean = 1.0 - np.exp(-np.where(local > STEP * rate, local, rate) * 2 * window_s)
-    hits, n = shifted.sum(axis=0), telling.sum(axis=0)
+    hits, n = shifted.sum(axis=0) * 1.0, telling.sum(axis=0) * 1.0
     shrunk = np.maximum((hits + PRIOR_SHIFTS * mean) / (n + PRIOR_SHIFTS), np.where(local > STEP * rate, mean, 0.0))
-    return np.asarray(np.where(habitual(shifted, telling), np.maximum(shrunk, (hits + 1) / (n + 2)), shrunk))
+    habits = habitual(hits, n, mean)
+    return _Chances(np.asarray(np.where(habits, np.maximum(shrunk, (hits + 1) / (n + 2)), shrunk)), habits)
 
 
 def _local_rate(target: Record, at: Times, window_s: float) -> Times:

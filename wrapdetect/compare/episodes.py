@@ -155,7 +155,7 @@ def _timeline(
     return Timeline(
         service=service.name,
         vendor=service.vendor or service.name,
-        episodes=tuple(sorted((*seen, *published), key=lambda e: e.onset_s)),
+        episodes=tuple(sorted((*seen, *published), key=lambda e: e.onset_high_s)),
         watched=union((*watched, *(_known(c) for c in coverage))),
         notes=tuple(_notes(beats) if beats else ()),
     )
@@ -191,10 +191,10 @@ def _episode(column: _Column, beats: Beats, group: NDArray[np.intp]) -> Episode:
     return Episode(
         condition=condition,
         # Down before something unknown, and after it: when that began is not known.
-        onset_low_s=float(at_s[first - 1]) if first and not column.down[first - 1] else float("-inf"),
+        onset_low_s=float(min(at_s[first - 1 : first + 1])) if first and not column.down[first - 1] else float("-inf"),
         onset_high_s=float(at_s[first]),
         end_low_s=float(at_s[last]) if over else None,
-        end_high_s=float(at_s[last + 1]) if over else None,
+        end_high_s=float(max(at_s[last : last + 2])) if over else None,
         witness=f"{stamp(at_s[first])} {condition}, {len(group)} of {last - first + 1} heartbeats failed"
         + (f" ({said})" if said else ""),
     )

@@ -63,8 +63,9 @@ AGREE, LAG_S = 0.7, 300.0
 rest anywhere in the window."""
 ENDS_AGREE = 0.5
 """Of ends of shared incidents, within the window: 6 of 12 on public pages of products with the same upstreams."""
-NEAR_S, DAY_S = 3600.0, 43_200.0
-NEAR_AT, DAY_AT = 0.05, 0.01
+DAY_S = 86_400.0
+NEAR_S, FAR_S = 3600.0, 43_200.0
+NEAR_AT, FAR_AT = 0.05, 0.01
 """An incident is common where others fell within the hour, or two within half a day, and fewer would by chance."""
 ODDS_NULL = 3.0
 ODDS = (6.0, 20.0, 60.0, 200.0, 600.0)
@@ -180,8 +181,9 @@ def _one(
     others = _others_at(upstream.burst, _unrelated(target, upstream, [*candidates, *panel]))
     common = _common(upstream.burst, others, setting)
     excused = found.telling & ~found.actual & ~common & _inside(upstream.burst, setting.excused)
-    counted = found.telling & ~common & ~excused
-    counts = found._replace(telling=counted)
+    counted = found.telling & ~common & ~excused & ~_repeated(upstream.burst, found.habitual & found.telling, setting)
+    # An excuse drops misses and no hits: the ratio allows for it, the tests would not hold their level.
+    tested = found._replace(telling=found.telling & ~common)
     rivals = [c for c in candidates if c.vendor not in (upstream.vendor, target.vendor)]
     claims: Times = np.ones(len(upstream.burst))
     for rival in rivals:
@@ -191,12 +193,12 @@ def _one(
         _weighed(target, found, k, int(claims[k]), COMMON if seen[k] else COMMON_UNSEEN, setting.window_s)
         for k in np.flatnonzero(counted).tolist()
     )
-    hits, n = counts.hits, counts.n
+    hits, n = int((found.actual & counted).sum()), int(counted.sum())
     low, high = jeffreys(hits, n) if n else (0.0, 1.0)
     chance = float(np.mean([i.chance for i in incidents])) if n else _mean_chance(target, setting.window_s)
     llr = log_ratio(incidents)
     spread = [log_ratio(incidents, f) for f in _spread(len(target.falls))]
-    e_values = running_e(target, counts, claims, setting.window_s)
+    e_values = running_e(target, tested, claims, setting.window_s)
     back = trials(upstream, target, window_s=setting.window_s)
     return Dependence(
         target=target.service,
@@ -210,7 +212,7 @@ def _one(
         llr=llr,
         llr_low=min(llr, *spread),
         llr_high=max(llr, *spread),
-        p=p_value(counts),
+        p=p_value(tested),
         p_corrected=None,
         e=float(e_values[-1]) if len(e_values) else 1.0,
         e_highest=float(e_values.max()) if len(e_values) else 1.0,
@@ -230,11 +232,11 @@ def running_e(target: Record, found: Trials, claims: Times, window_s: float) -> 
     at = np.array([u.onset_s for u in found.units])
     which = np.flatnonzero(found.telling)
     logs = np.zeros((len(ODDS), len(which) + 1))
-    hours: list[float] = []  # of the week, at which there was a hit before: a habit is no news
+    hours: list[float] = []  # of hits before; another at that hour of the day may be a habit, and is no news
     before = float(target.watched[0, 0]) if len(target.watched) else 0.0
     for row, k in enumerate(which):
         low, high = at[k] - window_s, at[k] + window_s
-        if any(abs((at[k] - h + WEEK_S / 2) % WEEK_S - WEEK_S / 2) <= 2 * window_s for h in hours):
+        if any(abs((at[k] - h + DAY_S / 2) % DAY_S - DAY_S / 2) <= 2 * window_s for h in hours):
             logs[:, row + 1] = logs[:, row]
             continue
         n = int(((target.burst >= before) & (target.burst <= high)).sum())
@@ -348,7 +350,7 @@ def _others_at(at: Times, others: Sequence[Record]) -> _Others:
 def _common(at: Times, others: _Others, setting: Setting) -> Flags:
     """Which of the upstream's units had a cause that unrelated services felt too."""
     common = _inside(at, setting.common)
-    for width, level, fewest in ((NEAR_S, NEAR_AT, 1), (DAY_S, DAY_AT, 2)):
+    for width, level, fewest in ((NEAR_S, NEAR_AT, 1), (FAR_S, FAR_AT, 2)):
         n, expected = np.zeros(len(at)), np.zeros(len(at))
         for kin, watched in zip(others.kin, others.watched, strict=True):
             n += np.any([hit(r.fell, at, width) for r in kin], axis=0)
@@ -356,6 +358,15 @@ def _common(at: Times, others: _Others, setting: Setting) -> Flags:
             expected += (1 - exp(-rate * 2 * width)) * watched
         common |= (n >= fewest) & (gammainc(np.maximum(n, 1), expected) < level)
     return np.asarray(common)
+
+
+def _repeated(at: Times, habitual: Flags, setting: Setting) -> Flags:
+    """Units at an hour at which the target keeps falling, but for the first: a shared calendar is one coincidence."""
+    repeated = np.zeros(len(at), dtype=bool)
+    for k in np.flatnonzero(habitual).tolist():
+        before = at[:k][habitual[:k]]
+        repeated[k] = bool((np.abs((at[k] - before + DAY_S / 2) % DAY_S - DAY_S / 2) <= 2 * setting.window_s).any())
+    return repeated
 
 
 def _inside(at: Times, spans: Sequence[tuple[float, float]]) -> Flags:

@@ -5,19 +5,19 @@ line, where the store cannot be read or written; what was stored before stays, a
 Ledger goes on. Texts lose what no database can hold (NUL, halves of surrogate pairs): U+FFFD stands there.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from wrapdetect.edge import ledger_pack as heartbeats
+from wrapdetect.edge import ledger_rows as rows
 from wrapdetect.edge.ledger_pack import DAY_S, EVER, Span, plain
+from wrapdetect.edge.ledger_rows import Count, FeedState, Noted, Spend
 from wrapdetect.edge.ledger_schema import (
     ALERT,
     BEAT,
@@ -30,34 +30,15 @@ from wrapdetect.edge.ledger_schema import (
     PACKED_ROUND,
     PRINT,
     ROUND,
-    SERVICE,
     SETTING,
     SPEND,
     Database,
 )
 from wrapdetect.errors import StoreError
 from wrapdetect.history import Beat, Coverage, History, Incident, Print, Service
-from wrapdetect.model import Endpoint
 
 CADENCE_S = 300
 """Between rounds, where a store was never told."""
-
-_ENDPOINT = TypeAdapter(Endpoint)
-_SERVICE = TypeAdapter(Service)
-
-
-class Spend(NamedTuple):
-    """What the rounds of one UTC day may have cost, reserved before they are asked."""
-
-    requests: int
-    tokens: int
-
-
-class Count(NamedTuple):
-    """Of what was brought from elsewhere."""
-
-    new: int
-    known: int
 
 
 class Imported(NamedTuple):
@@ -67,28 +48,6 @@ class Imported(NamedTuple):
     incidents: Count
     prints: Count
     remarks: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedState:
-    """How a feed did when it was last fetched; `ok`, or not, since `since_s`. Tags are of its last good answer."""
-
-    feed: str
-    at_s: int
-    ok: bool
-    since_s: int
-    detail: str
-    etag: str | None
-    last_modified: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
-    """Something that happened to the monitor itself or that it told."""
-
-    key: str
-    at_s: int
-    text: str
 
 
 class Ledger:
@@ -148,7 +107,7 @@ class Ledger:
                 raise StoreError(_held(self.name, other.holder, other.since_s, other.until_s, other.lease_s, at_s))
             since_s = conn.execute(select(CLAIM.c.since_s).where(CLAIM.c.holder == self._holder)).scalar()
             row = {"holder": self._holder, "since_s": at_s if since_s is None else since_s}
-            _replace(conn, CLAIM, {"id": 1}, {**row, "until_s": at_s + lease_s, "lease_s": lease_s})
+            rows.put(conn, CLAIM, {"id": 1}, {**row, "until_s": at_s + lease_s, "lease_s": lease_s})
         self._lease_s = lease_s
 
     def release(self) -> None:
@@ -161,8 +120,8 @@ class Ledger:
     def set_cadence(self, cadence_s: int) -> None:
         """Seconds between rounds, for `history`; a change is noted as an event."""
         with self._database.writing() as conn:
-            before = _cadence(conn)
-            _replace(conn, SETTING, {"key": "cadence_s"}, {"value": str(cadence_s)})
+            before = rows.cadence_of(conn)
+            rows.put(conn, SETTING, {"key": "cadence_s"}, {"value": str(cadence_s)})
             if before not in (None, cadence_s):
                 self._note(conn, "cadence", self._at_s(), f"cadence was {before} s, is {cadence_s} s")
 
@@ -173,11 +132,11 @@ class Ledger:
         """
         some = list(services)
         with self._database.writing() as conn:
-            known = {s.name: s for s in _services(conn)}
-            told = tuple(line for s in some if (line := _change(known.get(s.name), s)))
+            known = {s.name: s for s in rows.services_of(conn)}
+            told = tuple(line for s in some if (line := rows.change(known.get(s.name), s)))
             for service in some:
                 if known.get(service.name) != service:
-                    _save_service(conn, service)
+                    rows.save_service(conn, service)
             for line in told:
                 self._note(conn, line.partition(":")[0], self._at_s(), line)
         return told
@@ -185,7 +144,7 @@ class Ledger:
     def services(self) -> tuple[Service, ...]:
         """All that were ever set, in the order in which they came."""
         with self._database.reading() as conn:
-            return _services(conn)
+            return rows.services_of(conn)
 
     def begin_round(self, round_s: int, *, requests: int, tokens: int) -> bool:
         """Reserve the cost of a round on its UTC day, and renew the lease. False where it was begun before, by anybody.
@@ -198,9 +157,9 @@ class Ledger:
             if heartbeats.is_begun(conn, round_s):
                 return False
             conn.execute(insert(ROUND).values(round_s=round_s, finished=False))
-            spent = _spent(conn, day)
+            spent = rows.spent_on(conn, day)
             row = {"requests": spent.requests + requests, "tokens": spent.tokens + tokens}
-            _replace(conn, SPEND, {"day": day}, row)
+            rows.put(conn, SPEND, {"day": day}, row)
         return True
 
     def record(self, round_s: int, beats: Collection[Beat]) -> None:
@@ -225,7 +184,7 @@ class Ledger:
     def spent(self, day: date) -> Spend:
         """What was reserved for the rounds of a UTC day."""
         with self._database.reading() as conn:
-            return _spent(conn, (day - date(1970, 1, 1)).days)
+            return rows.spent_on(conn, (day - date(1970, 1, 1)).days)
 
     def last_round(self) -> int | None:
         """The latest round that was begun."""
@@ -242,9 +201,9 @@ class Ledger:
     def latest(self, n: int = 12) -> dict[str, list[Beat]]:
         """Each service's heartbeats, in order, of the time that the last `n` rounds took; of some, that may be none."""
         with self._database.reading() as conn:
-            last, cadence_s = heartbeats.last_beat(conn), _cadence(conn) or CADENCE_S
+            last, cadence_s = heartbeats.last_beat(conn), rows.cadence_of(conn) or CADENCE_S
             span = EVER if last is None else Span(last - (n - 1) * cadence_s, None)
-            names = _names(conn)
+            names = rows.names_by_id(conn)
             found = heartbeats.gather(conn, names, span)
             return {name: heartbeats.single(found[i].beats(name, span))[-n:] for i, name in names.items()}
 
@@ -253,14 +212,14 @@ class Ledger:
         some = list(prints)
         self._know({p.service for p in some})
         with self._database.writing() as conn:
-            return self._save_prints(conn, some)
+            return rows.save_prints(conn, self._ids, some)
 
     def add_incidents(self, incidents: Iterable[Incident], coverage: Iterable[Coverage] = ()) -> Count:
         """What feeds say. An incident of the same service, feed and id is replaced; coverage joins what is known."""
         some, spans = list(incidents), list(coverage)
         self._know({i.service for i in some} | {c.service for c in spans})
         with self._database.writing() as conn:
-            return self._save_incidents(conn, some, spans)
+            return rows.save_incidents(conn, self._ids, some, spans)
 
     def note_feed(
         self, feed: str, at_s: int, *, ok: bool, detail: str, etag: str | None = None, last_modified: str | None = None
@@ -272,7 +231,7 @@ class Ledger:
             kept = {key: getattr(before, key) if value is None and before else value for key, value in tags.items()}
             since_s = before.since_s if before and before.ok == ok else at_s
             row = {"at_s": at_s, "ok": ok, "since_s": since_s, "detail": plain(detail)}
-            _replace(conn, FEED, {"feed": feed}, {**row, **kept})
+            rows.put(conn, FEED, {"feed": feed}, {**row, **kept})
 
     def feed_states(self) -> tuple[FeedState, ...]:
         """By name."""
@@ -295,7 +254,7 @@ class Ledger:
     def events(self, since_s: int | None = None) -> tuple[Noted, ...]:
         """In order of time."""
         c = EVENT.c
-        query = select(c.key, c.at_s, c.text).where(_since(c.at_s, since_s)).order_by(c.at_s, c.key)
+        query = select(c.key, c.at_s, c.text).where(rows.at_or_after(c.at_s, since_s)).order_by(c.at_s, c.key)
         with self._database.reading() as conn:
             return tuple(Noted(**row) for row in conn.execute(query).mappings())
 
@@ -309,16 +268,16 @@ class Ledger:
         span = Span(since_s, until_s)
         self._know(set(services or ()))
         with self._database.reading() as conn:
-            wanted = [s for s in _services(conn) if services is None or s.name in services]
-            names = {i: name for i, name in _names(conn).items() if services is None or name in services}
+            wanted = [s for s in rows.services_of(conn) if services is None or s.name in services]
+            names = {i: name for i, name in rows.names_by_id(conn).items() if services is None or name in services}
             found = heartbeats.gather(conn, names, span)
             return History(
-                cadence_s=_cadence(conn) or CADENCE_S,
+                cadence_s=rows.cadence_of(conn) or CADENCE_S,
                 services=tuple(wanted),
                 beats=tuple(b for i, name in names.items() if (b := found.pop(i).beats(name, span)).outcome),
-                incidents=_incidents(conn, names, span),
-                coverage=_coverage(conn, names, span),
-                prints=_prints(conn, names, span),
+                incidents=rows.incidents_in(conn, names, span),
+                coverage=rows.coverage_in(conn, names, span),
+                prints=rows.prints_in(conn, names, span),
             )
 
     def pack(self, before_s: int) -> int:
@@ -330,7 +289,7 @@ class Ledger:
         day = self._next_day(None)
         while day is not None and day < end:
             with self._database.writing() as conn:
-                packed += heartbeats.pack_day(conn, _names(conn), day)
+                packed += heartbeats.pack_day(conn, rows.names_by_id(conn), day)
                 heartbeats.pack_rounds(conn, day)
             day = self._next_day((day + 1) * DAY_S)
         self._database.tidy()
@@ -366,8 +325,8 @@ class Ledger:
             with self._database.writing() as conn:
                 new += heartbeats.merge(conn, self._ids[beats.service], beats)
         with self._database.writing() as conn:
-            incidents = self._save_incidents(conn, history.incidents, history.coverage, replace=False)
-            prints = self._save_prints(conn, history.prints)
+            incidents = rows.save_incidents(conn, self._ids, history.incidents, history.coverage, replace=False)
+            prints = rows.save_prints(conn, self._ids, history.prints)
         self._database.tidy()
         total = sum(len(beats.outcome) for beats in history.beats)
         return Imported(Count(new, total - new), incidents, prints, remarks)
@@ -380,14 +339,14 @@ class Ledger:
         return int(self._now().timestamp())
 
     def _note(self, conn: Connection, key: str, at_s: int, text: str) -> None:
-        _replace(conn, EVENT, {"at_s": at_s, "key": plain(key)}, {"text": plain(text)})
+        rows.put(conn, EVENT, {"at_s": at_s, "key": plain(key)}, {"text": plain(text)})
 
     def _know(self, names: set[str]) -> None:
         """Fetch the ids of services. Raises StoreError for one that was never set."""
         if names <= self._ids.keys():
             return
         with self._database.reading() as conn:
-            self._ids = {name: i for i, name in _names(conn).items()}
+            self._ids = {name: i for i, name in rows.names_by_id(conn).items()}
         unknown = sorted(names - self._ids.keys())
         if unknown:
             raise StoreError(f"{self.name}: no service {unknown[0]!r} in the store; known are {', '.join(self._ids)}")
@@ -403,72 +362,29 @@ class Ledger:
     def _next_day(self, from_s: int | None) -> int | None:
         """The first day that has something to pack."""
         with self._database.reading() as conn:
-            beat = conn.execute(select(func.min(BEAT.c.round_s)).where(_since(BEAT.c.round_s, from_s))).scalar()
-            done = ROUND.c.finished.is_(True) & _since(ROUND.c.round_s, from_s)
+            beat = conn.execute(
+                select(func.min(BEAT.c.round_s)).where(rows.at_or_after(BEAT.c.round_s, from_s))
+            ).scalar()
+            done = ROUND.c.finished.is_(True) & rows.at_or_after(ROUND.c.round_s, from_s)
             round_s = conn.execute(select(func.min(ROUND.c.round_s)).where(done)).scalar()
         return min((int(first) // DAY_S for first in (beat, round_s) if first is not None), default=None)
 
     def _adopt(self, history: History) -> tuple[str, ...]:
         with self._database.writing() as conn:
-            known, remarks = {s.name: s for s in _services(conn)}, []
-            cadence_s = _cadence(conn)
+            known, remarks = {s.name: s for s in rows.services_of(conn)}, []
+            cadence_s = rows.cadence_of(conn)
             if cadence_s is None:
-                _replace(conn, SETTING, {"key": "cadence_s"}, {"value": str(history.cadence_s)})
+                rows.put(conn, SETTING, {"key": "cadence_s"}, {"value": str(history.cadence_s)})
             elif cadence_s != history.cadence_s:
                 remarks.append(f"cadence there is {history.cadence_s} s, here {cadence_s} s; ours is kept")
             for service in history.services:
                 if service.name not in known:
-                    _save_service(conn, service)
-                elif line := _change(known[service.name], service, here="here", there="there"):
+                    rows.save_service(conn, service)
+                elif line := rows.change(known[service.name], service, here="here", there="there"):
                     remarks.append(f"{line}; ours is kept")
             for remark in remarks:
                 self._note(conn, "import " + remark.partition(":")[0], self._at_s(), remark)
         return tuple(remarks)
-
-    def _save_prints(self, conn: Connection, prints: Sequence[Print]) -> Count:
-        new: dict[tuple[int, int, str], str] = {}
-        for p in prints:
-            new.setdefault((self._ids[p.service], p.at_s, p.item), plain(p.text))
-        known = _known_prints(conn, {self._ids[p.service] for p in prints}, [p.at_s for p in prints])
-        rows = [
-            {"service_id": i, "at_s": at_s, "item": item, "text": text}
-            for (i, at_s, item), text in new.items()
-            if (i, at_s, item) not in known
-        ]
-        if rows:
-            conn.execute(insert(PRINT), rows)
-        return Count(len(rows), len(prints) - len(rows))
-
-    def _save_incidents(
-        self, conn: Connection, incidents: Sequence[Incident], coverage: Sequence[Coverage], *, replace: bool = True
-    ) -> Count:
-        c, new = INCIDENT.c, 0
-        for incident in incidents:
-            service_id = self._ids[incident.service]
-            key: dict[str, str | int] = {"service_id": service_id, "feed": incident.feed, "id": incident.id}
-            there = conn.execute(select(c.id).where(*_same(INCIDENT, key))).first()
-            new += not there
-            if replace or not there:
-                _replace(conn, INCIDENT, key, _incident_row(incident))
-        for service, feed in sorted({(span.service, span.feed) for span in coverage}):
-            spans = [(s.since_s, s.until_s) for s in coverage if (s.service, s.feed) == (service, feed)]
-            _cover(conn, self._ids[service], feed, spans)
-        return Count(new, len(incidents) - new)
-
-
-def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans that meet or overlap as one; an empty one is dropped.
-
-    >>> joined([(5, 7), (1, 3), (3, 4), (9, 9)])
-    [(1, 4), (5, 7)]
-    """
-    found: list[tuple[int, int]] = []
-    for since, until in sorted(span for span in spans if span[0] < span[1]):
-        if found and since <= found[-1][1]:
-            found[-1] = (found[-1][0], max(until, found[-1][1]))
-        else:
-            found.append((since, until))
-    return found
 
 
 def _held(name: str, holder: str, since_s: int, until_s: int, lease_s: int, at_s: int) -> str:
@@ -480,142 +396,3 @@ def _held(name: str, holder: str, since_s: int, until_s: int, lease_s: int, at_s
 
 def _stamp(second: int) -> str:
     return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}Z"
-
-
-def _same(table: Table, key: Mapping[str, str | int]) -> list[ColumnElement[bool]]:
-    return [table.c[name] == value for name, value in key.items()]
-
-
-def _replace(
-    conn: Connection, table: Table, key: Mapping[str, str | int], row: Mapping[str, str | int | bytes | None]
-) -> None:
-    conn.execute(delete(table).where(*_same(table, key)))
-    conn.execute(insert(table).values(**key, **row))
-
-
-def _since(column: ColumnElement[int], since_s: int | None) -> ColumnElement[bool]:
-    return column >= (-(2**62) if since_s is None else since_s)
-
-
-def _before(column: ColumnElement[int], until_s: int | None) -> ColumnElement[bool]:
-    return column < (2**62 if until_s is None else until_s)
-
-
-def _cadence(conn: Connection) -> int | None:
-    found = conn.execute(select(SETTING.c.value).where(SETTING.c.key == "cadence_s")).scalar()
-    return None if found is None else int(found)
-
-
-def _names(conn: Connection) -> dict[int, str]:
-    rows = conn.execute(select(SERVICE.c.id, SERVICE.c.name).order_by(SERVICE.c.id))
-    return {int(i): str(name) for i, name in rows}
-
-
-def _services(conn: Connection) -> tuple[Service, ...]:
-    return tuple(
-        _SERVICE.validate_python(
-            {
-                "name": row.name,
-                "kind": row.kind,
-                "url": row.url,
-                "vendor": row.vendor,
-                "endpoint": None if row.endpoint is None else _ENDPOINT.validate_json(row.endpoint),
-            }
-        )
-        for row in conn.execute(select(SERVICE).order_by(SERVICE.c.id))
-    )
-
-
-def _save_service(conn: Connection, service: Service) -> None:
-    found = conn.execute(select(SERVICE.c.id).where(SERVICE.c.name == service.name)).scalar()
-    service_id = (
-        conn.execute(select(func.coalesce(func.max(SERVICE.c.id), 0) + 1)).scalar_one() if found is None else found
-    )
-    row = {"name": service.name, "kind": service.kind, "url": service.url, "vendor": service.vendor}
-    endpoint = None if service.endpoint is None else _ENDPOINT.dump_json(service.endpoint).decode()
-    _replace(conn, SERVICE, {"id": int(service_id)}, {**row, "endpoint": endpoint})
-
-
-def _change(before: Service | None, after: Service, *, here: str = "was", there: str = "is") -> str:
-    """
-    >>> one = Service(name="bot", kind="site", url="http://a")
-    >>> _change(one, Service(name="bot", kind="site", url="http://b"))
-    'service bot: url was http://a, is http://b'
-    """
-    if before is None or before == after:
-        return ""
-    parts = []
-    for key in ("kind", "url", "vendor"):
-        old, new = getattr(before, key), getattr(after, key)
-        parts += [f"{key} {here} {old or '-'}, {there} {new or '-'}"] if old != new else []
-    models = [s.endpoint.model if s.endpoint else "-" for s in (before, after)]
-    if before.endpoint != after.endpoint:
-        parts.append(f"model {here} {models[0]}, {there} {models[1]}" if models[0] != models[1] else "endpoint changed")
-    return f"service {after.name}: {'; '.join(parts)}"
-
-
-def _spent(conn: Connection, day: int) -> Spend:
-    found = conn.execute(select(SPEND.c.requests, SPEND.c.tokens).where(SPEND.c.day == day)).one_or_none()
-    return Spend(0, 0) if found is None else Spend(int(found[0]), int(found[1]))
-
-
-def _known_prints(conn: Connection, services: set[int], moments: list[int]) -> set[tuple[int, int, str]]:
-    c = PRINT.c
-    if not moments:
-        return set()
-    query = select(c.service_id, c.at_s, c.item).where(c.at_s >= min(moments), c.at_s <= max(moments))
-    return {(i, at_s, item) for i, at_s, item in conn.execute(query) if i in services}
-
-
-def _incident_row(incident: Incident) -> dict[str, str | int | None]:
-    return {
-        "title": plain(incident.title),
-        "began_s": incident.began_s,
-        "early_s": incident.early_s,
-        "late_s": incident.late_s,
-        "ended_s": incident.ended_s,
-        "severity": incident.severity,
-    }
-
-
-def _cover(conn: Connection, service_id: int, feed: str, spans: list[tuple[int, int]]) -> None:
-    c = COVERAGE.c
-    ours = (c.service_id == service_id) & (c.feed == feed)
-    known = [(int(s), int(u)) for s, u in conn.execute(select(c.since_s, c.until_s).where(ours))]
-    conn.execute(delete(COVERAGE).where(ours))
-    rows = [{"service_id": service_id, "feed": feed, "since_s": s, "until_s": u} for s, u in joined(known + spans)]
-    if rows:
-        conn.execute(insert(COVERAGE), rows)
-
-
-def _incidents(conn: Connection, names: dict[int, str], span: Span) -> tuple[Incident, ...]:
-    c = INCIDENT.c
-    query = select(INCIDENT).where(
-        _before(c.began_s, span.until_s), c.ended_s.is_(None) | _since(c.ended_s, span.since_s)
-    )
-    rows = conn.execute(query.order_by(c.service_id, c.began_s, c.feed, c.id)).mappings()
-    return tuple(
-        Incident(service=names[row["service_id"]], **{k: v for k, v in row.items() if k != "service_id"})
-        for row in rows
-        if row["service_id"] in names
-    )
-
-
-def _coverage(conn: Connection, names: dict[int, str], span: Span) -> tuple[Coverage, ...]:
-    c = COVERAGE.c
-    low, high = (-(2**62) if span.since_s is None else span.since_s), (2**62 if span.until_s is None else span.until_s)
-    rows = conn.execute(select(c.service_id, c.feed, c.since_s, c.until_s).order_by(c.service_id, c.feed, c.since_s))
-    return tuple(
-        Coverage(service=names[i], feed=feed, since_s=max(since, low), until_s=min(until, high))
-        for i, feed, since, until in rows
-        if i in names and max(since, low) < min(until, high)
-    )
-
-
-def _prints(conn: Connection, names: dict[int, str], span: Span) -> tuple[Print, ...]:
-    c = PRINT.c
-    query = select(c.service_id, c.at_s, c.item, c.text).where(
-        _since(c.at_s, span.since_s), _before(c.at_s, span.until_s)
-    )
-    rows = conn.execute(query.order_by(c.service_id, c.at_s, c.item))
-    return tuple(Print(service=names[i], at_s=at_s, item=item, text=said) for i, at_s, item, said in rows if i in names)

@@ -14,46 +14,22 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from wrapdetect.edge.config import check_url, make_endpoint
+from wrapdetect.edge.monitor_spec import AlertSpec, FeedSpec, Limits, MonitorConfig, daily_cost, duration_s, said_s
 from wrapdetect.edge.secrets import check_variable
 from wrapdetect.edge.shipped import folder
+from wrapdetect.edge.toml_lines import Loc, line_of
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.feeds import FeedFormat
 from wrapdetect.history import Service, ServiceKind
 from wrapdetect.model import Item, TokenLimit, Weights
 from wrapdetect.prose import quote
-from wrapdetect.schedule import DAY_S, Rhythm, check_rhythm, cost_of, make_round
+from wrapdetect.schedule import DAY_S, Rhythm, check_rhythm
 
 FILL_IN = "FILL-IN"
 """Stands in the template wherever nobody but the user knows the value."""
 FEWEST_SITES = FEWEST_PANEL = 2
-UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
 SECRET_QUERY = re.compile(r"key|token|secret|passw|auth|sig", re.I)
 SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "gov", "net", "or", "org"})
-
-Loc = tuple[str | int, ...]
-"""Keys and places that lead to a value, as pydantic's `loc`: ("target", 0, "url")."""
-
-
-def duration_s(text: object) -> int:
-    """Seconds of "30s", "5m", "2h" or "1d". Raises ValueError, without the text.
-
-    >>> duration_s("5m"), duration_s("400d")
-    (300, 34560000)
-    """
-    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text) if isinstance(text, str) else None
-    if not match:
-        raise ValueError('expected a whole number with its unit, such as "30s", "5m", "2h" or "1d"')
-    return int(match[1]) * UNIT_S[match[2]]
-
-
-def said_s(seconds: int) -> str:
-    """The shortest spelling that `duration_s` reads.
-
-    >>> said_s(300), said_s(86_400), said_s(90)
-    ('5m', '1d', '90s')
-    """
-    unit = next((u for u, s in reversed(UNIT_S.items()) if seconds and seconds % s == 0), "s")
-    return f"{seconds // UNIT_S[unit]}{unit}"
 
 
 def _short_s(value: object) -> object:
@@ -154,92 +130,6 @@ TABLES: Mapping[str, type[BaseModel]] = {
 }  # fmt: skip
 """Every table of the file; those of target, candidate, panel, site and feed may stand there many times."""
 MANY = ("target", "candidate", "panel", "site", "feed")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedSpec:
-    """A status page that tells of one service; `name` is unique over all feeds."""
-
-    name: str
-    service: str
-    url: str
-    format: FeedFormat
-    every_s: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The most that a UTC day may take. Hard."""
-
-    requests_per_day: int
-    tokens_per_day: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertSpec:
-    """`urls_env` name environment variables; `evidence_at` is a likelihood ratio."""
-
-    urls_env: tuple[str, ...]
-    evidence_at: float
-    quiet_s: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonitorConfig:
-    """A monitor as its user wants it. `warnings` say what it will not be able to tell."""
-
-    store: str
-    rhythm: Rhythm
-    limits: Limits
-    targets: tuple[Service, ...]
-    candidates: tuple[Service, ...]
-    panel: tuple[Service, ...]
-    sites: tuple[Service, ...]
-    feeds: tuple[FeedSpec, ...]
-    alerts: AlertSpec
-    pack_after_s: int
-    keep_s: int
-    metrics_port: int | None
-    metrics_host: str
-    warnings: tuple[str, ...]
-
-    def services(self) -> tuple[Service, ...]:
-        """All that is watched."""
-        return (*self.targets, *self.candidates, *self.panel, *self.sites)
-
-    def asked(self) -> tuple[Service, ...]:
-        """All that is sent heartbeats; of the others a feed tells."""
-        return tuple(s for s in self.services() if s.endpoint is not None or s.kind == "site")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DailyCost:
-    """The most that a UTC day takes. `requests` are `beats` and `fingerprints` (questions) together; pages of status
-    feeds (`feeds`) are beside the budget. `tokens` are estimates: question and full answer."""
-
-    requests: int
-    tokens: int
-    beats: int
-    fingerprints: int
-    feeds: int
-
-
-def daily_cost(config: MonitorConfig, items: Sequence[Item]) -> DailyCost:
-    """Pure arithmetic. `items` are the questions of the fingerprint."""
-    services = config.asked()
-    rounds = -(-DAY_S // config.rhythm.cadence_s)
-    # At most one in each round, whatever fingerprint_every says.
-    prints = min(-(-DAY_S // config.rhythm.fingerprint_every_s), rounds)
-    plain, full = (
-        cost_of(make_round(services, 0, rhythm=config.rhythm, seed=0, prints=asked), items) for asked in (False, True)
-    )
-    return DailyCost(
-        requests=(rounds - prints) * plain.requests + prints * full.requests,
-        tokens=(rounds - prints) * plain.tokens + prints * full.tokens,
-        beats=rounds * plain.requests,
-        fingerprints=prints * (full.requests - plain.requests),
-        feeds=sum(-(-DAY_S // feed.every_s) for feed in config.feeds),
-    )
 
 
 def template() -> str:
@@ -559,42 +449,3 @@ def _warnings(asked: tuple[Service, ...], panel: tuple[Service, ...], sites: tup
             "to see days on which everybody fell; add other providers"
         )
     return tuple(warnings)
-
-
-def line_of(text: str, loc: Loc) -> int | None:
-    """The line (from 1) on which the statement begins that sets `loc`, in a text that tomllib reads; None if none does.
-
-    By bisection over the beginnings of the text that are TOML: one that ends within a statement is not.
-
-    >>> line_of('[a]\\nb = 1\\n[[c]]\\n[[c]]\\nd.e = [2,\\n3]', ("c", 1, "d", "e"))
-    5
-    """
-    lines = text.split("\n")
-    if not _holds(tomllib.loads(text), loc):
-        return None
-    # Of the beginnings shorter than `top`, that of `low` lines is TOML without `loc`; from `top` on, `loc` is there.
-    low, top = 0, len(lines)
-    while low + 1 < top:
-        middle = (low + top) // 2
-        end, raw = next(((n, r) for n in range(middle, top) if (r := _begun(lines[:n])) is not None), (top, None))
-        low, top = (low, middle) if raw is None or _holds(raw, loc) else (end, top)
-    return low + 1
-
-
-def _begun(lines: list[str]) -> dict[str, object] | None:
-    try:
-        return tomllib.loads("\n".join(lines))
-    except ValueError:
-        return None
-
-
-def _holds(value: object, loc: Loc) -> bool:
-    for part in loc:
-        match value, part:
-            case dict(), str() if part in value:
-                value = value[part]
-            case list(), int() if part < len(value):
-                value = value[part]
-            case _:
-                return False
-    return True

@@ -35,8 +35,8 @@ from wrapdetect.edge.secrets import Keyring
 from wrapdetect.history import Outcome, Service
 from wrapdetect.model import Ask, AskKey, Exchange, Failure, FailureKind, Item
 from wrapdetect.prose import quote
+from wrapdetect.rounds import Sign
 from wrapdetect.schedule import heartbeat, print_ask
-from wrapdetect.watch import Sign
 
 SAID_LIMIT = 200
 PAGE_LIMIT = 4096

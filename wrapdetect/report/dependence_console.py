@@ -17,7 +17,7 @@ LONGEST = 12
 WORDS = (
     "s: share of the upstream's incidents with which the target fell; b: chance of that if they are independent;",
     "LR: likelihood ratio, passing through against independent; p: by whole-week shifts, corrected over candidates;",
-    "e: holds however often one looks; more: incidents it would still take (share of hits as now).",
+    "p is - with too few weeks; e: holds however often one looks; more: incidents it would still take.",
 )
 
 
@@ -39,7 +39,7 @@ def headline(ranked: Sequence[Dependence]) -> str:
     target, named = quote(ranked[0].target), [quote(d.upstream) for d in ranked if d.named]
     if named:
         return f"{target} falls with {', '.join(named)} more than chance explains."
-    return f"{target}: no dependence is shown on any of {len(ranked)} candidates."
+    return f"{target}: no dependence is shown on {_candidates(len(ranked))}."
 
 
 def table(ranked: Sequence[Dependence]) -> Table:
@@ -54,7 +54,7 @@ def table(ranked: Sequence[Dependence]) -> Table:
             Text(quote(d.upstream)),
             f"{d.hits} of {d.n}",
             f"{d.s:.2f} [{d.s_low:.2f}, {d.s_high:.2f}]" if d.n else "-",
-            f"{d.base_rate:.3f}",
+            f"{d.base_rate:.3f}" if d.n else "-",
             ratio(d.llr),
             "-" if d.p_corrected is None else f"{d.p_corrected:.2g}",
             f"{d.e:.3g}",
@@ -74,6 +74,20 @@ def ratio(llr: float) -> str:
     return "over 1e6" if value > 1e6 else f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
+def _candidates(n: int) -> str:
+    return "its one candidate" if n == 1 else f"any of {n} candidates"
+
+
+def _lag(seconds: float) -> str:
+    """When the target fell, told from the upstream's fall.
+
+    >>> _lag(540), _lag(-60), _lag(9)
+    ('9 min after it', '1 min before it', 'with it')
+    """
+    minutes = round(seconds / 60)
+    return "with it" if not minutes else f"{abs(minutes)} min {'after' if minutes > 0 else 'before'} it"
+
+
 def _says(d: Dependence) -> str:
     if d.named:
         return "dependent"
@@ -85,7 +99,7 @@ def _says(d: Dependence) -> str:
 def _incidents(d: Dependence) -> list[RenderableType]:
     if not d.incidents:
         return []
-    title = f"\n{quote(d.upstream)}: incidents that say most"
+    title = f"\n{quote(d.upstream)}: incidents that say most (factor: of each alone; the LR learns s from all of them)"
     left = [
         f"{n} {what}"
         for n, what in (
@@ -114,11 +128,13 @@ def _incidents(d: Dependence) -> list[RenderableType]:
 def line(target: str, incident: Weighed) -> str:
     """One incident, what the target did, and how that is weighed."""
     what = quote(incident.witness, 160)
+    if incident.condition == "degraded" and "degraded" not in what:
+        what += " (degraded)"
     if not incident.hit or incident.lag_s is None:
         return f"{what}: {quote(target)} did not fall; factor {ratio(incident.nats)}"
     parts = f"hit against chance {incident.chance:.3f}, agreement of onsets and ends x{exp(incident.detail):.2g}"
     shared = f", shared by {incident.claims} candidates" if incident.claims > 1 else ""
     return (
-        f"{what}: {quote(target)} fell {incident.lag_s / 60:+.0f} min from it ({quote(incident.target_witness, 120)}); "
+        f"{what}: {quote(target)} fell {_lag(incident.lag_s)} ({quote(incident.target_witness, 120)}); "
         f"factor {ratio(incident.nats)} ({parts}{shared})"
     )

@@ -1,0 +1,1 @@
+"""Dependence in time, measured on public incident lists and on invented histories."""

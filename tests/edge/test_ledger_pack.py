@@ -1,0 +1,95 @@
+"""Packed days: small, unpacked as they were, and whole whenever the packing is killed."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from tests.conftest import ROOT
+from tests.edge.ledger_world import DAY, SERVICES, START, Clock, beats_of, check_integrity, expected, kept, opened
+from wrapdetect.edge import ledger_pack
+from wrapdetect.edge.ledger import Ledger
+from wrapdetect.history import Beat, Outcome, Service, columns
+
+PACKER = """
+import sys
+from tests.edge.ledger_world import START, Clock
+from wrapdetect.edge.ledger import Ledger
+with Ledger.open(sys.argv[1], now=Clock(START + 90 * 86_400), holder="host:1:a", wait_s=30) as ledger:
+    print("ready", flush=True)
+    ledger.pack(START + 90 * 86_400)
+    ledger.retain(START)
+"""
+
+
+@pytest.mark.slow
+def test_killed_while_packing_it_has_every_heartbeat_once(tmp_path: Path) -> None:
+    path, rng, sizes = tmp_path / "monitor.db", random.Random(5), set()
+    rounds = range(START, START + 90 * DAY, 1_200)
+    with opened(path) as ledger:
+        ledger.set_services(SERVICES)
+        with ledger._database.writing() as conn:
+            for round_s in rounds:
+                ledger_pack.store(conn, round_s, list(enumerate(beats_of(round_s), start=1)))
+    for _ in range(12):
+        process = subprocess.Popen([sys.executable, "-c", PACKER, str(path)], cwd=ROOT, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(rng.uniform(0, 0.12))
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+        process.stdout.close()
+        check_integrity(path)
+        with opened(path) as ledger:
+            assert kept(ledger) == expected(rounds)
+            with ledger._database.reading() as conn:
+                sizes.add(conn.execute(text("SELECT count(*) FROM monitor_packed_beat")).scalar_one())
+    assert len(sizes) > 3  # killed at several stages
+
+
+def test_a_shrunken_store_gives_its_room_back(tmp_path: Path) -> None:
+    path, clock = tmp_path / "monitor.db", Clock(START + DAY)
+    names = tuple(f"s{n}" for n in range(40))
+    with Ledger.open(path, now=clock, holder="h") as ledger:
+        ledger.set_services([Service(name=name, kind="site", url="http://127.0.0.1/") for name in names])
+        for round_s in range(START, START + DAY, 300):
+            ledger.record(round_s, beats_of(round_s, names))
+        loose = ledger.bytes_on_disk()
+        assert ledger.pack(clock.at_s) == 288 * 40
+        packed = ledger.bytes_on_disk()
+        assert packed / (288 * 40) < 20
+        assert packed < loose / 3
+        assert packed == path.stat().st_size
+        ledger.retain(clock.at_s)
+        assert ledger.bytes_on_disk() < 150_000
+
+
+ints = st.integers(-(2**31), 2**31 - 1)
+
+
+@given(
+    st.dictionaries(
+        st.integers(0, DAY - 1),
+        st.tuples(ints, ints, st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=5)),
+        min_size=1,
+        max_size=50,
+    )
+)
+def test_whatever_a_day_holds_is_unpacked_as_it_was(rows: dict[int, tuple[int, int, str]]) -> None:
+    beats = columns(
+        "bot",
+        [
+            Beat(service="bot", round_s=START + s, offset_ms=o, outcome=Outcome(n % 8), latency_ms=lat, said=said)
+            for n, (s, (o, lat, said)) in enumerate(rows.items())
+        ],
+    )
+    day = START // DAY
+    assert ledger_pack.unpack("bot", day, ledger_pack.pack(beats, day)) == beats
+    assert list(ledger_pack.days(beats)) == [(day, beats)]
