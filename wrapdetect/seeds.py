@@ -84,12 +84,14 @@ class Prior(_Strict):
 
 
 class Rule(_Strict):
-    """One comparison: its axis, the group it is averaged in, and how much it may say (nats)."""
+    """One comparison: its axis, the group it is averaged in, and how much it may say (nats). Where it says more than
+    `incidents_above`, its n_target counts incidents that were shared."""
 
     id: str
     axis: Axis
     group: str
     bound: Annotated[float, Field(gt=0)]
+    incidents_above: float | None = None
 
 
 class Group(_Strict):

@@ -20,8 +20,6 @@ ONE_OUTAGE = "One shared outage is one unit of evidence, however long; outages w
 SIBLINGS = (
     "A sibling of the nearest model (another version, a fine-tune) answers much like it: surer of family than member."
 )
-INCIDENT_RULES = ("failures_together", "outages_together")
-"""Their n_target counts incidents that were shared."""
 CONTROL_VIEWS_NEEDED = 0.5
 """A control fails when it fails in at least this share of the views it was made in."""
 
@@ -48,7 +46,8 @@ def rank(
     weights = weigh(findings, ruleset, calibrator)
     shared: Counter[str] = Counter()
     for finding in findings:
-        if finding.rule in INCIDENT_RULES:
+        above = ruleset.rule_of(finding.rule).incidents_above
+        if above is not None and finding.llr > above:
             shared[finding.upstream] += finding.n_target
     priors = {name: ruleset.prior[openness] for name, openness in upstreams}
     middle = {n: (weights[n]["behaviour"].value, weights[n]["dependence"].value) for n in priors}
