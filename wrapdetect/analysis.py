@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from wrapdetect.compare.rules import compare_samples, control_checks, history_checks
 from wrapdetect.compare.samples import collect
 from wrapdetect.compare.views import Embed
-from wrapdetect.history import Outcome
+from wrapdetect.history import Dependence, Outcome
 from wrapdetect.judge import NONE, Calibrator, bounded, limits_of, needs_of, rank, state_of
 from wrapdetect.model import Finding, Observation, Run, Tally, Verdict
 from wrapdetect.plan import make_plan
@@ -23,6 +23,7 @@ class Analysis:
     observations: tuple[Observation, ...]
     findings: tuple[Finding, ...]
     verdict: Verdict
+    outages: tuple[Dependence, ...] = ()  # of a history: each candidate with its incidents
 
 
 def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrator = NONE) -> Analysis:
@@ -68,7 +69,8 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
         needs=(*(needs_of(state, best, len(ranked), questions) if asked else ()), *history.needs),
         bugs=reader_bugs + comparison.bugs + control_bugs,
     )
-    return Analysis(observations=observations, findings=findings, verdict=verdict)
+    outages = comparison.outages.found if comparison.outages else ()
+    return Analysis(observations=observations, findings=findings, verdict=verdict, outages=outages)
 
 
 def tally(run: Run, observations: tuple[Observation, ...]) -> tuple[Tally, ...]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from wrapdetect.compare.coincidence import (
     APART_S,
     BURST_S,
+    SMALLEST_P,
     WEEK_S,
     WEEKS,
     Record,
@@ -122,7 +123,7 @@ def test_hits_off_the_weekly_pattern_are_unlikely_under_week_shifts() -> None:
     found = trials(kept("t", *hours, weeks=20), kept("u", *hours, weeks=20), window_s=WINDOW)
     p = p_value(found)
     assert p is not None
-    assert p < 1e-6
+    assert p == SMALLEST_P
 
 
 def test_the_chance_rises_with_the_targets_own_rate() -> None:
@@ -150,13 +151,13 @@ def test_p_of_one_hit_is_the_tail_at_the_expected_number_of_hits() -> None:
 def test_p_falls_as_hits_rise_all_else_equal() -> None:
     found = trials(kept("t", 1000), kept("u", 300, 500, 700, 1000, 1500), window_s=WINDOW)
     p_values = []
-    for k in range(6):
+    for k in range(4):
         p = p_value(found._replace(actual=np.arange(5) < k))
         assert p is not None
         p_values.append(p)
     assert p_values[0] == 1.0
     assert p_values == sorted(p_values, reverse=True)
-    assert len(set(p_values)) == 6
+    assert len(set(p_values)) == 4
 
 
 @pytest.mark.parametrize("mean", [0.01, 0.3, 2.0, 9.0])

@@ -7,7 +7,7 @@ from wrapdetect.commands.terminal import width
 from wrapdetect.edge.embed import Embedder, cache_file, installed
 from wrapdetect.edge.shipped import load_seeds
 from wrapdetect.model import Run
-from wrapdetect.report import console, json_v1
+from wrapdetect.report import console, dependence_console, json_v1
 
 FAIL_AT_EXIT = 10
 
@@ -24,10 +24,13 @@ def embedder(wanted: bool | None) -> Embedder | None:
 
 def present(run: Run, *, as_json: bool, embed: bool | None, fail_at: float | None) -> int:
     """Analyse, print, and give the exit code: 10 where the probability reaches `fail_at`, else 0."""
-    verdict = analyse_run(run, embed=embed).verdict
+    analysis = analyse_run(run, embed=embed)
+    verdict = analysis.verdict
     if as_json:
         sys.stdout.write(json_v1.render(verdict, run))
     else:
         on_terminal = sys.stdout.isatty()
         sys.stdout.write(console.render(verdict, run, width=width(), colour=on_terminal))
+        if analysis.outages:
+            sys.stdout.write(dependence_console.render(analysis.outages, width=width(), colour=on_terminal))
     return FAIL_AT_EXIT if fail_at is not None and verdict.probability >= fail_at else 0

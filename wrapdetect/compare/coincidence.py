@@ -25,6 +25,8 @@ BURST_S = 6 * 3600.0
 APART_S = 2 * 3600.0
 WEEK_S = 7 * 86_400.0
 WEEKS = 26
+SMALLEST_P = 1e-6
+"""The tail is a model's: nothing smaller is claimed."""
 FEWEST_SHIFTS = 8
 """With fewer weeks to shift by, there is no p."""
 WATCHED_SHARE = 0.9
@@ -180,7 +182,7 @@ def p_value(found: Trials) -> float | None:
     full = exposures > found.n / 2
     scaled = counts[full] * (found.n / exposures[full])
     variance = max(float(scaled.var(ddof=1)), mean)
-    return tail(found.hits, mean, variance)
+    return max(tail(found.hits, mean, variance), SMALLEST_P)
 
 
 def tail(hits: int, mean: float, variance: float) -> float:

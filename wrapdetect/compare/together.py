@@ -151,8 +151,9 @@ def moved_by(line: Timeline, seconds: float) -> Timeline:
 
 
 def _needs(outages: Outages) -> Iterator[str]:
-    for found in sorted(outages.found, key=lambda d: -d.llr)[:SHOWN]:
-        if found.named or found.more is None:
+    open_ = () if any(d.named for d in outages.found) else sorted(outages.found, key=lambda d: -d.llr)
+    for found in open_[:SHOWN]:
+        if found.more is None:
             continue
         share = f"if {found.target} falls with {expected_share(found.incidents):.0%} of them"
         if found.more:
