@@ -92,7 +92,7 @@ async def _rounds(watch: Watch, after_round: AfterRound, stopping: Stopping) -> 
             await _claim(watch)  # begin_round did not renew it
         else:
             asked_s = due_s
-            await _hook(watch, after_round, done)
+        await _hook(watch, after_round, done)
 
 
 def _next_round(now_s: float, last_s: int | None, rhythm: Rhythm) -> int:

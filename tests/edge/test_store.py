@@ -119,7 +119,7 @@ def too_long(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("place", [in_a_file, in_below_a_file, in_proc, too_long], ids=lambda f: f.__name__)
 def test_a_place_that_cannot_be_written_is_said_plainly(place: object, tmp_path: Path) -> None:
     assert callable(place)
-    with pytest.raises(SpecError, match=r"cannot write .*choose another --out"):
+    with pytest.raises(SpecError, match=r"cannot write .*choose another place"):
         store.create(place(tmp_path), RUN)
 
 

@@ -9,7 +9,7 @@ from wrapdetect.commands.asking import recorded_versions
 from wrapdetect.commands.monitor import SEED, Monitor, opened
 from wrapdetect.commands.present import present
 from wrapdetect.commands.terminal import say
-from wrapdetect.edge import store
+from wrapdetect.edge import clock, store
 from wrapdetect.errors import SpecError
 from wrapdetect.history import History
 from wrapdetect.model import Instrument, Run
@@ -21,8 +21,10 @@ def judge(path: Path, *, since: datetime | None, target: str | None, as_json: bo
     """The verdict on each target, as `replay` gives it on the exported run."""
     with opened(path, claimed=False) as monitor:
         history = _history(monitor, since)
-    code = 0
-    for name in _wanted(history, target):
+    code, names = 0, _wanted(history, target)
+    if as_json and len(names) > 1:
+        raise SpecError(f"--json prints one verdict and there are {len(names)} targets; choose one: --target NAME")
+    for name in names:
         run_ = exported(history, name)
         code = max(code, present(run_, as_json=as_json, embed=False, fail_at=fail_at))
     return code
@@ -33,10 +35,12 @@ def export(path: Path, out: Path, *, since: datetime | None, target: str | None)
     with opened(path, claimed=False) as monitor:
         history = _history(monitor, since)
     names = _wanted(history, target)
-    for name in names:
-        file = out if len(names) == 1 and not out.is_dir() else out / f"{_file_name(name)}.jsonl"
-        if file.exists():
-            raise SpecError(f"{file} is there already; it was left as it is: name another file or folder")
+    single = len(names) == 1 and not out.is_dir()
+    files = {name: out if single else out / f"{_file_name(name)}.jsonl" for name in names}
+    there = next((f for f in files.values() if f.exists()), None)
+    if there is not None:
+        raise SpecError(f"{there} is there already; it was left as it is: name another file or folder")
+    for name, file in files.items():
         store.write(file, exported(history, name))
         say(f"written: {file}; judge it anywhere with: wrapdetect replay {file}")
 
@@ -75,6 +79,8 @@ def _history(monitor: Monitor, since: datetime | None) -> History:
     names = [s.name for s in monitor.config.services()]
     known = {s.name for s in monitor.ledger.services()}
     since_s = int(since.timestamp()) if since else None
+    if since is not None and since > clock.now():
+        raise SpecError(f"--since: {since:%Y-%m-%d} is still to come; expected a day that is past")
     return monitor.ledger.history(since_s=since_s, services=[n for n in names if n in known])
 
 

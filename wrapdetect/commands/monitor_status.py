@@ -15,12 +15,15 @@ from wrapdetect.report import dependence_console, monitor_console
 from wrapdetect.report.monitor_console import FeedLine, ServiceLine
 
 LATEST = 12
+OLD_ROUNDS = 3
+"""A last heartbeat that is older says nothing of now."""
 
 
 def status(path: Path) -> int:
     """Everything on standard output; exit code 0."""
     with opened(path, claimed=False) as monitor:
-        lines = _services(monitor)
+        old_s = clock.now().timestamp() - OLD_ROUNDS * monitor.config.rhythm.cadence_s
+        lines = _services(monitor, old_s)
         feeds = [
             FeedLine(f.feed, f.ok, stamp(f.at_s), stamp(f.since_s), f.detail) for f in monitor.ledger.feed_states()
         ]
@@ -32,6 +35,7 @@ def status(path: Path) -> int:
             cost_line(monitor.config, monitor.items),
             f"reserved today (UTC): {spent.requests:,} requests, {spent.tokens:,} tokens",
             f"store: {monitor.ledger.name}, {monitor.ledger.bytes_on_disk() / 1e6:.1f} MB",
+            *_silence(monitor, old_s),
         ]
     colour = sys.stdout.isatty()
     sys.stdout.write(monitor_console.render(lines, feeds, budget, width=width(), colour=colour))
@@ -43,7 +47,18 @@ def status(path: Path) -> int:
     return 0
 
 
-def _services(monitor: Monitor) -> list[ServiceLine]:
+def _silence(monitor: Monitor, old_s: float) -> list[str]:
+    """A line where the last round is older than `old_s`: whoever asked has stopped."""
+    last_s = max((b[-1].round_s for b in monitor.ledger.latest(1).values() if b), default=None)
+    if last_s is None or last_s >= old_s:
+        return []
+    return [
+        f"the last round is of {stamp(last_s)}: nobody asks any more; start wrapdetect monitor run, or once by a timer"
+    ]
+
+
+def _services(monitor: Monitor, old_s: float) -> list[ServiceLine]:
+    """What is known of each service; a heartbeat before `old_s` is not of now."""
     latest: Mapping[str, list[Beat]] = monitor.ledger.latest(LATEST)
     found = []
     for service in monitor.config.services():
@@ -53,7 +68,7 @@ def _services(monitor: Monitor) -> list[ServiceLine]:
             ServiceLine(
                 name=service.name,
                 kind=service.kind,
-                state=_state(last, asked=bool(service.url)),
+                state=_state(last if last and last.round_s >= old_s else None, asked=bool(service.url)),
                 when=stamp(last.round_s) if last else "",
                 up=sum(b.outcome is Outcome.UP for b in beats),
                 n=len(beats),

@@ -22,7 +22,9 @@ from wrapdetect.history import Beats, Condition, Coverage, Episode, History, Inc
 
 MERGE_S = 1800.0
 """Or GAP cadences, where these are longer."""
-SITE_S = 86_400.0
+DAY_S = 86_400.0
+FEWEST_STEPS = 12
+SITE_S = DAY_S
 POSTED_LATE_S = 1800.0
 """Pages tell of an incident up to this long after it began: the last half hour before a page was read is not known."""
 FEWEST_FAILURES = 2
@@ -109,11 +111,13 @@ def from_beats(beats: Beats, *, own: Times, cadence_s: float) -> tuple[list[Epis
     column = _telling(beats, own)
     if not len(column.at_s):
         return [], ()
-    gaps = np.diff(column.at_s) > GAP * cadence_s
-    found = [_episode(column, beats, group) for group in _groups(column, gaps, max(MERGE_S, GAP * cadence_s))]
+    steps = _steps(column.round_s, cadence_s)
+    usual_s = float(np.median(steps)) if len(steps) else cadence_s
+    gaps = np.diff(column.at_s) > GAP * steps
+    found = [_episode(column, beats, group) for group in _groups(column, gaps, max(MERGE_S, GAP * usual_s))]
     edges = np.flatnonzero(gaps)
     starts, ends = np.r_[0, edges + 1], np.r_[edges, len(column.at_s) - 1]
-    return found, tuple(zip(column.at_s[starts].tolist(), (column.at_s[ends] + cadence_s).tolist(), strict=True))
+    return found, tuple(zip(column.at_s[starts].tolist(), (column.at_s[ends] + usual_s).tolist(), strict=True))
 
 
 def from_incidents(incidents: Iterable[Incident]) -> list[Episode]:
@@ -165,6 +169,20 @@ def _known(coverage: Coverage) -> tuple[float, float]:
     return float(coverage.since_s), max(float(coverage.since_s), coverage.until_s - POSTED_LATE_S)
 
 
+def _steps(round_s: Times, cadence_s: float) -> Times:
+    """The cadence as it was at each beat but the last: a monitor may have been set to another since. The median step of
+    its UTC day; `cadence_s` where a day has few beats, and for all where nearly all steps are that."""
+    steps = np.diff(round_s)
+    if not len(steps) or np.mean(steps == cadence_s) > 0.95:
+        return np.full(len(steps), float(cadence_s))
+    found = np.full(len(steps), float(cadence_s))
+    _, first = np.unique(round_s[:-1] // DAY_S, return_index=True)
+    for since, until in zip(first, [*first[1:], len(steps)], strict=True):
+        if until - since >= FEWEST_STEPS:
+            found[since:until] = np.median(steps[since:until])
+    return found
+
+
 def _telling(beats: Beats, own: Times) -> _Column:
     outcomes, rounds = _outcomes(beats), _rounds(beats)
     keep = ~np.isin(outcomes, (Outcome.REFUSED, Outcome.LIMITED)) & ~_among(rounds, own)
@@ -209,7 +227,7 @@ def _published(incident: Incident) -> Episode:
         onset_high_s=began + incident.late_s,
         end_low_s=float(ended) if ended is not None and known else None,
         end_high_s=float(ended) if ended is not None and known else None,
-        witness=f"{stamp(began)} {incident.feed}: {incident.title}",
+        witness=f"{stamp(began)} {incident.feed}{': ' if incident.title else ''}{incident.title}",
     )
 
 

@@ -72,7 +72,7 @@ ODDS = (6.0, 20.0, 60.0, 200.0, 600.0)
 ENOUGH = log(100.0)
 ALPHA = 0.01
 """Error with which an edge is named, after correction over the candidates."""
-NAMED_AT = log(20.0)
+NAMED_AT, FEWEST_HITS = log(20.0), 2
 MOST_MORE = 1000
 LOOKAHEAD_S = 28 * 86_400.0
 """Further incidents take weeks to come, in which the target's own rate becomes known as well."""
@@ -183,14 +183,14 @@ def _one(
     excused = found.telling & ~found.actual & ~common & _inside(upstream.burst, setting.excused)
     counted = found.telling & ~common & ~excused & ~_repeated(upstream.burst, found.habitual & found.telling, setting)
     # An excuse drops misses and no hits: the ratio allows for it, the tests would not hold their level.
-    tested = found._replace(telling=found.telling & ~common)
+    unseen = np.where(others.watched.sum(axis=0) >= 2, COMMON, COMMON_UNSEEN)  # two would show a common cause
+    tested = found._replace(telling=found.telling & ~common, chance=found.chance + unseen)
     rivals = [c for c in candidates if c.vendor not in (upstream.vendor, target.vendor)]
     claims: Times = np.ones(len(upstream.burst))
     for rival in rivals:
         claims += hit(rival.fell, upstream.burst, setting.window_s)
-    seen = others.watched.sum(axis=0) >= 2  # then a common cause would have shown
     incidents = tuple(
-        _weighed(target, found, k, int(claims[k]), COMMON if seen[k] else COMMON_UNSEEN, setting.window_s)
+        _weighed(target, found, k, int(claims[k]), float(unseen[k]), setting.window_s)
         for k in np.flatnonzero(counted).tolist()
     )
     hits, n = int((found.actual & counted).sum()), int(counted.sum())
@@ -296,10 +296,10 @@ def _weighed(target: Record, found: Trials, k: int, claims: int, common: float, 
 
 
 def _named(found: Dependence, p_corrected: float | None) -> bool:
-    """Dependent beyond the error ALPHA, over all candidates, by week shifts (by e while there are too few weeks); and
-    worth saying."""
+    """Dependent beyond the error ALPHA, over all candidates, by week shifts (by e while there are too few weeks); worth
+    saying; and in more than one incident: one coincidence convicts nobody."""
     significant = p_corrected <= ALPHA if p_corrected is not None else found.e >= found.candidates / ALPHA
-    return found.llr >= NAMED_AT and significant
+    return found.hits >= FEWEST_HITS and found.llr >= NAMED_AT and significant
 
 
 def _s(unit: Unit) -> float:

@@ -125,10 +125,11 @@ def _controls(outages: Outages) -> Iterator[Control]:
         yield Control(id="week_shift:outages", passed=None, evidence="fewer than three weeks were watched")
     else:
         told = f"names {', '.join(named)}" if named else "names nobody"
+        by = f"{made[0]} to {made[-1]} weeks" if len(made) > 1 else "a week"
         yield Control(
             id="week_shift:outages",
             passed=not named,
-            evidence=f"the target's record moved by {made[0]} to {made[-1]} weeks {told}",
+            evidence=f"the target's record moved by {by} {told}",
         )
 
 

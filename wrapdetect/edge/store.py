@@ -43,13 +43,13 @@ def create(path: Path, run: Run) -> RunFile:
     except FileExistsError as error:
         raise SpecError(f"{path} is there already; add --resume to go on with it, or choose another --out") from error
     except OSError as error:
-        raise SpecError(f"cannot write {path}: {error.strerror}; choose another --out") from error
+        raise SpecError(f"cannot write {path}: {error.strerror}; choose another place (--out)") from error
     try:
         _write(descriptor, dump_head(run))
     except OSError as error:
         os.close(descriptor)
         path.unlink()
-        raise SpecError(f"cannot write {path}: {error.strerror}; choose another --out") from error
+        raise SpecError(f"cannot write {path}: {error.strerror}; choose another place (--out)") from error
     return RunFile(path, descriptor)
 
 

@@ -16,6 +16,7 @@ NO_EMBEDDING = "Without the embedding view (pip install 'wrapdetect[embed]') par
 NO_RIVAL = "One reference only: there is no rival to be nearer than, so the answers' likeness weighs nothing."
 NO_SHARED_OUTAGE = "No shared outage fell into this run: dependence could not be seen, or was seen to be absent."
 NOT_ASKED = "Heartbeats only: how it answers was not compared (wrapdetect audit), so `wrapper` cannot be said."
+NONE_BEYOND_CHANCE = "No outages were shared beyond chance so far: dependence was not seen, or is not there."
 ONE_OUTAGE = "One shared outage is one unit of evidence, however long; outages within an hour count as one."
 SIBLINGS = (
     "A sibling of the nearest model (another version, a fine-tune) answers much like it: surer of family than member."
@@ -107,7 +108,8 @@ def limits_of(
         (not asked, NOT_ASKED),
         (asked and "embedding" not in views, NO_EMBEDDING),
         (asked and n_references == 1, NO_RIVAL),
-        (bool(candidate and candidate.incidents == 0), NO_SHARED_OUTAGE),
+        (asked and bool(candidate and candidate.incidents == 0), NO_SHARED_OUTAGE),
+        (not asked and bool(candidate and candidate.incidents == 0), NONE_BEYOND_CHANCE),
         (bool(candidate and candidate.incidents == 1), ONE_OUTAGE),
         (bool(candidate and candidate.behaviour.value > 0), SIBLINGS),
     ]

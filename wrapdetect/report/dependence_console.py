@@ -16,7 +16,7 @@ from wrapdetect.report.console import printed
 LONGEST = 12
 WORDS = (
     "s: share of the upstream's incidents with which the target fell; b: chance of that if they are independent;",
-    "LR: likelihood ratio, passing through against independent; p: by whole-week shifts, corrected over candidates;",
+    "LR: likelihood ratio, passing through against independent, unbounded (a verdict bounds it); p: by whole-week shifts, corrected over candidates;",
     "p is - with too few weeks; e: holds however often one looks; more: incidents it would still take.",
 )
 
