@@ -108,6 +108,7 @@ def test_no_question_is_asked_twice_and_the_audit_ends(n: int) -> None:
     assert course.ask_next(n) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("most", "asked"), [(8, 8), (9, 9), (1000, QUESTIONS), (None, QUESTIONS)])
 def test_the_most_is_kept(most: int | None, asked: int) -> None:
     course = a_course(most=most)

@@ -156,6 +156,7 @@ def test_a_few_answers_leave_all_weights_at_exactly_nothing(seeds: Seeds) -> Non
     assert (verdict.state, verdict.behaviour, verdict.dependence) == ("insufficient", 0.0, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["open", "closed"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_one_more_unrelated_reference_turns_no_innocent_into_an_accused(seeds: Seeds, seed: int, weights: str) -> None:

@@ -56,6 +56,7 @@ def complaint(done: Done) -> str:
     return done.err
 
 
+@pytest.mark.slow
 def test_import_list_show_and_drop(run: Callable[..., Done], tmp_path: Path) -> None:
     done = run("import", "mine", written(tmp_path, a_table() + a_row(1, 2, answer="A draw.")), *TOLD)
     assert (done.code, done.err) == (0, "")
@@ -130,6 +131,7 @@ BAD: dict[str, tuple[str, str | bytes, tuple[str, ...], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_a_fault_is_one_line_and_nothing_is_half_imported(name: str, run: Callable[..., Done], tmp_path: Path) -> None:
     file, content, options, message = BAD[name]

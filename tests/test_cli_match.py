@@ -101,6 +101,7 @@ def test_a_table_is_matched_and_the_report_names_the_family_first(run: Command, 
     assert "\x1b" not in done.out
 
 
+@pytest.mark.slow
 def test_json_fits_its_schema_and_comes_twice_the_same(run: Command, copy: str) -> None:
     done = run("match", copy, *MATCH, "--json")
     found = report(done)
@@ -109,6 +110,7 @@ def test_json_fits_its_schema_and_comes_twice_the_same(run: Command, copy: str) 
     assert run("match", copy, *MATCH, "--json").out == done.out
 
 
+@pytest.mark.slow
 def test_csv_jsonl_and_alpaca_eval_give_the_same_match(
     run: Command, copy: str, wrapped: list[str], tmp_path: Path
 ) -> None:
@@ -127,6 +129,7 @@ def a_run_of(wrapped: Sequence[str]) -> Run:
     return replace(a_run(a_pack(*items)), exchanges=tuple(asked))
 
 
+@pytest.mark.slow
 def test_a_run_gives_the_match_of_its_targets_answers(
     run: Command, copy: str, wrapped: list[str], tmp_path: Path
 ) -> None:
@@ -148,6 +151,7 @@ def test_a_match_sends_nothing_and_needs_no_key(run: Command, wrapped: list[str]
     assert served.requests == []
 
 
+@pytest.mark.slow
 def test_top_says_how_many_models_are_shown(run: Command, copy: str) -> None:
     for top in (1, 3, 24):
         ranked = report(run("match", copy, *MATCH, "--json", "--top", str(top)))["ranked"]
@@ -155,6 +159,7 @@ def test_top_says_how_many_models_are_shown(run: Command, copy: str) -> None:
         assert len(ranked) == top
 
 
+@pytest.mark.slow
 def test_of_several_speakers_one_is_chosen(run: Command, fleet: Fleet, wrapped: list[str], tmp_path: Path) -> None:
     both = {"shopbot": wrapped, "other": fleet.answers("c1", 1)}
     (tmp_path / "both.jsonl").write_text(a_table(both), encoding="utf-8")
@@ -267,6 +272,7 @@ def asked(served: Served) -> list[str]:
     return [str(r["body"]["messages"][-1]["content"]) for r in served.requests]  # type: ignore[index]  # JSON
 
 
+@pytest.mark.slow
 def test_the_target_alone_is_asked_each_prompt_of_the_library_once(audited: tuple[Done, Path, list[str]]) -> None:
     done, place, sent = audited
     assert done.code == 0, done.err
@@ -317,6 +323,7 @@ def test_prompts_says_how_many_are_asked(run: Command, target: Served) -> None:
     assert len(asked(target)) - before == 10  # and the first hello
 
 
+@pytest.mark.slow
 def test_adaptive_stops_early_on_a_clear_case_and_says_why(run: Command, target: Served) -> None:
     before = len(asked(target))
     done = run(*audit(target, "--adaptive", "--json"), BOT_KEY=KEY)
@@ -328,6 +335,7 @@ def test_adaptive_stops_early_on_a_clear_case_and_says_why(run: Command, target:
     assert run("match", "run.jsonl", *MATCH, "--json").out == done.out
 
 
+@pytest.mark.slow
 def test_adaptive_asks_the_most_where_nothing_is_decided(run: Command, fleet: Fleet) -> None:
     """Half the answers are a known model's and half a stranger's: it may be decided, but never by more questions."""
     mixed = [a if k % 3 else b for k, (a, b) in enumerate(zip(fleet.stranger(3), fleet.answers("b0", 3), strict=True))]
@@ -371,6 +379,7 @@ def test_what_does_not_go_with_a_library_is_refused_in_one_line(name: str, run: 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_target_that_does_not_answer_is_named_at_the_first_hello(
     run: Command, target: Served, tmp_path: Path
 ) -> None:

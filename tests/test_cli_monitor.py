@@ -110,6 +110,7 @@ def report(done: Done) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_init_writes_a_config_once_and_says_what_a_day_takes(commands: MonitorCommands, tmp_path: Path) -> None:
     done = commands.monitor("init", cwd=tmp_path)
     assert (done.code, done.out) == (0, "")
@@ -123,6 +124,7 @@ def test_init_writes_a_config_once_and_says_what_a_day_takes(commands: MonitorCo
     assert "cannot write no/such.toml" in one_line(commands.monitor("init", "--config", "no/such.toml", cwd=tmp_path))
 
 
+@pytest.mark.slow
 def test_a_round_is_asked_once_however_often_it_is_called(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
@@ -139,6 +141,7 @@ def test_a_round_is_asked_once_however_often_it_is_called(
     assert len(rows(tmp_path, "SELECT * FROM monitor_beat")) == 6
 
 
+@pytest.mark.slow
 def test_status_shows_services_feeds_and_budget_and_sends_nothing(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
@@ -162,6 +165,7 @@ def test_status_shows_services_feeds_and_budget_and_sends_nothing(
     assert len(world["heron"].asked) == asked
 
 
+@pytest.mark.slow
 def test_a_wrapper_that_falls_with_its_upstream_is_told_with_incidents_as_witnesses(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
@@ -209,6 +213,7 @@ def test_judge_says_byte_for_byte_what_replay_says_of_the_export(
     assert commands.monitor("judge", cwd=tmp_path).out == commands.run("replay", "out.jsonl", cwd=tmp_path).out
 
 
+@pytest.mark.slow
 def test_an_export_brought_into_an_empty_store_comes_out_the_same(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
@@ -231,6 +236,7 @@ def test_an_export_brought_into_an_empty_store_comes_out_the_same(
     assert "--resume" not in said
 
 
+@pytest.mark.slow
 def test_since_leaves_older_days_out(commands: MonitorCommands, tmp_path: Path, world: World) -> None:
     imported(commands, tmp_path, world, a_history(world, shared=True))
     day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 35 * DAY_S))
@@ -245,6 +251,7 @@ def test_since_leaves_older_days_out(commands: MonitorCommands, tmp_path: Path, 
         assert "--since" in one_line(commands.monitor("judge", "--since", since, cwd=tmp_path))
 
 
+@pytest.mark.slow
 def test_several_targets_are_exported_into_a_folder(commands: MonitorCommands, tmp_path: Path, world: World) -> None:
     Plan(targets={"nova": "", "luna": ""}).write(tmp_path, world)
     assert commands.monitor("once", cwd=tmp_path).code == 0
@@ -289,6 +296,7 @@ def test_evidence_is_alerted_once(commands: MonitorCommands, tmp_path: Path, wor
     assert "fell together in 6 of 6 incidents" in world.told()[0][1]
 
 
+@pytest.mark.slow
 def test_a_target_that_refuses_for_days_blocks_us_which_is_no_outage(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
@@ -338,6 +346,7 @@ def test_when_the_budget_is_spent_nothing_is_asked_and_it_is_told_once(
     assert set(world) == {"inbox"}
 
 
+@pytest.mark.slow
 def test_a_round_in_which_everything_is_down_still_ends_well(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
@@ -400,6 +409,7 @@ def test_what_is_no_export_is_not_imported(
     assert rows(tmp_path, "SELECT * FROM monitor_beat") == []
 
 
+@pytest.mark.slow
 def test_a_read_only_store_is_read_but_not_written(commands: MonitorCommands, tmp_path: Path, world: World) -> None:
     """By SQLite's own mode, which holds for root too."""
     Plan().write(tmp_path, world)
@@ -452,6 +462,7 @@ def test_without_psycopg_a_postgresql_store_says_what_to_install(tmp_path: Path,
     assert "wrapdetect[postgres]" in one_line(Done(done.returncode, done.stdout, done.stderr))
 
 
+@pytest.mark.slow
 def test_no_key_shows_anywhere(commands: MonitorCommands, tmp_path: Path, world: World) -> None:
     """The target and a feed quote what they were sent; the webhook refuses."""
     world["nova"].status, world["nova"].said = 401, f"Incorrect API key provided: {KEY}"
@@ -507,6 +518,7 @@ def scraped(port: int) -> str:
     return ""
 
 
+@pytest.mark.slow
 def test_a_metrics_port_that_is_taken_is_one_line(commands: MonitorCommands, tmp_path: Path, world: World) -> None:
     Plan().write(tmp_path, world)
     done = commands.monitor("run", "--metrics-port", str(world.port), cwd=tmp_path)

@@ -283,6 +283,7 @@ def test_a_missing_upstream_and_a_window_out_of_range_are_usage_errors(commands:
         assert "outages [OPTIONS] {target} {upstream}..." in done.err
 
 
+@pytest.mark.slow
 def test_names_and_titles_with_escape_codes_never_reach_the_terminal(commands: MonitorCommands, lists: Path) -> None:
     a_csv(lists / f"{ESCAPE}.csv", UPSTREAM, title=ESCAPE)
     (lists / f"{ESCAPE}bad.csv").write_text(f"start,end\n{ESCAPE},\n2025-03-12T09:00:00Z,\n")

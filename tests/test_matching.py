@@ -136,6 +136,7 @@ def test_the_nearest_comes_first_and_probabilities_are_for_its_family_alone(
     assert all(n.model in n.family for n in found.ranked)
 
 
+@pytest.mark.slow
 def test_a_model_of_no_library_is_not_named(fleet: Fleet, matched: Matched) -> None:
     """Ten strangers: a name takes .97, so that one by chance is let pass."""
     found = [matched(fleet.stranger(seed)) for seed in range(10)]
@@ -143,6 +144,7 @@ def test_a_model_of_no_library_is_not_named(fleet: Fleet, matched: Matched) -> N
     assert np.median([m.family_probability for m in found]) < 0.75  # the prior is .5, and ten are few
 
 
+@pytest.mark.slow
 def test_a_model_of_the_library_is_named_behind_a_prompt_too(fleet: Fleet, matched: Matched) -> None:
     """Six others, each behind a system prompt of its own: five named at least, nobody else's name."""
     names = ("a0", "a1", "c0", "d1", "lone03", "lone11")

@@ -107,6 +107,7 @@ def test_a_round_that_would_pass_the_days_budget_is_not_begun_and_said_once_a_da
     ]
     assert all("(605 requests, 1,000,000,000 tokens) has no room for it" in s for s in world.said)
     assert world.ledger.claims > 100  # the lease is kept while nothing is asked
+    assert {"budget" in d.skipped for d in world.skipped} == {True}  # what is beside the rounds goes on, and can tell
 
 
 def test_tokens_are_a_hard_limit_too_and_no_round_is_halved() -> None:

@@ -95,6 +95,7 @@ class World:
     jump_s: float = 0.0
     said: list[str] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
+    skipped: list[Done] = field(default_factory=list)
     asked: list[tuple[float, str, int]] = field(default_factory=list)
     asks: list[tuple[str, str]] = field(default_factory=list)
     in_flight: int = 0
@@ -156,7 +157,7 @@ class World:
         """Keep watch for so long; `at` holds what happens on the way, and when."""
 
         async def after_round(done: Done) -> None:
-            self.done.append(done)
+            (self.skipped if done.skipped else self.done).append(done)
 
         async def go() -> None:
             stop = asyncio.Event()

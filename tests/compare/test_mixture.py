@@ -108,6 +108,7 @@ def test_the_member_is_named_whose_scores_are_best_on_the_answers_of_its_family(
     assert {found.first, found.second} == {7, 22}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [1.0, 1.5])
 def test_a_single_model_is_called_two_no_more_often_than_1_time_in_20(own: float) -> None:
     found = estimates(32, 0.0, 60, 1000, own=own)

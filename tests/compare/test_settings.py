@@ -18,6 +18,7 @@ def drawn(voice: str, rng: np.random.Generator, questions: int = 6, draws: int =
     }
 
 
+@pytest.mark.slow
 def test_one_voice_is_rejected_as_often_as_the_level_says() -> None:
     rng = np.random.default_rng(1)
     found = [same_settings(drawn("plain", rng), drawn("plain", rng), rng) for _ in range(60)]

@@ -77,6 +77,7 @@ def test_stationary_noise_hardly_ever_looks_like_a_change(
     assert found <= expected + 2 * np.sqrt(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "reach"), [(0.0, 1.0), (0.1, 0.95), (0.3, 0.9)])
 def test_a_change_is_found_on_its_day(noise: float, reach: float) -> None:
     rng = np.random.default_rng(2)
@@ -167,6 +168,7 @@ def random_days(rng: Generator, days: int, a_year: float) -> set[int]:
     return set(rng.integers(0, days, rng.poisson(a_year * days / 365)).tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("days", "ours", "theirs"), [(120, 4, 4), (365, 4, 4), (365, 12, 12), (365, 1, 6), (90, 20, 6)]
 )

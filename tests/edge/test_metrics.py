@@ -55,6 +55,7 @@ def test_heartbeats_are_counted_by_outcome_and_answers_timed(metrics: Metrics, p
     assert found["wrapdetect_up", (bot,)] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outcome", Outcome)
 def test_up_is_told_of_the_service_and_never_of_our_account(outcome: Outcome, metrics: Metrics, port: int) -> None:
     metrics.beat(a_beat(outcome))

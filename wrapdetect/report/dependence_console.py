@@ -16,8 +16,9 @@ from wrapdetect.report.console import printed
 LONGEST = 12
 WORDS = (
     "s: share of the upstream's incidents with which the target fell; b: chance of that if they are independent;",
-    "LR: likelihood ratio, passing through against independent, unbounded (a verdict bounds it); p: by whole-week shifts, corrected over candidates;",
-    "p is - with too few weeks; e: holds however often one looks; more: incidents it would still take.",
+    "LR: likelihood ratio, passing through against independent, before the bound that a verdict puts on it;",
+    "p: by whole-week shifts, corrected over candidates, - with too few weeks; e: holds however often one looks;",
+    "more: incidents it would still take.",
 )
 
 
