@@ -13,7 +13,8 @@ from bench.outages.markdown import ratio, table
 from bench.outages.truth import Truth
 from wrapdetect.codec import load_run
 from wrapdetect.compare.episodes import from_beats
-from wrapdetect.compare.outages import COMMON, COMMON_UNSEEN, SENSITIVITY, Setting, dependence
+from wrapdetect.compare.incident_ratio import COMMON, COMMON_UNSEEN, SENSITIVITY
+from wrapdetect.compare.outages import Setting, dependence
 from wrapdetect.edge.shipped import folder
 from wrapdetect.history import Beat, Dependence, Episode, Outcome, Timeline, Weighed, columns
 from wrapdetect.model import Exchange

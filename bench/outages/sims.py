@@ -19,7 +19,8 @@ from bench.outages.worlds import (
     null,
     until,
 )
-from wrapdetect.compare.outages import ALPHA, ENOUGH
+from wrapdetect.compare.incident_ratio import ENOUGH
+from wrapdetect.compare.outages import ALPHA
 
 RUNS_UNTIL, RUNS_ATTACK = 500, 300
 K = TypeVar("K")

@@ -11,7 +11,8 @@ import numpy as np
 
 from bench.outages.controls import both_p
 from wrapdetect.compare.coincidence import record
-from wrapdetect.compare.outages import ENOUGH, WINDOW_S, Setting, dependence, log_ratio
+from wrapdetect.compare.incident_ratio import ENOUGH, log_ratio
+from wrapdetect.compare.outages import WINDOW_S, Setting, dependence
 from wrapdetect.history import Dependence, Timeline
 from wrapdetect.lab.histories import DAY_S, Fall, Habit, follow, timeline
 

@@ -18,20 +18,9 @@ from scipy.integrate import quad
 from scipy.stats import beta, binom
 
 from wrapdetect.compare.coincidence import BURST_S, record, trials
-from wrapdetect.compare.outages import (
-    ALPHA,
-    COMMON,
-    COMMON_UNSEEN,
-    ENOUGH,
-    SENSITIVITY,
-    WINDOW_S,
-    Setting,
-    dependence,
-    holm,
-    log_ratio,
-    more_needed,
-    running_e,
-)
+from wrapdetect.compare.incident_ratio import COMMON, COMMON_UNSEEN, ENOUGH, SENSITIVITY, log_ratio, more_needed
+from wrapdetect.compare.outages import ALPHA, WINDOW_S, Setting, dependence, holm
+from wrapdetect.compare.running import running_e
 from wrapdetect.history import Condition, Dependence, Timeline, Weighed
 from wrapdetect.lab.histories import DAY_S, HOUR_S, MONDAY_S, WEEK_S, Fall, Habit, follow, timeline
 

@@ -28,7 +28,7 @@ WEEKS = 26
 SMALLEST_P = 1e-6
 """The tail is a model's: nothing smaller is claimed."""
 FEWEST_SHIFTS = 8
-"""With fewer weeks to shift by, there is no p."""
+"""With fewer shifts (earlier and later weeks together), there is no p."""
 WATCHED_SHARE = 0.9
 """Of a trial's window the target must have been watched this much."""
 LOCAL_S, STEP = 4 * WEEK_S, 2.0

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from wrapdetect.compare.coincidence import WEEK_S
 from wrapdetect.compare.episodes import stamp, timelines
 from wrapdetect.compare.fallback import excused
-from wrapdetect.compare.outages import Setting, dependence, expected_share
+from wrapdetect.compare.incident_ratio import expected_share
+from wrapdetect.compare.outages import Setting, dependence
 from wrapdetect.history import Dependence, History, Timeline
 from wrapdetect.model import Control, Finding
 from wrapdetect.seeds import Seeds
