@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "wrapdetect"
 PURE = {
-    "errors", "model", "history", "feeds", "schedule", "codec", "codec_history", "packs", "plan", "run", "seeds",
+    "errors", "endpoint", "history", "model", "feeds", "schedule", "codec", "codec_history", "packs", "plan", "run", "seeds",
     "prose", "analysis", "matching", "adaptive", "monitoring",
     "library", "dialects", "read", "compare", "judge", "report",
 }  # fmt: skip
@@ -71,11 +71,12 @@ def test_pure_layers_touch_no_world(file: Path) -> None:
                 assert not global_chance, f"line {node.lineno}: chance comes from an rng that is given"
 
 
-def test_model_and_errors_import_the_standard_library_only() -> None:
-    for name in ("model.py", "errors.py"):
-        assert tops(PACKAGE / name) <= {"dataclasses", "datetime", "enum", "typing", "wrapdetect"}
-    # a run may carry a history, which is made of endpoints: model names it for the type checker alone
-    assert (ours(PACKAGE / "model.py"), ours(PACKAGE / "errors.py")) == ({"history"}, set())
+def test_nouns_and_errors_import_the_standard_library_and_the_nouns_before_them_only() -> None:
+    known = {"errors": set(), "endpoint": set(), "history": {"endpoint"}, "model": {"endpoint", "history"}}
+    for name, nouns in known.items():
+        standard = {"array", "collections", "dataclasses", "datetime", "enum", "typing"}
+        assert tops(PACKAGE / f"{name}.py") <= {*standard, "wrapdetect"}
+        assert ours(PACKAGE / f"{name}.py") == nouns
 
 
 def test_numbers_are_crunched_in_compare_and_judge_only() -> None:

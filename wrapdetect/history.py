@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
-from wrapdetect.model import Endpoint
+from wrapdetect.endpoint import Endpoint
 
 ServiceKind = Literal["target", "candidate", "panel", "site"]
 Condition = Literal["down", "degraded"]

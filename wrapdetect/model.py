@@ -1,19 +1,19 @@
-"""The nouns of wrapdetect: frozen facts, and what is said of them. Standard library only."""
+"""The nouns of wrapdetect: frozen facts, and what is said of them. The standard library, and the nouns of endpoint and history, only."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-if TYPE_CHECKING:  # history is made of endpoints, so it imports this file
-    from wrapdetect.history import History
+from wrapdetect.endpoint import Dialect as Dialect  # the nouns of this file, for whoever imports them
+from wrapdetect.endpoint import Endpoint as Endpoint
+from wrapdetect.endpoint import Role as Role
+from wrapdetect.endpoint import TokenLimit as TokenLimit
+from wrapdetect.endpoint import Weights as Weights
+from wrapdetect.history import History
 
 Axis = Literal["behaviour", "dependence"]
-Dialect = Literal["openai_stream", "openai_plain"]
-Role = Literal["target", "reference"]
 State = Literal["wrapper", "likely_wrapper", "same_model", "unlike", "insufficient"]
-TokenLimit = Literal["max_tokens", "max_completion_tokens", "omit"]
-Weights = Literal["open", "closed", "unknown"]
 Value = str | float | bool
 
 
@@ -35,21 +35,6 @@ class Failure:
 
     kind: FailureKind
     detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Something that answers. It names the variable of its key and never holds the key."""
-
-    name: str
-    role: Role
-    url: str
-    model: str
-    dialect: Dialect = "openai_stream"
-    key_env: str | None = None
-    weights: Weights = "unknown"
-    token_limit: TokenLimit = "max_tokens"
-    send_temperature: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +142,7 @@ class Run:
     draws: int
     seed: int
     exchanges: tuple[Exchange, ...] = ()
-    history: "History | None" = None  # of a monitor; such a run may have no endpoints
+    history: History | None = None  # of a monitor; such a run may have no endpoints
 
     @property
     def target(self) -> Endpoint:
