@@ -10,8 +10,8 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "wrapdetect"
 PURE = {
-    "errors", "endpoint", "history", "model", "feeds", "schedule", "codec", "codec_history", "packs", "plan", "run", "seeds",
-    "prose", "analysis", "matching", "adaptive", "monitoring",
+    "errors", "endpoint", "history", "model", "feeds", "schedule", "codec", "codec_history", "packs", "plan", "run",
+    "seeds", "prose", "analysis", "matching", "adaptive", "monitoring",
     "library", "dialects", "read", "compare", "judge", "report",
 }  # fmt: skip
 WORLD = {

@@ -1,4 +1,4 @@
-"""The nouns of wrapdetect: frozen facts, and what is said of them. The standard library, and the nouns of endpoint and history, only."""
+"""The nouns of wrapdetect: frozen facts, and what is said of them. Standard library and earlier nouns only."""
 
 from dataclasses import dataclass
 from datetime import datetime
