@@ -8,7 +8,11 @@ import pytest
 
 from tests.conftest import ROOT
 
-COMMANDS = ("", "audit", "match", "library", "library import", "replay", "doctor", "demo", "probes")
+COMMANDS = (
+    "", "audit", "match", "library", "library import", "replay", "doctor", "demo", "probes", "outages",
+    "monitor", "monitor init", "monitor once", "monitor run", "monitor status", "monitor judge", "monitor export",
+    "monitor import",
+)  # fmt: skip
 
 
 def run(*words: str) -> str:

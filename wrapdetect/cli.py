@@ -195,7 +195,8 @@ def outages(
     since: Annotated[str | None, typer.Option(help="All lists cover from this day or time on (UTC).")] = None,
     until: Annotated[str | None, typer.Option(help="All lists cover up to this day or time (UTC).")] = None,
     window: Annotated[
-        float, typer.Option(min=5, max=120, help="Minutes within which two onsets coincide; 15 to 60 hold their level.")
+        float,
+        typer.Option(min=15, max=60, help="Minutes within which two onsets coincide; only 15 to 60 hold their level."),
     ] = 30.0,
     assume_utc: Annotated[bool, typer.Option("--assume-utc", help="Times without a zone are UTC.")] = False,
     format_: Annotated[
@@ -209,8 +210,9 @@ def outages(
     """Do two services fall together? The statistic alone, on lists of incidents (CSV: start,end); sends nothing."""
     from wrapdetect.commands.outages import outages as command
     from wrapdetect.commands.outages import reading_of
+    from wrapdetect.edge.clock import now
 
-    reading = reading_of(since, until, assume_utc=assume_utc, format_=format_)
+    reading = reading_of(since, until, assume_utc=assume_utc, format_=format_, now=now())
     raise typer.Exit(command(target, upstream, panel or [], reading=reading, window_min=window, as_json=json_))
 
 

@@ -222,13 +222,30 @@ class LedgerContract:
 
     def test_a_service_that_changed_keeps_its_history_and_it_is_said(self, ledger: Ledger) -> None:
         a_round(ledger, START)
-        moved = replace(SERVICES[0], url="http://127.0.0.1:9/v1", endpoint=replace(BOT, model="m2"))
+        moved = replace(SERVICES[0], vendor="others")
         assert ledger.set_services(SERVICES) == ()
         said = ledger.set_services([moved])
-        assert said == ("service bot: url was http://127.0.0.1:1/v1, is http://127.0.0.1:9/v1; model was m, is m2",)
+        assert said == ("service bot: vendor was bots, is others",)
         assert [(e.key, e.text) for e in ledger.events()] == [("service bot", said[0])]
         assert ledger.services() == (moved, SERVICES[1])
         assert kept(ledger) == expected(range(START, START + 1))
+
+    def test_another_service_is_not_judged_by_the_past_of_its_namesake(self, ledger: Ledger) -> None:
+        a_round(ledger, START)
+        other = replace(SERVICES[0], url="http://127.0.0.1:9/v1", endpoint=replace(BOT, model="m2"))
+        with pytest.raises(StoreError, match=r"url was .*:1/v1, is .*:9/v1; model was m, is m2: another service"):
+            ledger.set_services([other])
+        theirs = replace(ledger.history(), services=(other, SERVICES[1]))
+        with pytest.raises(StoreError, match="another service of the same name.*nothing was imported"):
+            ledger.import_history(theirs)
+        assert ledger.services() == SERVICES
+        assert kept(ledger) == expected(range(START, START + 1))
+
+    def test_what_is_still_to_come_is_not_imported(self, ledger: Ledger, clock: Clock) -> None:
+        a_round(ledger, START)
+        clock.at_s = START - 3 * DAY
+        with pytest.raises(StoreError, match="still to come; nothing was imported"):
+            ledger.import_history(ledger.history())
 
     def test_feeds_alerts_and_events_are_remembered(self, ledger: Ledger) -> None:
         ledger.note_feed("status", 100, ok=True, detail="", etag="“e”", last_modified="Thu")
@@ -268,7 +285,8 @@ class LedgerContract:
             ledger.record(round_s, beats_of(round_s))
         clock.at_s = START + DAY
         ledger.pack(clock.at_s)
-        other = Service(name="plain", kind="site", url="http://127.0.0.1:3/")
+        clock.at_s = START + 2 * DAY  # the end of what is imported is less than a day ahead of our clock
+        other = replace(SERVICES[1], vendor="others")
         beats = tuple(columns(name, found) for name, found in expected(rounds).items())
         theirs = History(
             cadence_s=60,
@@ -280,9 +298,7 @@ class LedgerContract:
         )
         first = ledger.import_history(theirs)
         assert (first.beats, first.incidents, first.prints) == ((144 - 32, 32), (1, 0), (1, 0))
-        assert first.remarks == (
-            "service plain: url here http://127.0.0.1:2/, there http://127.0.0.1:3/; ours is kept",
-        )
+        assert first.remarks == ("service plain: vendor here -, there others; ours is kept",)
         after = ledger.history()
         assert after.beats == beats
         assert after.cadence_s == 60  # nobody had said

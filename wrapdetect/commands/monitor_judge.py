@@ -37,6 +37,8 @@ def export(path: Path, out: Path, *, since: datetime | None, target: str | None)
     names = _wanted(history, target)
     single = len(names) == 1 and not out.is_dir()
     files = {name: out if single else out / f"{_file_name(name)}.jsonl" for name in names}
+    if len(set(files.values())) < len(files):
+        raise SpecError("two targets would be written to one file; export them one by one: --target NAME")
     there = next((f for f in files.values() if f.exists()), None)
     if there is not None:
         raise SpecError(f"{there} is there already; it was left as it is: name another file or folder")

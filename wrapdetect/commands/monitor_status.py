@@ -58,7 +58,8 @@ def _silence(monitor: Monitor, old_s: float) -> list[str]:
 
 
 def _services(monitor: Monitor, old_s: float) -> list[ServiceLine]:
-    """What is known of each service; a heartbeat before `old_s` is not of now."""
+    """What is known of each service; a heartbeat before `old_s`, or from a clock that was ahead, is not of now."""
+    ahead_s = clock.now().timestamp() + monitor.config.rhythm.cadence_s
     latest: Mapping[str, list[Beat]] = monitor.ledger.latest(LATEST)
     found = []
     for service in monitor.config.services():
@@ -68,7 +69,7 @@ def _services(monitor: Monitor, old_s: float) -> list[ServiceLine]:
             ServiceLine(
                 name=service.name,
                 kind=service.kind,
-                state=_state(last if last and last.round_s >= old_s else None, asked=bool(service.url)),
+                state=_state(last if last and old_s <= last.round_s <= ahead_s else None, asked=bool(service.url)),
                 when=stamp(last.round_s) if last else "",
                 up=sum(b.outcome is Outcome.UP for b in beats),
                 n=len(beats),

@@ -8,6 +8,7 @@ from datetime import datetime
 from math import log
 
 from wrapdetect.compare.episodes import stamp
+from wrapdetect.compare.outages import FEWEST_HITS
 from wrapdetect.compare.together import evidence, outages_of
 from wrapdetect.compare.versions import change_points
 from wrapdetect.edge.alerts import Alerts, Event
@@ -211,7 +212,7 @@ class Upkeep:
             self.metrics.evidence(found.target, found.upstream, found.llr)
         at = self.config.alerts.evidence_at
         # The e-value holds however often it is looked at; the ratio says how strong it is.
-        if found.llr >= log(at) and found.e >= at * found.candidates:
+        if found.hits >= FEWEST_HITS and found.llr >= log(at) and found.e >= at * found.candidates:
             text = f"{found.target} and {found.upstream}: {evidence(found)}. See: wrapdetect monitor judge"
             key = f"evidence/{found.target}/{found.upstream}/{at:g}"
             self._send(

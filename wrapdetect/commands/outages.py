@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wrapdetect.codec import rounded
 from wrapdetect.commands.terminal import say, width
-from wrapdetect.compare.episodes import from_incidents, union
+from wrapdetect.compare.episodes import from_incidents, stamp, union
 from wrapdetect.compare.outages import Setting, dependence
 from wrapdetect.edge.shipped import load_seeds
 from wrapdetect.errors import FeedError, SpecError
@@ -44,17 +44,26 @@ def outages(
         raise SpecError(f"two lists are called {quote(doubled[0])}; name them apart: NAME=PATH")
     mine, theirs, others = lines[0], lines[1 : len(upstreams) + 1], lines[len(upstreams) + 1 :]
     for line in theirs:
+        if mine.episodes and [e.onset_s for e in mine.episodes] == [e.onset_s for e in line.episodes]:
+            raise SpecError(f"{quote(mine.service)} and {quote(line.service)} are the same list; give two services")
         warn_apart(mine, line)
     setting = Setting(window_s=window_min * 60, common=load_seeds().common_causes.spans())
     found = dependence(mine, theirs, others, setting)
     if as_json:
-        sys.stdout.write(json.dumps(to_json(found), indent=1) + "\n")
+        report = {"window_min": window_min, "panel": [o.service for o in others], **to_json(found)}
+        sys.stdout.write(json.dumps(report, indent=1) + "\n")
     else:
-        sys.stdout.write(dependence_console.render(found, width=width(), colour=sys.stdout.isatty()))
+        panel_said = f"{len(others)} unrelated lists" if others else "none: a common cause could not be seen (--panel)"
+        how = f"Onsets coincide within {window_min:g} minutes. Panel: {panel_said}. Watched: {_span(mine)}."
+        sys.stdout.write(dependence_console.render(found, width=width(), colour=sys.stdout.isatty(), how=how))
     return 0
 
 
-def to_json(found: Sequence[Dependence]) -> object:
+def _span(line: Timeline) -> str:
+    return ", ".join(f"{stamp(a)} to {stamp(b)}" for a, b in line.watched[:3]) or "nothing"
+
+
+def to_json(found: Sequence[Dependence]) -> dict[str, object]:
     """All candidates of one target, as they came."""
     return {"target": found[0].target, "upstreams": [rounded(asdict(d), 6) for d in found]}
 
@@ -112,13 +121,17 @@ def moment_of(text: str | None, option: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def reading_of(since: str | None, until: str | None, *, assume_utc: bool, format_: str | None) -> Reading:
+def reading_of(
+    since: str | None, until: str | None, *, assume_utc: bool, format_: str | None, now: datetime
+) -> Reading:
     """Options as given. Raises SpecError."""
     if format_ is not None and format_ not in FORMATS:
         raise SpecError(f"--format: {quote(format_)} is none of {', '.join(FORMATS)}")
     start, end = moment_of(since, "--since"), moment_of(until, "--until")
     if (start is None) != (end is None):
         raise SpecError("--since and --until go together: the time that all lists cover")
+    if end and end > now:
+        raise SpecError(f"--until {end:%Y-%m-%d} is still to come; what has not happened was not watched")
     if start and end and end <= start:
         raise SpecError(f"--until {end:%Y-%m-%d} is not after --since {start:%Y-%m-%d}")
     chosen = next((f for f in FORMATS if f == format_), None)

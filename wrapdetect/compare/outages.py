@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import gammainc
 
 from wrapdetect.compare.coincidence import (
+    WEEK_S,
     Flags,
     Record,
     Times,
@@ -50,7 +51,7 @@ NEAR_AT, FAR_AT = 0.05, 0.01
 """An incident is common where others fell within the hour, or two within half a day, and fewer would by chance."""
 ALPHA = 0.01
 """Error with which an edge is named, after correction over the candidates."""
-NAMED_AT, FEWEST_HITS = log(20.0), 2
+NAMED_AT, FEWEST_HITS, NAMED_AFTER_S = log(20.0), 2, 3 * WEEK_S
 LOOKAHEAD_S = 28 * 86_400.0
 """Further incidents take weeks to come, in which the target's own rate becomes known as well."""
 
@@ -77,20 +78,21 @@ def dependence(
     panel_records = [record(p, slack_s=setting.window_s) for p in panel]
     found = [_one(mine, u, theirs, panel_records, setting) for u in theirs]
     corrected = holm([d.p for d in found])
-    return [replace(d, p_corrected=p, named=_named(d, p)) for d, p in zip(found, corrected, strict=True)]
+    enough = mine.watched_s > NAMED_AFTER_S
+    return [replace(d, p_corrected=p, named=enough and _named(d, p)) for d, p in zip(found, corrected, strict=True)]
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's correction (1979); None stays None and is not counted.
+    """Holm's correction (1979) over all; None, a test not made, stays None and counts as the largest.
 
     >>> holm([0.01, None, 0.04])
-    [0.02, None, 0.04]
+    [0.03, None, 0.08]
     """
     order = sorted((p, k) for k, p in enumerate(p_values) if p is not None)
     corrected: list[float | None] = [None] * len(p_values)
     highest = 0.0
     for rank, (p, k) in enumerate(order):
-        highest = max(highest, min(1.0, p * (len(order) - rank)))
+        highest = max(highest, min(1.0, p * (len(p_values) - rank)))
         corrected[k] = highest
     return corrected
 
@@ -118,7 +120,7 @@ def _one(
     low, high = jeffreys(hits, n) if n else (0.0, 1.0)
     chance = float(np.mean([i.chance for i in incidents])) if n else _mean_chance(target, setting.window_s)
     llr = log_ratio(incidents)
-    ends = [log_ratio(incidents, f) for f in spread(len(target.falls))]
+    ends = [*(log_ratio(incidents, f) for f in spread(len(target.falls))), _without_best(incidents)]
     e_values = running_e(target, tested, claims, setting.window_s)
     back = trials(upstream, target, window_s=setting.window_s)
     return Dependence(
@@ -171,11 +173,29 @@ def _weighed(target: Record, found: Trials, k: int, claims: int, common: float, 
     )
 
 
+def _without_best(incidents: Sequence[Weighed]) -> float:
+    """The ratio without the incident that says most: whether all hangs on one."""
+    hits = [i for i in incidents if i.hit]
+    best = max(hits, key=lambda i: i.nats, default=None)
+    return log_ratio([i for i in incidents if i is not best])
+
+
+def hours_apart(incidents: Sequence[Weighed]) -> int:
+    """Shared incidents at hours of the day that are apart by more than two windows."""
+    hours: list[float] = []
+    for incident in incidents:
+        at = incident.onset_s
+        if incident.hit and all(abs((at - h + DAY_S / 2) % DAY_S - DAY_S / 2) > 2 * WINDOW_S for h in hours):
+            hours.append(at)
+    return len(hours)
+
+
 def _named(found: Dependence, p_corrected: float | None) -> bool:
     """Dependent beyond the error ALPHA, over all candidates, by week shifts (by e while there are too few weeks); worth
-    saying; and in more than one incident: one coincidence convicts nobody."""
+    saying; and in more than one incident, at hours of the day that are apart: one coincidence convicts nobody, and what
+    falls at midnight on the first of each month is one."""
     significant = p_corrected <= ALPHA if p_corrected is not None else found.e >= found.candidates / ALPHA
-    return found.hits >= FEWEST_HITS and found.llr >= NAMED_AT and significant
+    return hours_apart(found.incidents) >= FEWEST_HITS and found.llr >= NAMED_AT and significant
 
 
 def _unrelated(target: Record, upstream: Record, others: Sequence[Record]) -> list[Record]:

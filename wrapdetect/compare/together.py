@@ -123,7 +123,7 @@ def _controls(outages: Outages) -> Iterator[Control]:
         again = dependence(moved, outages.candidates, outages.panel, outages.setting)
         named += [f"{d.upstream} at {weeks} weeks" for d in again if d.named]
     if not made:
-        yield Control(id="week_shift:outages", passed=None, evidence="fewer than three weeks were watched")
+        yield Control(id="week_shift:outages", passed=None, evidence="not more than three weeks were watched")
     else:
         told = f"names {', '.join(named)}" if named else "names nobody"
         by = f"{made[0]} to {made[-1]} weeks" if len(made) > 1 else "a week"
@@ -161,11 +161,19 @@ def _needs(outages: Outages) -> Iterator[str]:
         if found.more:
             yield f"{found.more} more incidents of {found.upstream} while all are watched, {share}."
         else:
-            yield f"More weeks beside {found.upstream}: the ratio is there, the test by shifted weeks is not yet."
+            yield (
+                f"More weeks beside {found.upstream}: {found.hits} of {found.n} were shared, and the tests that guard "
+                "against chance and calendars do not pass yet."
+            )
 
 
 def _limits(outages: Outages) -> Iterator[str]:
     yield from outages.target.notes
+    if any(d.named for d in outages.found):
+        yield (
+            "Falling together is shown, and not passing through: a cloud, gateway or host that both use, or faked "
+            "downtime, look the same."
+        )
     vendors = {p.vendor for p in outages.panel} - {outages.target.vendor, *(c.vendor for c in outages.candidates)}
     if len(vendors) < 2:
         yield "Fewer than two unrelated services were watched beside it: a common cause (a cloud, a network) may hide."

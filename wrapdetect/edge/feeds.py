@@ -37,7 +37,10 @@ Client = httpx.AsyncClient
 def feed_client(transport: httpx.AsyncBaseTransport | None = None) -> Client:
     """A client for feeds: no proxies or certificates from the environment, no redirects, no cookies kept. Close it."""
     return httpx.AsyncClient(
-        transport=transport or httpx.AsyncHTTPTransport(trust_env=False), trust_env=False, follow_redirects=False
+        transport=transport or httpx.AsyncHTTPTransport(trust_env=False),
+        trust_env=False,
+        follow_redirects=False,
+        timeout=None,
     )
 
 
@@ -66,7 +69,7 @@ async def fetch(
                 fetched = await _get(fetched, client, asked, byte_limit)
     except (TimeoutError, httpx.TimeoutException):
         raise _broken(
-            address, f"no whole page within {timeout_s:g} s", "try again later, or raise its timeout"
+            address, f"no whole page within {timeout_s:g} s", "try again later, or read another page of it"
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
         said = quote(str(error), 120) or type(error).__name__

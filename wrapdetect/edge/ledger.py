@@ -129,10 +129,17 @@ class Ledger:
         """Insert or update by name; one that is not named stays as it is.
 
         A service that changed keeps its history under its name: gives a line for each such change, noted as an event.
+        Raises StoreError where a name now stands for another address or model: it would be judged by the other's past.
         """
         some = list(services)
         with self._database.writing() as conn:
             known = {s.name: s for s in rows.services_of(conn)}
+            for other in (s for s in some if s.name in known and rows.is_another(known[s.name], s)):
+                line = rows.change(known[other.name], other)
+                raise StoreError(
+                    f"{line}: another service, which must not be judged by the past of this one; "
+                    "give it another name, or begin a new store"
+                )
             told = tuple(line for s in some if (line := rows.change(known.get(s.name), s)))
             for service in some:
                 if known.get(service.name) != service:
@@ -317,6 +324,12 @@ class Ledger:
         Services are taken by name; where one differs, ours stays and a remark says so. A kill on the way leaves whole
         services in or out. Raises StoreError for heartbeats, incidents or prints of a service that nobody names.
         """
+        ahead_s = max((b.round_s[-1] for b in history.beats if len(b.round_s)), default=0)
+        if ahead_s > self._at_s() + DAY_S:
+            raise StoreError(
+                f"it holds a heartbeat of {_stamp(ahead_s)}, which is still to come; nothing was imported: "
+                "check the clock of the machine that made it"
+            )
         remarks = self._adopt(history)
         self._know({b.service for b in history.beats} | {p.service for p in history.prints})
         self._know({i.service for i in history.incidents} | {c.service for c in history.coverage})
@@ -380,6 +393,12 @@ class Ledger:
             for service in history.services:
                 if service.name not in known:
                     rows.save_service(conn, service)
+                elif rows.is_another(known[service.name], service):
+                    line = rows.change(known[service.name], service, here="here", there="there")
+                    raise StoreError(
+                        f"{line}: another service of the same name, whose history must not become that of ours; "
+                        "nothing was imported: give one of them another name"
+                    )
                 elif line := rows.change(known[service.name], service, here="here", there="there"):
                     remarks.append(f"{line}; ours is kept")
             for remark in remarks:

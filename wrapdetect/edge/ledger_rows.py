@@ -146,6 +146,17 @@ def change(before: Service | None, after: Service, *, here: str = "was", there: 
     return f"service {after.name}: {'; '.join(parts)}"
 
 
+def is_another(before: Service, after: Service) -> bool:
+    """Whether one name stands for two services: another address, or another model behind it.
+
+    >>> one = Service(name="bot", kind="site", url="http://a")
+    >>> is_another(one, one)
+    False
+    """
+    models = [s.endpoint.model if s.endpoint else "" for s in (before, after)]
+    return bool(before.url and after.url) and (before.url != after.url or models[0] != models[1])
+
+
 def spent_on(conn: Connection, day: int) -> Spend:
     """What was reserved for a UTC day, counted from 1970-01-01."""
     found = conn.execute(select(SPEND.c.requests, SPEND.c.tokens).where(SPEND.c.day == day)).one_or_none()

@@ -16,7 +16,7 @@ NO_EMBEDDING = "Without the embedding view (pip install 'wrapdetect[embed]') par
 NO_RIVAL = "One reference only: there is no rival to be nearer than, so the answers' likeness weighs nothing."
 NO_SHARED_OUTAGE = "No shared outage fell into this run: dependence could not be seen, or was seen to be absent."
 NOT_ASKED = "Heartbeats only: how it answers was not compared (wrapdetect audit), so `wrapper` cannot be said."
-NONE_BEYOND_CHANCE = "No outages were shared beyond chance so far: dependence was not seen, or is not there."
+NONE_BEYOND_CHANCE = "No outages are shown to be shared beyond chance so far."
 ONE_OUTAGE = "One shared outage is one unit of evidence, however long; outages within an hour count as one."
 SIBLINGS = (
     "A sibling of the nearest model (another version, a fine-tune) answers much like it: surer of family than member."

@@ -18,15 +18,17 @@ WORDS = (
     "s: share of the upstream's incidents with which the target fell; b: chance of that if they are independent;",
     "LR: likelihood ratio, passing through against independent, before the bound that a verdict puts on it;",
     "p: by whole-week shifts, corrected over candidates, - with too few weeks; e: holds however often one looks;",
-    "more: incidents it would still take.",
+    "more: incidents it would still take (weeks: the ratio is there, the tests do not pass yet).",
 )
 
 
-def render(found: Sequence[Dependence], *, width: int = 100, colour: bool = False, incidents: bool = True) -> str:
-    """All candidates of one target, the likeliest first."""
+def render(
+    found: Sequence[Dependence], *, width: int = 100, colour: bool = False, incidents: bool = True, how: str = ""
+) -> str:
+    """All candidates of one target, the likeliest first. `how` says by which choices it was compared."""
     ranked = sorted(found, key=lambda d: (-d.named, -d.llr, d.upstream))
     parts: list[RenderableType] = [Text(), Text(headline(ranked), style="bold"), table(ranked)]
-    parts += [Text(line, style="dim") for line in WORDS]
+    parts += [Text(line, style="dim") for line in (*WORDS, *([quote(how, 400)] if how else []))]
     if incidents:
         for one in ranked:
             parts += _incidents(one)
@@ -59,7 +61,7 @@ def table(ranked: Sequence[Dependence]) -> Table:
             ratio(d.llr),
             "-" if d.p_corrected is None else f"{d.p_corrected:.2g}",
             f"{d.e:.3g}",
-            "-" if d.named else "over 1,000" if d.more is None else str(d.more),
+            "-" if d.named else "over 1,000" if d.more is None else str(d.more or "weeks"),
             _says(d),
         )
     return made
@@ -98,7 +100,7 @@ def _says(d: Dependence) -> str:
 
 
 def _incidents(d: Dependence) -> list[RenderableType]:
-    if not d.incidents:
+    if not (d.incidents or d.common or d.unknown or d.excused):
         return []
     title = f"\n{quote(d.upstream)}: incidents that say most (factor: of each alone; the LR learns s from all of them)"
     left = [
