@@ -236,7 +236,7 @@ class LedgerContract:
         with pytest.raises(StoreError, match=r"url was .*:1/v1, is .*:9/v1; model was m, is m2: another service"):
             ledger.set_services([other])
         theirs = replace(ledger.history(), services=(other, SERVICES[1]))
-        with pytest.raises(StoreError, match="another service of the same name.*nothing was imported"):
+        with pytest.raises(StoreError, match=r"another service of the same name.*nothing was imported"):
             ledger.import_history(theirs)
         assert ledger.services() == SERVICES
         assert kept(ledger) == expected(range(START, START + 1))

@@ -83,16 +83,16 @@ def dependence(
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's correction (1979) over all; None, a test not made, stays None and counts as the largest.
+    """Holm's correction (1979) over the tests that were made; None, one that was not, stays None.
 
     >>> holm([0.01, None, 0.04])
-    [0.03, None, 0.08]
+    [0.02, None, 0.04]
     """
     order = sorted((p, k) for k, p in enumerate(p_values) if p is not None)
     corrected: list[float | None] = [None] * len(p_values)
     highest = 0.0
     for rank, (p, k) in enumerate(order):
-        highest = max(highest, min(1.0, p * (len(p_values) - rank)))
+        highest = max(highest, min(1.0, p * (len(order) - rank)))
         corrected[k] = highest
     return corrected
 
@@ -107,7 +107,7 @@ def _one(
     counted = found.telling & ~common & ~excused & ~_repeated(upstream.burst, found.habitual & found.telling, setting)
     # An excuse drops misses and no hits: the ratio allows for it, the tests would not hold their level.
     unseen = np.where(others.watched.sum(axis=0) >= 2, COMMON, COMMON_UNSEEN)  # two would show a common cause
-    tested = found._replace(telling=found.telling & ~common, chance=found.chance + unseen)
+    tested = found._replace(telling=found.telling & ~common)
     rivals = [c for c in candidates if c.vendor not in (upstream.vendor, target.vendor)]
     claims: Times = np.ones(len(upstream.burst))
     for rival in rivals:

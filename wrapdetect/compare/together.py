@@ -88,7 +88,7 @@ def evidence(found: Dependence) -> str:
     """In one line: the counts, the chance, both tests, and what was not counted."""
     parts = [
         f"fell together in {found.hits} of {found.n} incidents, each by chance with probability {found.base_rate:.3f}",
-        f"p {found.p_corrected:.2g} after correction over {found.candidates} candidates"
+        f"p {found.p_corrected:.2g} after correction over the candidates tested"
         if found.p_corrected is not None
         else "too few weeks for a p",
         f"e {found.e:.3g} at any time",
