@@ -53,6 +53,8 @@ def needs(found: Dependence) -> str:
     """Named, or how much more it takes."""
     if found.named:
         return "**named**"
+    if found.p_corrected is not None and found.p_corrected <= 0.05:
+        return "**significant after correction**, not named: the ratio is under 20"
     if found.more is None:
         return "not named; over 1,000 more"
     if found.more == 0:
