@@ -105,8 +105,8 @@ def _one(
     common = _common(upstream.burst, others, setting)
     excused = found.telling & ~found.actual & ~common & _inside(upstream.burst, setting.excused)
     counted = found.telling & ~common & ~excused & ~_repeated(upstream.burst, found.habitual & found.telling, setting)
-    # An excuse drops misses and no hits: the ratio allows for it, the tests would not hold their level.
     unseen = np.where(others.watched.sum(axis=0) >= 2, COMMON, COMMON_UNSEEN)  # two would show a common cause
+    # An excuse drops misses and no hits, and a habit all but one: the tests would not hold their level without them.
     tested = found._replace(telling=found.telling & ~common)
     rivals = [c for c in candidates if c.vendor not in (upstream.vendor, target.vendor)]
     claims: Times = np.ones(len(upstream.burst))
