@@ -289,8 +289,8 @@ def test_names_and_titles_with_escape_codes_never_reach_the_terminal(commands: M
     (lists / f"{ESCAPE}bad.csv").write_text(f"start,end\n{ESCAPE},\n2025-03-12T09:00:00Z,\n")
     runs = [
         commands.run("outages", "bot.csv", f"{ESCAPE}.csv", f"{ESCAPE}bad.csv", *COVERED, cwd=lists),
-        commands.run("outages", f"{ESCAPE}.csv", "up.csv", f"{ESCAPE}bad.csv", cwd=lists),
-        commands.run("outages", f"{ESCAPE}.csv", "up.csv", "--json", *COVERED, cwd=lists),
+        commands.run("outages", f"{ESCAPE}.csv", "other.csv", f"{ESCAPE}bad.csv", cwd=lists),
+        commands.run("outages", f"{ESCAPE}.csv", "other.csv", "--json", *COVERED, cwd=lists),
         commands.run("outages", "bot.csv", f"{ESCAPE}=nix.csv", cwd=lists),
         commands.run("outages", "bot.csv", f"{ESCAPE}=up.csv", f"{ESCAPE}=other.csv", cwd=lists),
         commands.run("outages", "bot.csv", f"{ESCAPE}-nix.csv", cwd=lists),
