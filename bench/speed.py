@@ -136,9 +136,10 @@ def stamp_errors_ms() -> list[float]:
     ) as server:
         assert server.stdout is not None
         url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
-        exchange = asyncio.run(_one(Endpoint(name="target", role="target", url=url, model="m")))
+        endpoint = Endpoint(name="target", role="target", url=url, model="m")
+        exchange = asyncio.run(_one(endpoint))
         server.terminate()
-    stamped = [(piece.t_s, float(piece.text)) for piece in decode(exchange, "openai_stream").pieces]
+    stamped = [(piece.t_s, float(piece.text)) for piece in decode(exchange, endpoint).pieces]
     first_seen, first_sent = stamped[0]
     return [abs((seen - first_seen) - (sent - first_sent)) * 1000 for seen, sent in stamped[1:]]
 

@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from wrapdetect.dialects import Reply, decode
 from wrapdetect.edge.shipped import load_seeds
 from wrapdetect.model import (
     AskKey,
     Chunk,
+    Dialect,
     Endpoint,
     Exchange,
     Failure,
@@ -24,6 +27,9 @@ from wrapdetect.seeds import Seeds
 
 ROOT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+settings.register_profile("any machine", deadline=None)  # 200 ms an example would speak of the machine
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +70,11 @@ def an_endpoint(name: str, role: str = "reference", **more: object) -> Endpoint:
         "dialect": "openai_plain",
     }
     return Endpoint(**{**fields, **more})  # type: ignore[arg-type]  # a test may override any field
+
+
+def read_as(exchange: Exchange, dialect: Dialect) -> Reply:
+    """What an exchange says to a dialect that needs no template."""
+    return decode(exchange, an_endpoint("bot", dialect=dialect))
 
 
 def an_exchange(endpoint: str, key: AskKey, text: str | None = "Hello.", **more: object) -> Exchange:

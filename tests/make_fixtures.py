@@ -11,12 +11,29 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 from tests.conftest import ROOT
 from wrapdetect.codec import FORMAT, dump_run, load_run
 from wrapdetect.edge.shipped import load_pack
 from wrapdetect.history import Beat, Coverage, History, Incident, Outcome, Print, Service, columns
-from wrapdetect.model import AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Instrument, Item, Pack, Run
+from wrapdetect.model import (
+    AskKey,
+    Chunk,
+    Endpoint,
+    Exchange,
+    Failure,
+    FailureKind,
+    Hop,
+    Instrument,
+    Item,
+    Missing,
+    Pack,
+    Page,
+    Run,
+    Step,
+    Template,
+)
 
 NOTE = "scripted reconstruction of the founding case of February 2023; not a recording"
 FIRST = datetime(2023, 2, 19, tzinfo=UTC)
@@ -101,6 +118,56 @@ def founding_case(*, bot_falls_too: bool) -> Run:
     )
 
 
+OWN_WAYS = (
+    Endpoint(
+        name="home-made",
+        role="reference",
+        url="https://chat.example",
+        model="",
+        dialect="template",
+        key_env="CHAT_KEY",
+        template=Template(
+            path="/ask?c={conversation_id}",
+            headers=(("x-csrf", "{csrf}"), ("authorization", "Bearer {key}")),
+            body='{"q": "{prompt}"}',
+            framing="sse",
+            answer="$.delta",
+            mode="add",
+            done="[DONE]",
+            error="$.error",
+            model="$.model",
+            keep=(("conversation_id", "$.id"),),
+            steps=(
+                Step(path="/session", keep=(("csrf", "re:csrf=(\\w+)"),)),
+                Step(when="run", method="POST", body="hi"),
+            ),
+        ),
+        hosts=("api.chat.example",),
+    ),
+    Endpoint(
+        name="page",
+        role="reference",
+        url="https://page.example/chat",
+        model="",
+        dialect="page",
+        page=Page(input="textarea", answer=".answer", accept=("#ok", "text=Accept"), quiet_s=1.5),
+        private=True,
+    ),
+)
+HOPS = (
+    Hop(t_s=-0.5, method="GET", url="https://chat.example/session", sent="", status=200, headers=(), chunks=()),
+    Hop(
+        t_s=0.0,
+        method="POST",
+        url="https://chat.example/ask?c=[masked]",
+        sent='{"q": "潮汐"}',
+        status=None,
+        headers=(("server", "scripted"),),
+        chunks=(Chunk(t_s=0.25, data=b"\x00\xfe"), Chunk(t_s=0.5, data="“so”".encode())),
+    ),
+)
+
+
 def small_run(number: int) -> Run:
     """One of every kind that a run file of format `number` can hold: exchanges, and from 2 on a monitor's history."""
     run = founding_case(bot_falls_too=True)
@@ -114,6 +181,9 @@ def small_run(number: int) -> Run:
         )
         for e, kind in zip(kinds, FailureKind, strict=False)
     ]
+    if number >= 3:
+        run = replace(run, endpoints=(*run.endpoints, *OWN_WAYS))
+        kinds[-1] = replace(kinds[-1], missing=get_args(Missing), hops=HOPS, screenshot=b"\xff\xd8scripted\xff\xd9")
     return replace(
         run,
         id=f"format-{number}",

@@ -222,10 +222,10 @@ def until(true: Callable[[], bool], *, within_s: float = 100.0) -> None:
         time.sleep(0.02)
 
 
-def clear_of_the_minute(seconds: float = 6.0) -> None:
-    """Wait out the end of a minute, so that what follows falls into one round of 60 s."""
-    left_s = CADENCE_S - time.time() % CADENCE_S
-    if left_s < seconds:
+def clear_of_the_hour() -> None:
+    """Wait out the end of an hour, so that what follows falls into one round of an hour, also on a slow machine."""
+    left_s = 3600 - time.time() % 3600
+    if left_s < 90:
         time.sleep(left_s + 0.1)
 
 

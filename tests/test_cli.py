@@ -3,6 +3,8 @@
 The bots are the lab's, on loopback, with packs of a few questions.
 """
 
+import asyncio
+import itertools
 import json
 import os
 import random
@@ -11,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -65,8 +68,8 @@ class Fickle:
             yield piece
 
 
-def a_voice(name: str, number: int = 0, schedule: Schedule = AT_ONCE) -> VoiceBot:
-    return VoiceBot(voice=VOICES[name], rng=random.Random(number), schedule=schedule)
+def a_voice(name: str, number: int = 0) -> VoiceBot:
+    return VoiceBot(voice=VOICES[name], rng=random.Random(number), schedule=AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -517,7 +520,29 @@ def test_a_broken_answer_in_the_middle_ends_no_audit(
 
 # Stopping and going on
 
-SLOWLY = Schedule(first_s=0.15, gap_s=0.0)
+ANSWERED, AT_A_TIME = 9, 4
+"""How many are answered before the lab holds its answers back; how many an audit asks at a time."""
+
+
+@dataclass
+class Held:
+    """Of all that share `taken`, the first `answered` questions are answered; the rest wait for `go`."""
+
+    inner: Bot
+    taken: Iterator[int]
+    go: threading.Event
+    answered: int = ANSWERED
+
+    @property
+    def model(self) -> str:
+        return self.inner.model
+
+    async def reply(self, messages: Messages, max_tokens: int) -> AsyncIterator[str]:
+        number = next(self.taken)
+        while number >= self.answered and not self.go.is_set():
+            await asyncio.sleep(0.01)
+        async for piece in self.inner.reply(messages, max_tokens):
+            yield piece
 
 
 @dataclass
@@ -527,9 +552,13 @@ class Running:
     process: subprocess.Popen[str]
     file: Path
 
-    def wait_for_lines(self, count: int) -> None:
+    @property
+    def n_lines(self) -> int:
+        return self.file.read_bytes().count(b"\n") if self.file.exists() else 0
+
+    def wait_until(self, true: Callable[[], bool]) -> None:
         until = time.monotonic() + 60
-        while not self.file.exists() or self.file.read_bytes().count(b"\n") < count:
+        while not true():
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < until
             time.sleep(0.01)  # there is no other sign of progress that a process could wait for
@@ -540,11 +569,24 @@ class Running:
         return Done(self.process.returncode, out, err)
 
 
+@dataclass(frozen=True)
+class HeldLab(Lab):
+    """After ANSWERED answers it answers no more, until `go`."""
+
+    go: threading.Event
+
+    @property
+    def n_asked(self) -> int:
+        return sum(len(s.requests) for s in (self.target, self.heron, self.magpie))
+
+
 @pytest.fixture
-def slow_lab() -> Iterator[Lab]:
-    bots: list[Bot] = [a_voice(n, k, SLOWLY) for k, n in enumerate(("heron", "heron", "magpie"))]
+def held_lab() -> Iterator[HeldLab]:
+    taken, go = itertools.count(), threading.Event()
+    bots: list[Bot] = [Held(a_voice(n, k), taken, go) for k, n in enumerate(("heron", "heron", "magpie"))]
     with serve(bots[0]) as target, serve(bots[1]) as heron, serve(bots[2]) as magpie:
-        yield Lab(target, heron, magpie)
+        yield HeldLab(target, heron, magpie, go)
+        go.set()
 
 
 def start(argv: list[str], place: Path) -> Running:
@@ -562,13 +604,15 @@ def start(argv: list[str], place: Path) -> Running:
 
 
 @pytest.mark.slow
-def test_after_kill_9_resume_asks_only_what_is_missing(slow_lab: Lab, pack: str, tmp_path: Path) -> None:
-    argv = [*slow_lab.plain_audit, "--pack", pack, "--out", "run.jsonl"]
+def test_after_kill_9_resume_asks_only_what_is_missing(held_lab: HeldLab, pack: str, tmp_path: Path) -> None:
+    argv = [*held_lab.plain_audit, "--pack", pack, "--out", "run.jsonl"]
     running = start(argv, tmp_path)
-    running.wait_for_lines(9)
+    running.wait_until(lambda: (running.n_lines, held_lab.n_asked) == (1 + ANSWERED, ANSWERED + AT_A_TIME))
     assert running.end(signal.SIGKILL).code == -signal.SIGKILL
     before = store.load(tmp_path / "run.jsonl").run.exchanges
-    sent = sum(len(s.requests) for s in (slow_lab.target, slow_lab.heron, slow_lab.magpie))
+    assert len(before) == ANSWERED
+    held_lab.go.set()
+    sent = held_lab.n_asked
     with (tmp_path / "run.jsonl").open("ab") as file:
         file.write(b'{"endpoint":"target","ask"')  # as if the kill had met a write
     done = cold(*argv, "--resume", "--json", cwd=tmp_path)
@@ -577,22 +621,21 @@ def test_after_kill_9_resume_asks_only_what_is_missing(slow_lab: Lab, pack: str,
     run = store.load(tmp_path / "run.jsonl").run
     assert_whole(run)
     assert run.exchanges[: len(before)] == before
-    resent = sum(len(s.requests) for s in (slow_lab.target, slow_lab.heron, slow_lab.magpie)) - sent
-    assert resent == len(run.exchanges) - len(before)
+    assert held_lab.n_asked - sent == len(run.exchanges) - len(before)
     assert cold("replay", "run.jsonl", "--json", "--no-embed", cwd=tmp_path).out == done.out
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_with_130_and_a_whole_file(slow_lab: Lab, pack: str, tmp_path: Path) -> None:
-    running = start([*slow_lab.plain_audit, "--pack", pack, "--out", "run.jsonl", "--json"], tmp_path)
-    running.wait_for_lines(7)
+def test_ctrl_c_ends_with_130_and_a_whole_file(held_lab: HeldLab, pack: str, tmp_path: Path) -> None:
+    running = start([*held_lab.plain_audit, "--pack", pack, "--out", "run.jsonl", "--json"], tmp_path)
+    running.wait_until(lambda: (running.n_lines, held_lab.n_asked) == (1 + ANSWERED, ANSWERED + AT_A_TIME))
     done = running.end(signal.SIGINT)
     assert (done.code, done.out) == (130, "")
     assert "Traceback" not in done.err
     assert "go on with the same command and --resume" in done.err.splitlines()[-1]
     loaded = store.load(tmp_path / "run.jsonl")
     assert loaded.torn == b""
-    assert len(loaded.run.exchanges) >= 6
+    assert len(loaded.run.exchanges) == ANSWERED
     assert {e.failure for e in loaded.run.exchanges} == {None}  # what we broke off is no failure of theirs
 
 

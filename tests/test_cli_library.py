@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.warm_cli import Commands, Done, clean_environment
-from wrapdetect.commands.library import import_, list_, read_date, show
+from wrapdetect.commands.dates import read_date
+from wrapdetect.commands.library import import_, list_, show
 from wrapdetect.edge import libraries
 from wrapdetect.edge.tables import Fields
 from wrapdetect.errors import LibraryError

@@ -7,27 +7,28 @@ one of them.
 import csv
 import json
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from tests.conftest import a_pack, a_run, an_exchange, an_item, later
-from tests.test_cli import KEY, complaint, start
+from tests.test_cli import KEY, Held, complaint, start
 from tests.test_match_report import HOSTILE, schema
 from tests.test_matching import PROMPTS, Fleet, a_fleet
 from tests.warm_cli import Commands, Done
 from wrapdetect.codec import dump_run
 from wrapdetect.edge import store
-from wrapdetect.lab.bots import RecordedBot, Schedule
+from wrapdetect.lab.bots import RecordedBot
 from wrapdetect.lab.server import Served, serve
 from wrapdetect.library import question_id
 from wrapdetect.model import AskKey, Run
 
 BOT = "bot-1"
-SLOWLY = Schedule(first_s=0.15, gap_s=0.0)
 Command = Callable[..., Done]
 
 
@@ -397,14 +398,16 @@ def test_after_kill_9_resume_asks_only_what_is_missing(
     usual = tmp_path / ".local" / "share" / "wrapdetect"
     usual.mkdir(parents=True)
     (usual / "libraries").symlink_to(kept[1])
-    bot = RecordedBot(model=BOT, answers=dict(zip(PROMPTS, wrapped, strict=True)), schedule=SLOWLY)
-    with serve(bot) as served:
+    bot, go = RecordedBot(model=BOT, answers=dict(zip(PROMPTS, wrapped, strict=True))), threading.Event()
+    with serve(Held(bot, count(), go, answered=4)) as served:
         argv = ["audit", served.url, "--model", BOT, *MATCH, "--out", "run.jsonl", "--concurrency", "1"]
         argv += ["--adaptive"] if adaptive else []
         running = start(argv, tmp_path)
-        running.wait_for_lines(5)
+        running.wait_until(lambda: (running.n_lines, len(served.requests)) == (1 + 4, 4 + 1))
         assert running.end(signal.SIGKILL).code == -signal.SIGKILL
         before = store.load(tmp_path / "run.jsonl").run.exchanges
+        assert len(before) == 4
+        go.set()
         sent = len(asked(served))
         done = run(*argv, "--resume", "--json")
         found = report(done)

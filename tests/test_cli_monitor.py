@@ -28,7 +28,7 @@ from tests.monitor_lab import (
     World,
     a_service,
     a_world,
-    clear_of_the_minute,
+    clear_of_the_hour,
     constant_beats,
     rows,
     services,
@@ -128,8 +128,8 @@ def test_init_writes_a_config_once_and_says_what_a_day_takes(commands: MonitorCo
 def test_a_round_is_asked_once_however_often_it_is_called(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
-    Plan().write(tmp_path, world)
-    clear_of_the_minute()
+    Plan(every="1h").write(tmp_path, world)
+    clear_of_the_hour()
     first = commands.monitor("once", cwd=tmp_path)
     asked = {name: len(world[name].asked) for name in ("nova", "heron", "wren", "lark", "site-a", "site-b")}
     again = commands.monitor("once", cwd=tmp_path)
@@ -500,7 +500,7 @@ def test_a_run_asks_is_scraped_and_ends_at_a_signal_with_its_store_released(
         page = scraped(port)
         assert len(rows(tmp_path, "SELECT * FROM monitor_claim")) == 1
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert f"metrics on http://127.0.0.1:{port}/metrics" in err
     assert err.endswith("stopped; what was answered is stored\n")
@@ -530,15 +530,15 @@ def test_a_metrics_port_that_is_taken_is_one_line(commands: MonitorCommands, tmp
 def test_a_second_monitor_on_one_store_is_refused_with_the_id_of_the_first(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
-    Plan(timeout=40).write(tmp_path, world)
-    world["heron"].wait_s = 100
+    Plan(every="1h", timeout=300).write(tmp_path, world)
+    world["heron"].wait_s = 300
     with started("monitor", "once", cwd=tmp_path) as first:
         until(lambda: bool(world["heron"].asked))
         said = one_line(commands.monitor("once", cwd=tmp_path))
         assert f"is held by the monitor {socket.gethostname()}:{first.pid}:" in said
         assert commands.monitor("status", cwd=tmp_path).code == 0
         first.send_signal(signal.SIGTERM)
-        assert first.wait(timeout=20) == 0
+        assert first.wait(timeout=60) == 0
     assert rows(tmp_path, "SELECT * FROM monitor_claim") == []
 
 
@@ -546,9 +546,9 @@ def test_a_second_monitor_on_one_store_is_refused_with_the_id_of_the_first(
 def test_a_kill_in_mid_round_loses_no_answer_that_was_stored_and_doubles_none(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
-    Plan(timeout=40).write(tmp_path, world)
-    world["heron"].wait_s = 100
-    clear_of_the_minute(20)
+    Plan(every="1h", timeout=300).write(tmp_path, world)
+    world["heron"].wait_s = 300
+    clear_of_the_hour()
     with started("monitor", "once", cwd=tmp_path) as first:
         until(lambda: bool(world["heron"].asked))
         until(lambda: bool(rows(tmp_path, "SELECT * FROM monitor_beat")))
@@ -561,8 +561,8 @@ def test_a_kill_in_mid_round_loses_no_answer_that_was_stored_and_doubles_none(
     again = commands.monitor("once", cwd=tmp_path)
     assert (again.code, again.err) == (3, "nothing was asked: it was begun before\n")
     assert rows(tmp_path, "SELECT * FROM monitor_beat") == before
-    rows(tmp_path, "UPDATE monitor_round SET round_s = round_s - 60")  # the next round
-    rows(tmp_path, "UPDATE monitor_beat SET round_s = round_s - 60")
+    rows(tmp_path, "UPDATE monitor_round SET round_s = round_s - 3600")  # the next round
+    rows(tmp_path, "UPDATE monitor_beat SET round_s = round_s - 3600")
     assert commands.monitor("once", cwd=tmp_path).code == 0
     assert len(rows(tmp_path, "SELECT * FROM monitor_beat")) == len(before) + 6
 

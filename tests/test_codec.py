@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -27,7 +27,7 @@ from wrapdetect.codec import (
     upgrade,
 )
 from wrapdetect.errors import RunFormatError
-from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Finding, Observation, Run
+from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Finding, Hop, Missing, Observation, Run
 
 FIXED = settings(derandomize=True, deadline=None, max_examples=120)
 KEY = AskKey("style", "tides", 0)
@@ -38,6 +38,16 @@ seconds = st.floats(0, 1e6).map(lambda t: round(t, 6))
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis wants naive bounds
 chunks = st.builds(Chunk, t_s=seconds, data=st.binary(max_size=40) | texts.map(str.encode))
 failures = st.builds(Failure, kind=st.sampled_from(FailureKind), detail=texts)
+hops = st.builds(
+    Hop,
+    t_s=st.floats(-1e6, 1e6).map(lambda t: round(t, 6)),
+    method=texts,
+    url=texts,
+    sent=texts,
+    status=st.none() | st.integers(100, 599),
+    headers=st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
+    chunks=st.lists(chunks, max_size=2).map(tuple),
+)
 keys = st.builds(AskKey, st.just("style"), st.just("tides"), st.integers(0, 10**6), st.sampled_from(["", "shop"]))
 exchanges = st.builds(
     Exchange,
@@ -52,6 +62,9 @@ exchanges = st.builds(
     chunks=st.lists(chunks, max_size=4).map(tuple),
     ended_s=seconds,
     failure=st.none() | failures,
+    missing=st.lists(st.sampled_from(get_args(Missing)), unique=True).map(tuple),
+    hops=st.lists(hops, max_size=2).map(tuple),
+    screenshot=st.binary(max_size=20),
 )
 runs = st.builds(
     lambda note, system, draws, seed, found: a_run(
@@ -302,8 +315,15 @@ def test_there_is_a_converter_for_every_older_format_and_for_no_other() -> None:
 def test_format_1_gains_a_history_of_nothing_and_its_exchanges_stay_as_they_were() -> None:
     head, exchange = (json.loads(line) for line in dump_run(a_small_run()).split("\n")[:2])
     old = {key: value for key, value in head.items() if key != "history"} | {"format": 1}
-    assert list(upgrade(old, 1, to=2).items()) == list(head.items())
+    assert list(upgrade(old, 1, to=2).items()) == list({**head, "format": 2}.items())
     assert upgrade(exchange, 1, to=2) == exchange
+
+
+def test_format_2_lacks_nothing_and_its_other_lines_stay_as_they_were() -> None:
+    head, exchange = (json.loads(line) for line in dump_run(a_small_run()).split("\n")[:2])
+    assert upgrade(exchange, 2, to=3) == exchange
+    assert upgrade({**head, "format": 2}, 2, to=3) == {**head, "format": 3}
+    assert upgrade({"incident": {"service": "bot"}}, 2, to=3) == {"incident": {"service": "bot"}}
 
 
 @pytest.mark.parametrize(("found", "steps"), [(1, [1, 2, 3]), (3, [3]), (4, [])])

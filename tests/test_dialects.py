@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import an_endpoint, an_exchange, failed
-from wrapdetect.dialects import DIALECTS, Piece, Reply, decode
+from tests.conftest import an_endpoint, an_exchange, failed, read_as
+from wrapdetect.dialects import DIALECTS, Piece, Reply
 from wrapdetect.dialects.body import DECODED_LIMIT
 from wrapdetect.model import Ask, AskKey, Chunk, Dialect, Endpoint, Exchange
 
@@ -44,11 +44,11 @@ def received(*parts: bytes, kind: str = "text/event-stream", encoding: str | Non
 
 
 def streamed(*parts: bytes | str) -> Reply:
-    return decode(received(*(p.encode() if isinstance(p, str) else p for p in parts)), "openai_stream")
+    return read_as(received(*(p.encode() if isinstance(p, str) else p for p in parts)), "openai_stream")
 
 
 def plain(data: bytes, encoding: str | None = None) -> Reply:
-    return decode(received(data, kind="application/json", encoding=encoding), "openai_plain")
+    return read_as(received(data, kind="application/json", encoding=encoding), "openai_plain")
 
 
 def kind_of(reply: Reply) -> str | None:
@@ -112,19 +112,19 @@ def test_what_slips_through_the_protocol_is_kept() -> None:
 
 def test_a_plain_answer_is_one_piece_at_the_end_of_the_body() -> None:
     data = a_body("Tides.")
-    reply = decode(received(data[:5], data[5:], kind="application/json"), "openai_plain")
+    reply = read_as(received(data[:5], data[5:], kind="application/json"), "openai_plain")
     assert reply == Reply(text="Tides.", pieces=(Piece(1.0, "Tides."),), model="m-1", finish="stop")
 
 
 def test_a_plain_answer_to_a_stream_request_is_an_answer() -> None:
     exchange = received(a_body("Tides."), kind="application/json; charset=utf-8")
-    assert decode(exchange, "openai_stream").text == "Tides."
+    assert read_as(exchange, "openai_stream").text == "Tides."
 
 
 @pytest.mark.parametrize("dialect", BOTH)
 def test_a_failure_on_the_way_stays_what_it_was(dialect: Dialect) -> None:
     exchange = an_exchange("target", KEY, "Half an ans", failure=failed("timeout"))
-    assert decode(exchange, dialect) == Reply(text="", failure=failed("timeout"))
+    assert read_as(exchange, dialect) == Reply(text="", failure=failed("timeout"))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_bad_plain_body_is_a_named_failure(body: bytes, kind: str, said: str) 
 
 @pytest.mark.parametrize("dialect", BOTH)
 def test_an_html_page_is_named_with_the_next_step(dialect: Dialect) -> None:
-    failure = decode(received(b"<p>Hi", kind="text/html; charset=utf-8"), dialect).failure
+    failure = read_as(received(b"<p>Hi", kind="text/html; charset=utf-8"), dialect).failure
     assert failure is not None
     assert (failure.kind.value, "/v1" in failure.detail) == ("garbled", True)
 
@@ -228,7 +228,7 @@ def test_deep_nesting_is_a_failure_and_not_the_end_of_the_program(dialect: Diale
     for depth in (*range(800, 1000, 10), 100_000):  # about where the interpreter gives up, and far beyond
         body = frame % ("[" * depth + "]" * depth)
         exchange = received(f"data: {body}\n\n".encode() if dialect == "openai_stream" else body.encode())
-        assert kind_of(decode(exchange, dialect)) in ("garbled", "server", "cut_off"), depth
+        assert kind_of(read_as(exchange, dialect)) in ("garbled", "server", "cut_off"), depth
 
 
 @pytest.mark.parametrize(
@@ -247,14 +247,14 @@ def test_a_packed_body_is_unpacked(dialect: Dialect, encoding: str, pack: Any) -
     body = a_stream("Hi.", " You.").encode() if dialect == "openai_stream" else a_body("Hi. You.")
     packed = pack(body)
     exchange = received(packed[:7], packed[7:], kind="text/event-stream", encoding=encoding)
-    assert decode(exchange, dialect).text == "Hi. You."
+    assert read_as(exchange, dialect).text == "Hi. You."
 
 
 def test_unpacking_keeps_the_time_of_each_piece() -> None:
     engine = zlib.compressobj(wbits=31)
     parts = [engine.compress(an_event(t).encode()) + engine.flush(zlib.Z_SYNC_FLUSH) for t in ("a", "b")]
     last = engine.compress(b"data: [DONE]\n\n") + engine.flush()
-    reply = decode(received(*parts, last, encoding="gzip"), "openai_stream")
+    reply = read_as(received(*parts, last, encoding="gzip"), "openai_stream")
     assert reply.pieces == (Piece(0.0, "a"), Piece(1.0, "b"))
 
 
@@ -273,7 +273,7 @@ def test_unpacking_keeps_the_time_of_each_piece() -> None:
 def test_a_body_that_cannot_be_unpacked_is_a_named_failure(
     dialect: Dialect, data: bytes, encoding: str, kind: str, said: str
 ) -> None:
-    failure = decode(received(data, encoding=encoding), dialect).failure
+    failure = read_as(received(data, encoding=encoding), dialect).failure
     assert failure is not None
     assert failure.kind.value == kind
     assert said in failure.detail
@@ -323,7 +323,7 @@ def test_whatever_comes_back_is_an_answer_or_a_named_failure(
     dialect: Dialect, parts: list[bytes], status: int | None, said: list[tuple[str, str]]
 ) -> None:
     chunks = tuple(Chunk(t_s=float(n), data=p) for n, p in enumerate(parts))
-    reply = decode(an_exchange("target", KEY, status=status, headers=tuple(said), chunks=chunks), dialect)
+    reply = read_as(an_exchange("target", KEY, status=status, headers=tuple(said), chunks=chunks), dialect)
     assert (reply.failure is None) == bool(reply.text.strip())
     assert reply.text.encode().decode() == "".join(p.text for p in reply.pieces)
 

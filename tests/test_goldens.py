@@ -67,6 +67,7 @@ def test_every_format_ever_shipped_still_loads() -> None:
         assert loaded.run.exchanges == small_run(number).exchanges
         assert loaded.run.history == small_run(number).history
         assert (loaded.run.history is None) == (number < 2)
+        assert loaded.run.endpoints == small_run(number).endpoints
 
 
 def test_the_newest_format_is_written_as_it_was_shipped() -> None:

@@ -1,13 +1,16 @@
 """The judge: Bayes' rule over hypotheses that exclude one another, and words that the evidence has to earn."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from tests.conftest import START
+from tests.conftest import START, a_run, an_exchange
 from wrapdetect.judge import (
+    MISSING,
     NO_EMBEDDING,
+    NO_REFERENCE,
     NO_RIVAL,
     NO_SHARED_OUTAGE,
     NONE,
@@ -19,17 +22,39 @@ from wrapdetect.judge import (
     bounded,
     failed_controls,
     limits_of,
+    missing_of,
     needs_of,
     rank,
     state_of,
 )
 from wrapdetect.judge.fuse import Posterior, fuse
 from wrapdetect.judge.weigh import Weight, weigh
-from wrapdetect.model import Control, Finding, State, Tally, Weights
+from wrapdetect.model import AskKey, Control, Finding, Missing, State, Tally, Weights
 from wrapdetect.seeds import Prior, Seeds
 
 CALIBRATED = Calibrator(id="fitted")
 PRIOR = Prior(wrapper=0.3, same_model=0.2, neither=0.5)
+
+
+def test_what_a_way_in_does_not_show_is_said_for_each_endpoint() -> None:
+    key = AskKey("style", "tides", 0)
+    exchanges = (
+        an_exchange("target", key, missing=("token_counts", "markup")),
+        an_exchange("ref0", key),
+        an_exchange("ref1", key, missing=("times",)),
+    )
+    run = a_run(references=2, exchanges=exchanges)
+    target, second = missing_of(run)
+    assert target.startswith("Of target (API): its answers were read as a page shows them")
+    assert target.endswith("token counts are not told.")
+    assert second.startswith("Of ref1 (API): when its answers came is not known")
+    assert set(MISSING) == set(get_args(Missing))
+
+
+def test_without_a_reference_the_report_says_that_nothing_was_compared() -> None:
+    said = limits_of(None, 0, (), (), ("words",), NONE)
+    assert NO_REFERENCE in said
+    assert NO_RIVAL not in said
 
 
 def a_finding(rule: str, llr: float, upstream: str = "ref0", *, n: int = 20, low: float | None = None) -> Finding:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import a_pack, a_run, an_exchange, an_item, failed
 from wrapdetect.dialects import Call
-from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Run
+from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Run, Template
 from wrapdetect.plan import Slot, estimate_cost, estimate_tokens, make_plan
 from wrapdetect.run import LONGEST_WAIT_S, RETRIES_WHEN_LIMITED, Limits, Outcome, run_slots
 
@@ -282,6 +282,32 @@ def test_the_true_answers_are_passed_on_as_history() -> None:
         ("assistant", "answer 1"),
         ("user", "C?"),
     ]
+
+
+def by_memory(slots: Sequence[Slot]) -> list[Slot]:
+    """The same asks, put to bots that hold the conversation themselves."""
+    template = Template(body='{"q": "{prompt}"}', answer="$.choices[0].message.content")
+    return [Slot(replace(s.endpoint, dialect="template", template=template), s.ask) for s in slots]
+
+
+def test_a_conversation_that_only_the_bot_held_begins_again_when_it_was_broken_off() -> None:
+    slots = by_memory([a_conversation()])
+    first = World(says())
+    first.run(slots)
+    held = first.recorded[:2]  # the third turn was not answered before the kill
+    again = World(says())
+    again.run(slots, done=held)
+    assert [(s.turn, s.attempt) for s in again.sent] == [(0, 1), (1, 1), (2, 0)]
+    assert World(says()).run([a_conversation()], done=held).sent == 1  # one that is sent along goes on
+
+
+def test_a_conversation_of_the_bots_own_that_is_over_stays_as_it_was() -> None:
+    slots = by_memory([a_conversation()])
+    first = World(says())
+    first.run(slots)
+    assert World(says()).run(slots, done=first.recorded).sent == 0
+    ended = [*first.recorded[:1], replace(first.recorded[1], failure=failed("server"))]
+    assert World(says()).run(slots, done=ended).sent == 0
 
 
 def test_conversations_side_by_side_do_not_mix_their_answers() -> None:

@@ -259,16 +259,20 @@ now = lambda: BEGIN + timedelta(seconds=time.monotonic() - begun_s)
 class Pulse:
     async def beat(self, service, round_s):
         if service.name == "up1":
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         return Sign(time.monotonic(), Outcome.UP, 5)
 async def after_round(done):
     print("whole" if done.whole else "stopped", len(done.beats), flush=True)
+async def when_others_are_recorded(ledger):
+    while sum(map(len, ledger.latest().values())) < len(SERVICES) - 1:
+        await asyncio.sleep(0.05)
+    print("waiting", flush=True)
 async def main(ledger):
     stop = asyncio.Event()
     stop_on_signals(stop)
     watch = Watch(services=SERVICES, rhythm=Rhythm(jitter_s=1), budget=PLENTY, items=(), seed=1, ledger=ledger,
         pulse=Pulse(), now=now, stopwatch=time.monotonic, sleep=asyncio.sleep, say=print)
-    asyncio.get_running_loop().call_later(3.5, lambda: print("waiting", flush=True))
+    waiting = asyncio.create_task(when_others_are_recorded(ledger))
     await keep_watch(watch, after_round=after_round, stop=stop)
 with Ledger.open(sys.argv[1], now=now, holder="child:1:x") as ledger:
     ledger.set_services(SERVICES)

@@ -282,7 +282,8 @@ def library_import(
     replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of one of that name.")] = False,
 ) -> None:
     """Make a library of a table with one answer a row."""
-    from wrapdetect.commands.library import import_, read_date
+    from wrapdetect.commands.dates import read_date
+    from wrapdetect.commands.library import import_
     from wrapdetect.commands.shelf import index_of
     from wrapdetect.edge.clock import now
     from wrapdetect.edge.tables import Fields
@@ -377,7 +378,8 @@ def monitor_judge(
     fail_at: FailAt = None,
 ) -> None:
     """The verdict on each target by what was watched, with the incidents as witnesses. Sends nothing."""
-    from wrapdetect.commands.monitor_judge import judge, since_of
+    from wrapdetect.commands.dates import since_of
+    from wrapdetect.commands.monitor_judge import judge
     from wrapdetect.edge.clock import now
 
     raise typer.Exit(judge(config, since=since_of(since, now()), target=target, as_json=json_, fail_at=fail_at))
@@ -391,7 +393,8 @@ def monitor_export(
     target: Target = None,
 ) -> None:
     """Write the history as run files, which `wrapdetect replay` judges anywhere."""
-    from wrapdetect.commands.monitor_judge import export, since_of
+    from wrapdetect.commands.dates import since_of
+    from wrapdetect.commands.monitor_judge import export
     from wrapdetect.edge.clock import now
 
     export(config, out, since=since_of(since, now()), target=target)

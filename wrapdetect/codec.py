@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, get_args
 
 from wrapdetect.codec_history import ENTRIES, Entry, Gathering, history_head, history_lines, read_entry, read_head
+from wrapdetect.codec_ways import dump_endpoint, load_endpoint
 from wrapdetect.errors import RunFormatError
 from wrapdetect.model import (
     AskKey,
@@ -23,8 +24,10 @@ from wrapdetect.model import (
     Failure,
     FailureKind,
     Finding,
+    Hop,
     Instrument,
     Item,
+    Missing,
     Observation,
     Pack,
     Role,
@@ -34,7 +37,7 @@ from wrapdetect.model import (
     Weights,
 )
 
-FORMAT = 2
+FORMAT = 3
 
 Line = dict[str, Any]
 Converter = Callable[[Line], Line]
@@ -45,7 +48,13 @@ def _with_history(line: Line) -> Line:
     return {**line, "format": 2, "history": None} if "format" in line else line
 
 
-CONVERTERS: Mapping[int, Converter] = {1: _with_history}
+def _with_ways(line: Line) -> Line:
+    """Format 3 tells how a target without a known API is asked, and what an exchange does not hold: each where it is
+    so, and else the lines are as they were."""
+    return {**line, "format": 3} if "format" in line else line
+
+
+CONVERTERS: Mapping[int, Converter] = {1: _with_history, 2: _with_ways}
 """CONVERTERS[n] turns a line of format n into one of format n + 1; tests keep it complete up to FORMAT."""
 
 
@@ -70,7 +79,7 @@ def dump_head(run: Run) -> str:
                 "run": run.id,
                 "note": run.note,
                 "instrument": asdict(run.instrument),
-                "endpoints": [asdict(e) for e in run.endpoints],
+                "endpoints": [dump_endpoint(e) for e in run.endpoints],
                 "packs": [asdict(p) for p in run.packs],
                 "variants": dict(run.variants),
                 "draws": run.draws,
@@ -96,9 +105,10 @@ def dump_exchange(exchange: Exchange) -> str:
                 "sent": exchange.sent,
                 "status": exchange.status,
                 "headers": [list(h) for h in exchange.headers],
-                "chunks": [[round(c.t_s, 6), _dump_bytes(c.data)] for c in exchange.chunks],
+                "chunks": _dump_chunks(exchange.chunks),
                 "ended_s": round(exchange.ended_s, 6),
                 "failure": None if failure is None else {"kind": failure.kind.value, "detail": failure.detail},
+                **_beside(exchange),
             }
         )
         + "\n"
@@ -250,6 +260,55 @@ def _dump_bytes(data: bytes) -> str | dict[str, str]:
         return {"b64": base64.b64encode(data).decode()}
 
 
+def _dump_chunks(chunks: Iterable[Chunk]) -> list[list[Any]]:
+    return [[round(c.t_s, 6), _dump_bytes(c.data)] for c in chunks]
+
+
+def _load_chunks(rows: Iterable[Sequence[Any]]) -> tuple[Chunk, ...]:
+    return tuple(Chunk(t_s=float(t), data=_load_bytes(d)) for t, d in rows)
+
+
+def _beside(exchange: Exchange) -> Line:
+    """What only some ways in have."""
+    fields = {
+        "missing": list(exchange.missing),
+        "hops": [_dump_hop(h) for h in exchange.hops],
+        "screenshot": base64.b64encode(exchange.screenshot).decode(),
+    }
+    return {k: v for k, v in fields.items() if v}
+
+
+def _dump_hop(hop: Hop) -> Line:
+    return {
+        "t_s": round(hop.t_s, 6),
+        "method": hop.method,
+        "url": hop.url,
+        "sent": hop.sent,
+        "status": hop.status,
+        "headers": [list(h) for h in hop.headers],
+        "chunks": _dump_chunks(hop.chunks),
+    }
+
+
+def _load_hop(line: Line) -> Hop:
+    return Hop(
+        t_s=float(line["t_s"]),
+        method=str(line["method"]),
+        url=str(line["url"]),
+        sent=str(line["sent"]),
+        status=None if line["status"] is None else int(line["status"]),
+        headers=tuple((str(k), str(v)) for k, v in line["headers"]),
+        chunks=_load_chunks(line["chunks"]),
+    )
+
+
+def _missing(names: Iterable[Any]) -> tuple[Missing, ...]:
+    for name in (found := tuple(names)):
+        if name not in get_args(Missing):
+            raise ValueError(f"missing holds {name!r}; expected {', '.join(get_args(Missing))}")
+    return found
+
+
 def _load_bytes(value: str | dict[str, str]) -> bytes:
     return value.encode() if isinstance(value, str) else base64.b64decode(value["b64"], validate=True)
 
@@ -313,7 +372,7 @@ def _endpoints(rows: Sequence[Line], *, watched: bool) -> tuple[Endpoint, ...]:
 
 
 def _endpoint(row: Mapping[str, Any]) -> Endpoint:
-    endpoint = Endpoint(**row)
+    endpoint = load_endpoint(row)
     for value, allowed in (
         (endpoint.role, Role),
         (endpoint.dialect, Dialect),
@@ -366,9 +425,12 @@ def _exchange(line: Line) -> Exchange:
         sent=str(line["sent"]),
         status=None if line["status"] is None else int(line["status"]),
         headers=tuple((str(k), str(v)) for k, v in line["headers"]),
-        chunks=tuple(Chunk(t_s=float(t), data=_load_bytes(d)) for t, d in line["chunks"]),
+        chunks=_load_chunks(line["chunks"]),
         ended_s=float(line["ended_s"]),
         failure=None if failure is None else Failure(kind=FailureKind(failure["kind"]), detail=str(failure["detail"])),
+        missing=_missing(line.get("missing", ())),
+        hops=tuple(_load_hop(h) for h in line.get("hops", ())),
+        screenshot=base64.b64decode(line.get("screenshot", ""), validate=True),
     )
 
 

@@ -14,6 +14,7 @@ from datetime import date
 from operator import lt
 from typing import cast, get_args
 
+from wrapdetect.codec_ways import dump_endpoint
 from wrapdetect.history import Beats, Coverage, History, Incident, Outcome, Print, Service, ServiceKind
 from wrapdetect.model import Endpoint
 
@@ -30,7 +31,7 @@ TO_DIGIT, TO_BYTE = bytes.maketrans(BYTES, DIGITS.encode()), bytes.maketrans(DIG
 
 def history_head(history: History) -> Line:
     """What the first line of a file says of a history: cadence and services."""
-    return {"cadence_s": history.cadence_s, "services": [asdict(s) for s in history.services]}
+    return {"cadence_s": history.cadence_s, "services": [_dump_service(s) for s in history.services]}
 
 
 def read_head(head: Line | None, read_endpoint: Callable[[Line], Endpoint]) -> History | None:
@@ -155,6 +156,11 @@ def _day_lines(beats: Beats) -> Iterator[Line]:
             "said": {str(r - day * DAY_S): beats.said[r] for r in rounds if r in beats.said} if beats.said else {},
         }
         start = stop
+
+
+def _dump_service(service: Service) -> Line:
+    endpoint = service.endpoint
+    return {**asdict(service), "endpoint": None if endpoint is None else dump_endpoint(endpoint)}
 
 
 def _service(fields: Line, read_endpoint: Callable[[Line], Endpoint]) -> Service:

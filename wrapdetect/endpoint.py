@@ -1,9 +1,25 @@
-"""What answers, by its address: the noun that runs and histories share. Standard library only."""
+"""What answers, by its address: the noun that runs and histories share. Standard library and earlier nouns only."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-Dialect = Literal["openai_stream", "openai_plain"]
+from wrapdetect.ways import Page, Template
+
+Dialect = Literal[
+    "openai_stream",
+    "openai_plain",
+    "responses_stream",
+    "responses_plain",
+    "anthropic_stream",
+    "anthropic_plain",
+    "ollama_stream",
+    "ollama_plain",
+    "gemini_stream",
+    "gemini_plain",
+    "template",
+    "page",
+    "pasted",
+]
 Role = Literal["target", "reference"]
 TokenLimit = Literal["max_tokens", "max_completion_tokens", "omit"]
 Weights = Literal["open", "closed", "unknown"]
@@ -11,7 +27,11 @@ Weights = Literal["open", "closed", "unknown"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Something that answers. It names the variable of its key and never holds the key."""
+    """Something that answers. It names the variable of its key and never holds the key.
+
+    `template` goes with the dialect template, `page` with page. `hosts` may be asked beside the address's own host;
+    `private` allows a public name to lead to a private address.
+    """
 
     name: str
     role: Role
@@ -22,3 +42,7 @@ class Endpoint:
     weights: Weights = "unknown"
     token_limit: TokenLimit = "max_tokens"
     send_temperature: bool = True
+    template: Template | None = None
+    page: Page | None = None
+    hosts: tuple[str, ...] = ()
+    private: bool = False

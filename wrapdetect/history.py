@@ -30,6 +30,11 @@ class Outcome(IntEnum):
     CUT_OFF = 7
 
 
+DOWN = (Outcome.CONNECT, Outcome.TIMEOUT, Outcome.SERVER, Outcome.GARBLED, Outcome.CUT_OFF)
+UNKNOWN = (Outcome.REFUSED, Outcome.LIMITED)
+"""These speak of our account, not of the service."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """Something watched. `candidate`: an upstream asked about; `panel`: another provider; `site`: a plain page, by

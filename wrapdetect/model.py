@@ -11,10 +11,21 @@ from wrapdetect.endpoint import Role as Role
 from wrapdetect.endpoint import TokenLimit as TokenLimit
 from wrapdetect.endpoint import Weights as Weights
 from wrapdetect.history import History
+from wrapdetect.ways import Framing as Framing
+from wrapdetect.ways import Mode as Mode
+from wrapdetect.ways import Page as Page
+from wrapdetect.ways import Step as Step
+from wrapdetect.ways import Template as Template
 
 Axis = Literal["behaviour", "dependence"]
 State = Literal["wrapper", "likely_wrapper", "same_model", "unlike", "insufficient"]
 Value = str | float | bool
+Missing = Literal[
+    "request", "status", "raw_chunks", "times", "temperature", "token_limit", "token_counts", "fresh_chat", "markup"
+]
+"""What an exchange does not hold, since its way in does not show it: the bytes sent, the bytes that came (its chunks
+are the text as it was shown), when they came; what could not be asked for; a conversation that was begun afresh; the
+text's own markup (what was shown is its rendering)."""
 
 
 class FailureKind(StrEnum):
@@ -97,8 +108,28 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """A request beside the one that carries the question: a handshake's, or one that a page made on its own.
+
+    `t_s` is when it was sent, by the exchange's clock (before its send it is negative); its chunks have the same clock.
+    Of a websocket the chunks are the frames received and `sent` the frames sent, one a line.
+    """
+
+    t_s: float
+    method: str
+    url: str
+    sent: str
+    status: int | None
+    headers: tuple[tuple[str, str], ...]
+    chunks: tuple[Chunk, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What was sent and what came back, byte for byte, timed. The only durable fact."""
+    """What was sent and what came back, byte for byte, timed. The only durable fact.
+
+    `missing` names what this way in does not show; `hops` are the other requests made meanwhile, `screenshot` a JPEG.
+    """
 
     endpoint: str
     ask: AskKey
@@ -111,6 +142,9 @@ class Exchange:
     chunks: tuple[Chunk, ...]
     ended_s: float
     failure: Failure | None
+    missing: tuple[Missing, ...] = ()
+    hops: tuple[Hop, ...] = ()
+    screenshot: bytes = b""
 
     @property
     def id(self) -> str:

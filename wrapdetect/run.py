@@ -95,35 +95,46 @@ async def _converse(state: _State, slot: Slot) -> bool:
     """One ask with all its turns. False where the budget ended it."""
     endpoint, ask = slot
     answers: list[str] = []
+    forgotten = _forgotten(state, slot)
     for turn in range(len(ask.turns)):
         exchange = state.last.get((endpoint.name, ask.key, turn))
-        while exchange is None or _worth_another(exchange):
+        again = forgotten
+        while exchange is None or again or _worth_another(exchange):
             call = DIALECTS[endpoint.dialect].encode(ask, answers, endpoint)
             cost = _upper_tokens(ask, answers)
             if not _affordable(state, cost):
                 return False
-            attempt = 0 if exchange is None else exchange.attempt + 1
-            wait_s = 0.0 if exchange is None else _retry_after_s(exchange)
-            exchange = await _put(state, slot, turn, attempt, call, cost, wait_s)
-        reply = decode(exchange, endpoint.dialect)
+            exchange, again = await _put(state, slot, turn, exchange, call, cost), False
+        reply = decode(exchange, endpoint)
         if reply.failure is not None:
             return True
         answers.append(reply.text)
     return True
 
 
-async def _put(state: _State, slot: Slot, turn: int, attempt: int, call: Call, cost: int, wait_s: float) -> Exchange:
+def _forgotten(state: _State, slot: Slot) -> bool:
+    """Whether turns are recorded of a conversation that is not over, and that only the other side held: it has to be
+    begun again."""
+    endpoint, ask = slot
+    held = [state.last.get((endpoint.name, ask.key, turn)) for turn in range(len(ask.turns))]
+    known = [e for e in held if e is not None]
+    over = len(known) == len(held) or any(decode(e, endpoint).failure and not _worth_another(e) for e in known)
+    return bool(known) and not over and DIALECTS[endpoint.dialect].remembers(endpoint)
+
+
+async def _put(state: _State, slot: Slot, turn: int, before: Exchange | None, call: Call, cost: int) -> Exchange:
     endpoint, ask = slot
     state.requests += 1
     state.tokens += cost  # held until the true length is known
-    if attempt:
+    if before is not None and before.failure is not None:
         state.limited[endpoint.name] = state.limited.get(endpoint.name, 0) + 1
-        state.free_at[endpoint.name] = max(state.free_at.get(endpoint.name, 0.0), state.stopwatch() + wait_s)
+        free_at = state.stopwatch() + _retry_after_s(before)
+        state.free_at[endpoint.name] = max(state.free_at.get(endpoint.name, 0.0), free_at)
     await _wait_turn(state, endpoint.name)
-    exchange = await state.send(endpoint, ask, turn, attempt, call)
+    exchange = await state.send(endpoint, ask, turn, 0 if before is None else before.attempt + 1, call)
     state.record(exchange)
     state.sent += 1
-    text = decode(exchange, endpoint.dialect).text
+    text = decode(exchange, endpoint).text
     state.tokens += estimate_tokens(text) - ask.max_tokens  # the envelope around them is no token
     _note(state, exchange)
     return exchange

@@ -38,6 +38,11 @@ class Rhythm:
     timeout_s: int = 30
     concurrency: int = 500
 
+    @property
+    def lease_s(self) -> int:
+        """How long a monitor holds its store without a sign of life: two rounds, and ten minutes at least."""
+        return max(600, 2 * self.cadence_s)
+
 
 class Budget(NamedTuple):
     """The most that a UTC day may take; hard: a round that would pass it is not begun."""

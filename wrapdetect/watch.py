@@ -68,8 +68,7 @@ async def _wants_prints(watch: Watch, round_s: int, last_s: int | None) -> bool:
 
 
 async def _claim(watch: Watch) -> None:
-    lease_s = max(600, 2 * watch.rhythm.cadence_s)
-    await watch.offload(lambda: watch.ledger.claim(lease_s))
+    await watch.offload(lambda: watch.ledger.claim(watch.rhythm.lease_s))
 
 
 async def _rounds(watch: Watch, after_round: AfterRound, stopping: Stopping) -> None:

@@ -1,12 +1,20 @@
-"""What the tests of the store put in, the same for the same round, and how they take it out again."""
+"""What the tests of the store put in, the same for the same round, how they take it out again, and how they kill who
+writes it."""
 
 import random
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
+from sqlalchemy import Connection, event
+
+from tests.conftest import ROOT
 from wrapdetect.edge import ledger_pack
 from wrapdetect.edge.ledger import Ledger
 from wrapdetect.history import Beat, Incident, Outcome, Service
@@ -75,6 +83,43 @@ def an_incident(**more: object) -> Incident:
 
 def opened(where: str | Path, *, make: bool = True) -> Ledger:
     return Ledger.open(where, now=Clock(), holder="host:1:a", wait_s=0.2, make=make)
+
+
+def step(name: str) -> None:
+    """In a process that `killed_at` runs: tell what comes next, and wait for leave."""
+    sys.stdout.write(f"{name}\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+
+
+def stepwise(ledger: Ledger) -> None:
+    """From here on each commit is a step: told before it is made."""
+
+    def before_commit(conn: Connection) -> None:
+        if conn.get_execution_options().get("wrapdetect_writes"):
+            step("commit")
+
+    event.listen(ledger._database._engine, "commit", before_commit)
+
+
+def killed_at(stop: int | str, code: str, *args: str, after_s: float) -> None:
+    """Run `code` in a process, and kill it `after_s` after its n-th step, or the first of that name, was let through.
+
+    However fast the machine is, all steps before that one were made then, that one may have been, and none after it.
+    """
+    command = [sys.executable, "-c", code, *args]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for n in count(1):
+            name = process.stdout.readline().strip()
+            assert name, f"it ended before step {stop}"
+            process.stdin.write("go on\n")
+            if stop in (n, name):
+                break
+        time.sleep(after_s)
+        process.kill()
 
 
 def check_integrity(path: str | Path) -> None:

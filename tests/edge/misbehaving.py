@@ -128,6 +128,24 @@ def _hear(connection: socket.socket) -> Heard | None:
     return heard
 
 
+class Reads:
+    """A stopwatch that shows when it is read, so that a server waits until the client has stamped what it was sent."""
+
+    def __init__(self) -> None:
+        self._read = threading.Event()
+
+    def __call__(self) -> float:
+        now_s = clock.stopwatch()
+        self._read.set()
+        return now_s
+
+    def after(self, send: Callable[[], object]) -> None:
+        """Send, and wait until the stopwatch is read."""
+        self._read.clear()
+        send()
+        assert self._read.wait(30)
+
+
 def ask_once(
     url: str,
     *,
@@ -136,6 +154,7 @@ def ask_once(
     timeout_s: float = 5.0,
     byte_limit: int = BYTE_LIMIT,
     transport: Callable[[], httpx.AsyncBaseTransport] = httpx.AsyncHTTPTransport,
+    stopwatch: Callable[[], float] = clock.stopwatch,
     times: int = 1,
     between: Callable[[int], object] = lambda number: None,
 ) -> list[Exchange]:
@@ -150,7 +169,7 @@ def ask_once(
             (endpoint,),
             keyring=keyring,
             now=clock.now,
-            stopwatch=clock.stopwatch,
+            stopwatch=stopwatch,
             timeout_s=timeout_s,
             byte_limit=byte_limit,
             transport=transport,

@@ -1,10 +1,6 @@
 """Packed days: small, unpacked as they were, and whole whenever the packing is killed."""
 
 import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,18 +8,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from tests.conftest import ROOT
-from tests.edge.ledger_world import DAY, SERVICES, START, Clock, beats_of, check_integrity, expected, kept, opened
+from tests.edge.ledger_world import (
+    DAY,
+    SERVICES,
+    START,
+    Clock,
+    beats_of,
+    check_integrity,
+    expected,
+    kept,
+    killed_at,
+    opened,
+)
 from wrapdetect.edge import ledger_pack
 from wrapdetect.edge.ledger import Ledger
 from wrapdetect.history import Beat, Outcome, Service, columns
 
 PACKER = """
 import sys
-from tests.edge.ledger_world import START, Clock
+from tests.edge.ledger_world import START, Clock, step, stepwise
 from wrapdetect.edge.ledger import Ledger
 with Ledger.open(sys.argv[1], now=Clock(START + 90 * 86_400), holder="host:1:a", wait_s=30) as ledger:
-    print("ready", flush=True)
+    stepwise(ledger)
+    tidy = ledger._database.tidy
+    ledger._database.tidy = lambda: (step("tidy"), tidy())
     ledger.pack(START + 90 * 86_400)
     ledger.retain(START)
 """
@@ -31,27 +39,23 @@ with Ledger.open(sys.argv[1], now=Clock(START + 90 * 86_400), holder="host:1:a",
 
 @pytest.mark.slow
 def test_killed_while_packing_it_has_every_heartbeat_once(tmp_path: Path) -> None:
-    path, rng, sizes = tmp_path / "monitor.db", random.Random(5), set()
+    path, rng, sizes = tmp_path / "monitor.db", random.Random(5), [0]
     rounds = range(START, START + 90 * DAY, 1_200)
     with opened(path) as ledger:
         ledger.set_services(SERVICES)
         with ledger._database.writing() as conn:
             for round_s in rounds:
                 ledger_pack.store(conn, round_s, list(enumerate(beats_of(round_s), start=1)))
-    for _ in range(12):
-        process = subprocess.Popen([sys.executable, "-c", PACKER, str(path)], cwd=ROOT, stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        time.sleep(rng.uniform(0, 0.12))
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=30)
-        process.stdout.close()
+    stops: list[int | str] = [rng.randint(2, 8) for _ in range(10)]  # of 90 days, a commit each
+    for stop in [*stops, "tidy", "tidy"]:
+        killed_at(stop, PACKER, str(path), after_s=rng.uniform(0, 0.02))
         check_integrity(path)
         with opened(path) as ledger:
             assert kept(ledger) == expected(rounds)
             with ledger._database.reading() as conn:
-                sizes.add(conn.execute(text("SELECT count(*) FROM monitor_packed_beat")).scalar_one())
-    assert len(sizes) > 3  # killed at several stages
+                sizes.append(conn.execute(text("SELECT count(*) FROM monitor_packed_beat")).scalar_one())
+    assert sizes[:11] == sorted(set(sizes[:11]))  # each went on where the one before was killed
+    assert sizes[11:] == [2 * 90] * 2
 
 
 def test_a_shrunken_store_gives_its_room_back(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from tests.conftest import a_pack, a_run, an_exchange, an_item, failed
 from wrapdetect.compare.coherence import FITS
 from wrapdetect.dialects import Piece, Reply
 from wrapdetect.edge.shipped import load_pack
-from wrapdetect.model import AskKey, Chunk, Exchange, Item, Pack, Value
+from wrapdetect.model import AskKey, Chunk, Exchange, Item, Missing, Pack, Value
 from wrapdetect.read import READERS, read_run, timing
 from wrapdetect.read.base import Background, Reading
 from wrapdetect.read.coherence import gives_back, overlap, share_beaten
@@ -320,13 +320,27 @@ def test_only_the_last_turn_is_read_as_text(seeds: Seeds) -> None:
 # --- timing
 
 
-def timed(*pieces: tuple[float, str]) -> dict[str, Value]:
-    exchange = an_exchange("target", KEY)
+def timed(*pieces: tuple[float, str], missing: tuple[Missing, ...] = ()) -> dict[str, Value]:
+    exchange = an_exchange("target", KEY, missing=missing)
     reply = Reply(text="".join(t for _, t in pieces), pieces=tuple(Piece(*p) for p in pieces))
     return {
         o.feature: o.value
         for o in timing.read([Reading(exchange, reply, an_item())], Background(Vendors(vendor=[]), {}))
     }
+
+
+def test_an_answer_whose_times_are_not_known_has_none() -> None:
+    assert set(timed((1.0, "a"))) == {"first_s"}
+    assert timed((1.0, "a"), missing=("times",)) == {}
+
+
+def test_of_a_turn_asked_again_only_the_last_answer_is_read_and_every_outcome(seeds: Seeds) -> None:
+    first, second = (an_exchange("target", KEY, text, attempt=n) for n, text in enumerate(("Old.", "New.")))
+    run = a_run(a_pack(an_item(id=KEY.item, readers=("text",))), exchanges=(second, first))
+    seen, bugs = read_run(run, seeds.vendors)
+    assert bugs == ()
+    assert [o.value for o in seen if o.feature == "answer"] == ["New."]
+    assert len([o for o in seen if o.feature == "outcome"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def _check_hello(run: Run, exchanges: list[Exchange]) -> None:
         if not tries:
             continue
         last = max(tries, key=lambda e: (e.ask.draw == 0, e.attempt))
-        failure = decode(last, endpoint.dialect).failure
+        failure = decode(last, endpoint).failure
         if failure is not None:
             lines.append(
                 f"{title(endpoint.role, endpoint.name)} at {endpoint.url}: {failure.kind}: {quote(failure.detail, 300)}"
@@ -224,9 +224,7 @@ def _open(path: Path, run: Run, resume: bool) -> tuple[Run, store.RunFile, bool]
 def _refuse_silence(run: Run) -> None:
     target = run.target
     answered = any(
-        decode(e, target.dialect).failure is None
-        for e in run.exchanges
-        if e.endpoint == target.name and e.ask.probe != HELLO
+        decode(e, target).failure is None for e in run.exchanges if e.endpoint == target.name and e.ask.probe != HELLO
     )
     if not answered:
         raise TargetSilent(f"{target.url} answered the first hello and then nothing; the failures are in the recording")

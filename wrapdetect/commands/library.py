@@ -1,10 +1,9 @@
 """wrapdetect library: reference libraries imported from tables, listed, shown and dropped."""
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from wrapdetect.commands.terminal import say
@@ -84,23 +83,6 @@ def drop(name: str) -> None:
     """Remove a library for good. Raises LibraryError for an unknown name."""
     head = libraries.drop(name)
     print(f"dropped library {name}: {_counts(head) if head else 'it was damaged'}")
-
-
-def read_date(text: str | None, today: date) -> date | None:
-    """YYYY-MM-DD. Raises LibraryError for any other text, and for a day to come.
-
-    >>> read_date("2026-01-05", date(2026, 2, 1))
-    datetime.date(2026, 1, 5)
-    """
-    if text is None:
-        return None
-    try:
-        day = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.A) else None
-    except ValueError:
-        day = None
-    if day is None or day > today + timedelta(days=1):  # one day: it may be tomorrow already where the user is
-        raise LibraryError(f"--collected {text!r}: expected a day that has been, as YYYY-MM-DD")
-    return day
 
 
 def _reading(table: Table) -> Iterator[str]:

@@ -77,7 +77,7 @@ def heard_in_run(run: Run, *, quiet: bool = False) -> Heard:
         if exchange.endpoint != run.target.name or exchange.ask.variant or exchange.ask.probe == HELLO:
             continue
         turns = run.item(exchange.ask).turns
-        reply = decode(exchange, run.target.dialect)
+        reply = decode(exchange, run.target)
         if reply.failure is not None:
             failed[reply.failure.kind] += 1
         elif len(turns) == 1:

@@ -22,13 +22,11 @@ from wrapdetect.edge.pulse import HttpPulse
 from wrapdetect.edge.secrets import read_keys
 from wrapdetect.edge.shipped import load_pack
 from wrapdetect.errors import SpecError
-from wrapdetect.history import Outcome
+from wrapdetect.history import History, Outcome
 from wrapdetect.model import Item
 from wrapdetect.rounds import Done, Watch
-from wrapdetect.schedule import Budget
 from wrapdetect.watch import keep_watch, once, stop_on_signals
 
-CONFIG = Path("monitor.toml")
 FINGERPRINT = "fingerprint"
 NOTHING_ASKED_EXIT = 3
 STOPPING_S = 10.0
@@ -43,6 +41,12 @@ class Monitor:
     config: MonitorConfig
     ledger: Ledger
     items: tuple[Item, ...]
+
+    def history(self, *, since_s: int | None = None) -> History:
+        """What the store knows of the config's services."""
+        known = {s.name for s in self.ledger.services()}
+        names = [s.name for s in self.config.services() if s.name in known]
+        return self.ledger.history(since_s=since_s, services=names)
 
 
 def init(path: Path) -> None:
@@ -126,7 +130,7 @@ def opened(path: Path, *, claimed: bool = True) -> Iterator[Monitor]:
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     with Ledger.open(config.store, now=clock.now, holder=holder, make=claimed, gone=_gone) as ledger:
         if claimed:
-            ledger.claim(_lease_s(config))
+            ledger.claim(config.rhythm.lease_s)
             ledger.set_cadence(config.rhythm.cadence_s)
             for line in ledger.set_services(config.services()):
                 say(f"note: {line}")
@@ -169,7 +173,7 @@ def _watch(monitor: Monitor, upkeep: Upkeep) -> Watch:
     return Watch(
         services=services,
         rhythm=config.rhythm,
-        budget=Budget(config.limits.requests_per_day, config.limits.tokens_per_day),
+        budget=config.limits,
         items=monitor.items,
         seed=SEED,
         ledger=monitor.ledger,
@@ -201,7 +205,3 @@ def _gone(holder: str) -> bool:
     except (PermissionError, OverflowError):
         return False
     return False
-
-
-def _lease_s(config: MonitorConfig) -> int:
-    return max(600, 2 * config.rhythm.cadence_s)

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from wrapdetect.commands.asking import recorded_versions
@@ -14,7 +14,6 @@ from wrapdetect.errors import SpecError
 from wrapdetect.history import History
 from wrapdetect.model import Instrument, Run
 from wrapdetect.monitoring import run_of, targets_of
-from wrapdetect.prose import quote
 
 
 def judge(path: Path, *, since: datetime | None, target: str | None, as_json: bool, fail_at: float | None) -> int:
@@ -78,12 +77,9 @@ def exported(history: History, target: str) -> Run:
 
 def _history(monitor: Monitor, since: datetime | None) -> History:
     """What the store knows of the config's services."""
-    names = [s.name for s in monitor.config.services()]
-    known = {s.name for s in monitor.ledger.services()}
-    since_s = int(since.timestamp()) if since else None
     if since is not None and since > clock.now():
         raise SpecError(f"--since: {since:%Y-%m-%d} is still to come; expected a day that is past")
-    return monitor.ledger.history(since_s=since_s, services=[n for n in names if n in known])
+    return monitor.history(since_s=int(since.timestamp()) if since else None)
 
 
 def _wanted(history: History, target: str | None) -> list[str]:
@@ -99,25 +95,3 @@ def _wanted(history: History, target: str | None) -> list[str]:
 
 def _file_name(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
-
-
-def since_of(text: str | None, now: datetime) -> datetime | None:
-    """ "30d", or an ISO day. Raises SpecError."""
-    if text is None:
-        return None
-    if text.endswith("d") and text[:-1].isdecimal():
-        return _days_before(now, text)
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise SpecError(
-            f"--since: {quote(text)} is no date; expected one such as 2026-05-01, or days such as 30d"
-        ) from error
-    return found if found.tzinfo else found.replace(tzinfo=now.tzinfo)
-
-
-def _days_before(now: datetime, text: str) -> datetime:
-    try:
-        return now - timedelta(days=int(text[:-1]))
-    except (OverflowError, ValueError) as error:
-        raise SpecError(f"--since: {quote(text)} is longer than the calendar; expected days such as 30d") from error

@@ -7,10 +7,10 @@ from pathlib import Path
 from wrapdetect.commands.monitor import Monitor, cost_line, opened
 from wrapdetect.commands.terminal import width
 from wrapdetect.compare.episodes import stamp
-from wrapdetect.compare.together import outages_of
+from wrapdetect.compare.together import outages_of_each
 from wrapdetect.edge import clock
 from wrapdetect.edge.shipped import load_seeds
-from wrapdetect.history import Beat, Outcome
+from wrapdetect.history import UNKNOWN, Beat, Outcome
 from wrapdetect.report import dependence_console, monitor_console
 from wrapdetect.report.monitor_console import FeedLine, ServiceLine
 
@@ -27,9 +27,7 @@ def status(path: Path) -> int:
         feeds = [
             FeedLine(f.feed, f.ok, stamp(f.at_s), stamp(f.since_s), f.detail) for f in monitor.ledger.feed_states()
         ]
-        known = {s.name for s in monitor.ledger.services()}
-        names = [s.name for s in monitor.config.services() if s.name in known]
-        history = monitor.ledger.history(services=names)
+        history = monitor.history()
         spent = monitor.ledger.spent(clock.now().date())
         budget = [
             cost_line(monitor.config, monitor.items),
@@ -39,11 +37,8 @@ def status(path: Path) -> int:
         ]
     colour = sys.stdout.isatty()
     sys.stdout.write(monitor_console.render(lines, feeds, budget, width=width(), colour=colour))
-    seeds = load_seeds()
-    for target in monitor.config.targets:
-        outages = outages_of(history, target.name, seeds)
-        if outages is not None:
-            sys.stdout.write(dependence_console.render(outages.found, width=width(), colour=colour, incidents=False))
+    for outages in outages_of_each(history, [t.name for t in monitor.config.targets], load_seeds()):
+        sys.stdout.write(dependence_console.render(outages.found, width=width(), colour=colour, incidents=False))
     return 0
 
 
@@ -85,4 +80,4 @@ def _state(last: Beat | None, *, asked: bool) -> str:
         return "unknown" if asked else "feed only"
     if last.outcome is Outcome.UP:
         return "up"
-    return "unknown" if last.outcome in (Outcome.REFUSED, Outcome.LIMITED) else "down"
+    return "unknown" if last.outcome in UNKNOWN else "down"

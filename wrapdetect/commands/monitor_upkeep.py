@@ -9,9 +9,9 @@ from math import log
 
 from wrapdetect.compare.episodes import stamp
 from wrapdetect.compare.outages import FEWEST_HITS
-from wrapdetect.compare.together import evidence, outages_of
+from wrapdetect.compare.together import evidence, outages_of_each
 from wrapdetect.compare.versions import change_points
-from wrapdetect.edge.alerts import Alerts, Event
+from wrapdetect.edge.alerts import Alerts, Event, EventKind
 from wrapdetect.edge.feeds import Client, feed_client, fetch
 from wrapdetect.edge.ledger import Ledger
 from wrapdetect.edge.ledger_rows import FeedState
@@ -21,7 +21,7 @@ from wrapdetect.edge.shipped import load_seeds
 from wrapdetect.errors import FeedError
 from wrapdetect.feeds import FEEDS
 from wrapdetect.feeds.moments import continued
-from wrapdetect.history import Beat, Dependence, History, Outcome
+from wrapdetect.history import DOWN, Beat, Dependence, History, Outcome
 from wrapdetect.monitoring import restricted
 from wrapdetect.rounds import Done
 
@@ -86,7 +86,7 @@ class Upkeep:
         stays = any(b and b[-1].outcome is Outcome.UP for n, b in latest.items() if n in targets)
         if not (fell and stays):
             return False
-        recent = self.ledger.history(since_s=self._now_s() - ALARM_EVERY_S, services=sorted(targets))
+        recent = self.ledger.history(since_s=self._now_s() - ALARM_EVERY_S, services=sorted(targets), beats=False)
         return not recent.prints
 
     async def read_feeds(self) -> None:
@@ -130,13 +130,13 @@ class Upkeep:
 
     def _keep_page(self, feed: FeedSpec, data: bytes, seen_s: int | None) -> None:
         parsed = FEEDS[feed.format](data, service=feed.service, feed=feed.name, fetched_s=self._now_s())
-        known = self.ledger.history(services=[feed.service]).incidents
+        known = self.ledger.history(services=[feed.service], beats=False).incidents
         page = continued(parsed, [i for i in known if i.feed == feed.name], seen_s=seen_s)
         self.ledger.add_incidents(page.incidents, (page.coverage,) if page.coverage else ())
 
     def _still_covered(self, feed: FeedSpec, seen_s: int | None) -> None:
         """Not changed since it was last read: what it said holds until now."""
-        known = self.ledger.history(since_s=seen_s, services=[feed.service]).coverage
+        known = self.ledger.history(since_s=seen_s, services=[feed.service], beats=False).coverage
         latest = max((c for c in known if c.feed == feed.name), key=lambda c: c.until_s, default=None)
         if latest is not None:
             self.ledger.add_incidents((), (replace(latest, until_s=self._now_s()),))
@@ -176,16 +176,10 @@ class Upkeep:
         kinds = {s.name: s.kind for s in self.config.services()}
         for name, beats in self.ledger.latest(BROKEN_AFTER).items():
             if name in kinds and refuses(beats):
-                kind = "blocked" if kinds[name] == "target" else "reference"
+                kind: EventKind = "blocked" if kinds[name] == "target" else "reference"
                 text = f"{name} has refused the last {len(beats)} heartbeats: {beats[-1].said}. This is no outage"
-                event = Event(
-                    key=f"{kind}/{name}/{day}",
-                    kind="blocked" if kind == "blocked" else "reference",
-                    subject=name,
-                    text=text,
-                    at_s=beats[-1].round_s,
-                )
-                self._send(event)
+                key = f"{kind}/{name}/{day}"
+                self._send(Event(key=key, kind=kind, subject=name, text=text, at_s=beats[-1].round_s))
 
     def _weigh(self) -> None:
         """Once an hour: the evidence of each target, changes of version; once a day: old days packed and dropped."""
@@ -195,12 +189,9 @@ class Upkeep:
         ):
             return
         self.weighed_s = now_s
-        names = [s.name for s in self.config.services()]
-        history = self.ledger.history(services=names)
-        seeds = load_seeds()
-        for target in self.config.targets:
-            outages = outages_of(history, target.name, seeds)
-            for found in outages.found if outages else ():
+        history = self.ledger.history(services=[s.name for s in self.config.services()])
+        for outages in outages_of_each(history, [t.name for t in self.config.targets], load_seeds()):
+            for found in outages.found:
                 self._evidence(found)
         self._versions(history)
         if self.ledger.first_time(f"packed/{now_s // DAY_S}", now_s):
@@ -249,7 +240,7 @@ class Upkeep:
 
 def is_down(beat: Beat) -> bool:
     """Not up, and not for our own account's sake."""
-    return beat.outcome not in (Outcome.UP, Outcome.REFUSED, Outcome.LIMITED)
+    return beat.outcome in DOWN
 
 
 def refuses(beats: list[Beat]) -> bool:

@@ -4,10 +4,11 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from wrapdetect.codec import rounded
+from wrapdetect.commands.dates import moment_of
 from wrapdetect.commands.terminal import say, width
 from wrapdetect.compare.episodes import from_incidents, stamp, union
 from wrapdetect.compare.outages import Setting, dependence
@@ -108,17 +109,6 @@ def guess(data: bytes) -> FeedFormat:
     if start.startswith(b"{") and (b'"incidents"' in start or b'"page"' in start):
         return "statuspage"
     return "csv"
-
-
-def moment_of(text: str | None, option: str) -> datetime | None:
-    """An ISO day or time; UTC where it names no zone. Raises SpecError."""
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise SpecError(f"{option}: {quote(text)} is no date; expected one such as 2023-02-01") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def reading_of(

@@ -11,6 +11,7 @@ Stated rules:
 - Published incidents of severity 1 or more are episodes too; those that overlap what heartbeats saw add nothing.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -18,7 +19,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wrapdetect.history import Beats, Condition, Coverage, Episode, History, Incident, Outcome, Service, Timeline
+from wrapdetect.history import (
+    DOWN,
+    UNKNOWN,
+    Beats,
+    Condition,
+    Coverage,
+    Episode,
+    History,
+    Incident,
+    Outcome,
+    Service,
+    Timeline,
+)
 
 MERGE_S = 1800.0
 """Or GAP cadences, where these are longer."""
@@ -33,7 +46,6 @@ GAP = 1.6
 LONGEST_S = 7 * 86_400.0
 """A published incident that lasts longer was forgotten to be closed: its end is unknown."""
 BLOCKED_S = 86_400.0
-DOWN = (Outcome.CONNECT, Outcome.TIMEOUT, Outcome.SERVER, Outcome.GARBLED, Outcome.CUT_OFF)
 
 Times = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -52,15 +64,13 @@ def timelines(history: History) -> dict[str, Timeline]:
     """One for each service of the history, by name."""
     own = own_faults(history)
     beats = {b.service: b for b in history.beats}
+    incidents, coverage = defaultdict[str, list[Incident]](list), defaultdict[str, list[Coverage]](list)
+    for incident in history.incidents:
+        incidents[incident.service].append(incident)
+    for span in history.coverage:
+        coverage[span.service].append(span)
     return {
-        s.name: _timeline(
-            s,
-            beats.get(s.name),
-            [i for i in history.incidents if i.service == s.name],
-            [c for c in history.coverage if c.service == s.name],
-            own,
-            history.cadence_s,
-        )
+        s.name: _timeline(s, beats.get(s.name), incidents[s.name], coverage[s.name], own, history.cadence_s)
         for s in history.services
     }
 
@@ -185,7 +195,7 @@ def _steps(round_s: Times, cadence_s: float) -> Times:
 
 def _telling(beats: Beats, own: Times) -> _Column:
     outcomes, rounds = _outcomes(beats), _rounds(beats)
-    keep = ~np.isin(outcomes, (Outcome.REFUSED, Outcome.LIMITED)) & ~_among(rounds, own)
+    keep = ~np.isin(outcomes, UNKNOWN) & ~_among(rounds, own)
     offsets = np.frombuffer(beats.offset_ms, dtype=np.int32) if len(beats.offset_ms) else np.array([], dtype=np.int32)
     return _Column(rounds[keep], (rounds + offsets / 1000.0)[keep], np.isin(outcomes[keep], DOWN))
 

@@ -25,6 +25,7 @@ from wrapdetect.compare.coincidence import (
     overlap,
     p_value,
     record,
+    same_hour,
     trials,
 )
 from wrapdetect.compare.incident_ratio import (
@@ -45,7 +46,6 @@ from wrapdetect.history import Dependence, Timeline, Weighed
 
 WINDOW_S = 1800.0
 """Onsets this close coincide. Windows of 15 to 60 minutes hold their level on public incident lists."""
-DAY_S = 86_400.0
 NEAR_S, FAR_S = 3600.0, 43_200.0
 NEAR_AT, FAR_AT = 0.05, 0.01
 """An incident is common where others fell within the hour, or two within half a day, and fewer would by chance."""
@@ -184,9 +184,8 @@ def hours_apart(incidents: Sequence[Weighed]) -> int:
     """Shared incidents at hours of the day that are apart by more than two windows."""
     hours: list[float] = []
     for incident in incidents:
-        at = incident.onset_s
-        if incident.hit and all(abs((at - h + DAY_S / 2) % DAY_S - DAY_S / 2) > 2 * WINDOW_S for h in hours):
-            hours.append(at)
+        if incident.hit and not same_hour(incident.onset_s, hours, 2 * WINDOW_S):
+            hours.append(incident.onset_s)
     return len(hours)
 
 
@@ -235,8 +234,7 @@ def _repeated(at: Times, habitual: Flags, setting: Setting) -> Flags:
     """Units at an hour at which the target keeps falling, but for the first: a shared calendar is one coincidence."""
     repeated = np.zeros(len(at), dtype=bool)
     for k in np.flatnonzero(habitual).tolist():
-        before = at[:k][habitual[:k]]
-        repeated[k] = bool((np.abs((at[k] - before + DAY_S / 2) % DAY_S - DAY_S / 2) <= 2 * setting.window_s).any())
+        repeated[k] = same_hour(at[k], at[:k][habitual[:k]], 2 * setting.window_s)
     return repeated
 
 

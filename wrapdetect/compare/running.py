@@ -10,9 +10,8 @@ from math import exp, log
 import numpy as np
 from scipy.special import logsumexp
 
-from wrapdetect.compare.coincidence import PRIOR_SHIFTS, WEEK_S, Record, Times, Trials, hit, overlap
+from wrapdetect.compare.coincidence import PRIOR_SHIFTS, WEEK_S, Record, Times, Trials, hit, overlap, same_hour
 
-DAY_S = 86_400.0
 ODDS_NULL = 3.0
 ODDS = (6.0, 20.0, 60.0, 200.0, 600.0)
 
@@ -26,7 +25,7 @@ def running_e(target: Record, found: Trials, claims: Times, window_s: float) -> 
     before = float(target.watched[0, 0]) if len(target.watched) else 0.0
     for row, k in enumerate(which):
         low, high = at[k] - window_s, at[k] + window_s
-        if any(abs((at[k] - h + DAY_S / 2) % DAY_S - DAY_S / 2) <= 2 * window_s for h in hours):
+        if same_hour(at[k], hours, 2 * window_s):
             logs[:, row + 1] = logs[:, row]
             continue
         n = int(((target.burst >= before) & (target.burst <= high)).sum())

@@ -83,6 +83,8 @@ def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[Beat
         outcome = outcomes.get(e.id, "ok")
         if outcome in ("limited", "refused"):  # our own account or request, not the endpoint's life
             continue
+        if "times" in e.missing:  # pasted: when it was said is not known
+            continue
         beats[e.endpoint].append(
             Beat(
                 t_s=(e.started - zero).total_seconds(),

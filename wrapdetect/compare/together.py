@@ -1,7 +1,7 @@
 """The rules that need a history: outages_together, latency_together, versions_together; their controls, and what it
 would still take. A run without a history gives nothing here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import log
 from typing import NamedTuple
@@ -43,15 +43,19 @@ class Checks(NamedTuple):
 
 def outages_of(history: History, target: str, seeds: Seeds) -> Outages | None:
     """None where the history does not hold the target as one of its services."""
+    return next(outages_of_each(history, [target], seeds), None)
+
+
+def outages_of_each(history: History, targets: Iterable[str], seeds: Seeds) -> Iterator[Outages]:
+    """Of these targets, those that the history holds as such, in their order."""
     lines = timelines(history)
     kinds = {s.name: s.kind for s in history.services}
-    if kinds.get(target) != "target":
-        return None
     candidates = tuple(lines[n] for n, k in kinds.items() if k == "candidate")
     panel = tuple(lines[n] for n, k in kinds.items() if k in ("panel", "site"))
-    setting = Setting(common=seeds.common_causes.spans(), excused=excused(history, target, candidates))
-    found = dependence(lines[target], candidates, panel, setting)
-    return Outages(target=lines[target], candidates=candidates, panel=panel, setting=setting, found=tuple(found))
+    for target in (t for t in targets if kinds.get(t) == "target"):
+        setting = Setting(common=seeds.common_causes.spans(), excused=excused(history, target, candidates))
+        found = tuple(dependence(lines[target], candidates, panel, setting))
+        yield Outages(target=lines[target], candidates=candidates, panel=panel, setting=setting, found=found)
 
 
 def compare(outages: Outages) -> Iterator[Finding]:

@@ -19,10 +19,19 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request body, ready to send; `stream` says whether chunks are asked for."""
+    """A question, ready to send; `stream` says whether chunks are asked for.
+
+    Of an API: the JSON body, the path after the endpoint's address, and the headers beside the usual ones; the key goes
+    out in the header `key_header`, after `key_prefix`. A template is filled in from the body (prompt, messages, system)
+    by edge/template; a page and a person are given its prompt.
+    """
 
     body: dict[str, object]
     stream: bool
+    path: str = "/chat/completions"
+    headers: tuple[tuple[str, str], ...] = ()
+    key_header: str = "authorization"
+    key_prefix: str = "Bearer "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +48,23 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """`encode` takes the ask, the answers already given to its earlier turns, and the endpoint."""
+    """`encode` takes the ask, the answers already given to its earlier turns, and the endpoint.
+
+    `remembers` says whether the other side keeps the conversation, so that a turn cannot be asked again without those
+    before it; `takes_system` whether a system prompt can be sent.
+    """
 
     encode: Callable[[Ask, Sequence[str], Endpoint], Call]
-    decode: Callable[[Exchange], Reply]
+    decode: Callable[[Exchange, Endpoint], Reply]
+    remembers: Callable[[Endpoint], bool] = lambda _: False
+    takes_system: Callable[[Endpoint], bool] = lambda _: True
+
+
+def so_far(ask: Ask, answers: Sequence[str]) -> list[dict[str, object]]:
+    """The conversation up to the turn that is due: the user's turns with the answers given, and no system prompt."""
+    messages: list[dict[str, object]] = []
+    for index, turn in enumerate(ask.turns[: len(answers) + 1]):
+        messages.append({"role": "user", "content": turn})
+        if index < len(answers):
+            messages.append({"role": "assistant", "content": answers[index]})
+    return messages

@@ -1,7 +1,8 @@
-"""Bytes of a body: content encoding undone within a limit, UTF-8 checked, server-sent events cut apart."""
+"""Bytes of a body: content encoding undone within a limit, UTF-8 checked, server-sent events and lines cut apart."""
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
 
 from wrapdetect.dialects.base import Piece
 from wrapdetect.model import Chunk, Failure, FailureKind
@@ -47,13 +48,31 @@ def text_of(data: bytes) -> str:
         ) from error
 
 
+class Event(NamedTuple):
+    """A server-sent event: when its last byte came, its name ("" where it has none), its data (None where it has none).
+
+    `end` says how it ended: by its blank line, or with the body, after a whole line or within one.
+    """
+
+    t_s: float
+    name: str
+    data: str | None
+    end: Literal["blank", "line", "torn"] = "blank"
+
+
 def events(chunks: Iterable[Chunk]) -> Iterator[Piece]:
     """Server-sent events (WHATWG HTML, 9.2.6): the data of each event, stamped with the chunk that ended it.
 
     An event that the end of the stream cuts off is not given, as the standard says. Raises BodyError for bad UTF-8.
     """
-    rest, data, after_cr = b"", list[str](), False
+    return (Piece(e.t_s, e.data) for e in named_events(chunks) if e.end == "blank" and e.data is not None)
+
+
+def named_events(chunks: Iterable[Chunk]) -> Iterator[Event]:
+    """As `events`, with their names; events without data too, and last what the end of the body left unended."""
+    rest, name, data, after_cr, t_s = b"", "", list[str](), False, 0.0
     for chunk in chunks:
+        t_s = chunk.t_s
         # A CR ends its line at once; an LF that follows it, maybe in the next chunk, belongs to it.
         fresh = chunk.data[1:] if after_cr and chunk.data.startswith(b"\n") else chunk.data
         after_cr = chunk.data.endswith(b"\r") or (after_cr and not chunk.data)
@@ -63,8 +82,30 @@ def events(chunks: Iterable[Chunk]) -> Iterator[Piece]:
         for raw in lines:
             line = text_of(raw.removeprefix(b"\xef\xbb\xbf"))
             if line == "":
-                if data:
-                    yield Piece(chunk.t_s, "\n".join(data))
-                data = []
+                if data or name:
+                    yield Event(t_s, name, "\n".join(data) if data else None)
+                name, data = "", []
             elif line.startswith("data:"):
                 data.append(line[5:].removeprefix(" "))
+            elif line.startswith("event:"):
+                name = line[6:].removeprefix(" ")
+    if rest.startswith(b"data:"):
+        data.append(rest[5:].decode(errors="replace").removeprefix(" "))
+    if data or rest:
+        yield Event(t_s, name, "\n".join(data) if data else None, "torn" if rest else "line")
+
+
+def lines(chunks: Iterable[Chunk]) -> Iterator[Piece]:
+    """Lines that are not blank, stamped with the chunk that ended them; the last may lack its line break, or be torn.
+
+    Raises BodyError for bad UTF-8.
+    """
+    rest, last_s = b"", 0.0
+    for chunk in chunks:
+        *whole, rest = (rest + chunk.data).split(b"\n")
+        last_s = chunk.t_s
+        for raw in whole:
+            if line := text_of(raw.removeprefix(b"\xef\xbb\xbf")).strip():
+                yield Piece(chunk.t_s, line)
+    if line := text_of(rest.removeprefix(b"\xef\xbb\xbf")).strip():
+        yield Piece(last_s, line)

@@ -1,24 +1,27 @@
-"""The way out: the official openai client over our own httpx transport, which stamps every chunk.
+"""The way out to known APIs, over our own httpx transport, which stamps every chunk.
 
-Retries and redirects are off: both would falsify times, hide outages, or carry a key to another host.
+Chat completions go through the official openai client, the other APIs straight to the transport. Retries and redirects
+are off: both would falsify times, hide outages, or carry a key to another host.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import httpx
 import openai
 import openai.resources.chat.completions  # the client would load it, 0.7 s long, in the middle of the first exchange
 
 from wrapdetect.dialects import Call
+from wrapdetect.edge.addresses import admit
 from wrapdetect.edge.secrets import Keyring
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind
+from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind
 
 for _name in ("openai", "httpx"):  # OPENAI_LOG=debug would print response headers, in which a key may come back
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -26,12 +29,17 @@ for _name in ("openai", "httpx"):  # OPENAI_LOG=debug would print response heade
 BYTE_LIMIT = 2_000_000
 """Most bytes kept of one answer; what comes after is not read."""
 
-SENT_HEADERS = frozenset(
-    {"host", "accept", "accept-encoding", "authorization", "connection", "content-type", "content-length", "user-agent"}
-)
+KEY_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key"})
+SENT_HEADERS = KEY_HEADERS | {
+    *("host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"),
+    "anthropic-version",
+}
 """What goes out: the openai client's telemetry, organisation and project headers do not."""
+USER_AGENT = f"python-httpx/{httpx.__version__}"
+"""True, and common: it does not tell a target that it is looked at."""
 
 SENDING = ("http11.send_request_headers.started", "http2.send_request_headers.started")
+CONNECTED = "connection.connect_tcp.complete"
 
 
 @dataclass(slots=True)
@@ -48,13 +56,42 @@ class Tape:
     sending: bool = False
     """Whether a connection was there, so that the request could be written."""
 
+    def exchange(
+        self,
+        *,
+        endpoint: str,
+        ask: AskKey,
+        turn: int,
+        attempt: int,
+        started: datetime,
+        ended: float,
+        failure: Failure | None,
+    ) -> Exchange:
+        """What it holds, as one exchange that ended when the stopwatch showed `ended`; keys are not masked."""
+        return Exchange(
+            endpoint=endpoint,
+            ask=ask,
+            turn=turn,
+            attempt=attempt,
+            started=started,
+            sent=self.sent,
+            status=self.status,
+            headers=self.headers,
+            chunks=tuple(self.chunks),
+            ended_s=ended - self.start_s,
+            failure=failure,
+        )
+
 
 current_tape: ContextVar[Tape] = ContextVar("tape")
 """Where the transport writes; whoever sends sets it first."""
 
 
 class StampingTransport(httpx.AsyncBaseTransport):
-    """Stamps chunks as they arrive, for the tape of the running exchange; sends to one origin only."""
+    """Stamps chunks as they arrive, for the tape of the running exchange; sends to one origin only.
+
+    With `private`, that origin's name may lead to a private address.
+    """
 
     def __init__(
         self,
@@ -64,9 +101,10 @@ class StampingTransport(httpx.AsyncBaseTransport):
         sent_headers: frozenset[str],
         stopwatch: Callable[[], float],
         byte_limit: int,
+        private: bool = False,
     ) -> None:
         self._inner, self._origin, self._sent_headers = inner, origin, sent_headers
-        self._stopwatch, self._limit = stopwatch, byte_limit
+        self._stopwatch, self._limit, self._private = stopwatch, byte_limit, private
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises RuntimeError for a request to another origin: that would be a bug of ours."""
@@ -75,9 +113,11 @@ class StampingTransport(httpx.AsyncBaseTransport):
         tape = current_tape.get()
         tape.start_s = self._stopwatch()
 
-        async def trace(event: str, _: Mapping[str, object]) -> None:
+        async def trace(event: str, info: Mapping[str, object]) -> None:
             if event in SENDING:
                 tape.start_s, tape.sending = self._stopwatch(), True
+            elif event == CONNECTED:
+                await admit(info["return_value"], request.url.host, private=self._private)
 
         outgoing = httpx.Request(
             request.method,
@@ -123,8 +163,17 @@ class _Stamped(httpx.AsyncByteStream):
         await self._stream.aclose()
 
 
+class _Line(Protocol):
+    """How one endpoint is asked."""
+
+    async def put(self, call: Call) -> None:
+        """Send, and read the body to its end; the tape keeps what matters."""
+
+    async def aclose(self) -> None: ...
+
+
 class HttpSender:
-    """`send` for run_slots, over real HTTP. Use as an async context manager."""
+    """`send` for run_slots, over real HTTP, to endpoints with a known API. Use as an async context manager."""
 
     def __init__(
         self,
@@ -139,7 +188,7 @@ class HttpSender:
     ) -> None:
         self._keyring, self._now, self._stopwatch = keyring, now, stopwatch
         self._timeout_s, self._limit = timeout_s, byte_limit
-        self._clients = {e.name: self._client(e, transport()) for e in endpoints}
+        self._lines = {e.name: self._line(e, transport()) for e in endpoints}
 
     async def __aenter__(self) -> Self:
         return self
@@ -147,8 +196,8 @@ class HttpSender:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for client in self._clients.values():
-            await client.close()
+        for line in self._lines.values():
+            await line.aclose()
 
     async def __call__(self, endpoint: Endpoint, ask: Ask, turn: int, attempt: int, call: Call) -> Exchange:
         """Send one request and record what comes back. A remote failure is in the exchange, never raised."""
@@ -156,17 +205,13 @@ class HttpSender:
         current_tape.set(tape)
         failure = await self._perform(endpoint, call, tape)
         return self._keyring.clean(
-            Exchange(
+            tape.exchange(
                 endpoint=endpoint.name,
                 ask=ask.key,
                 turn=turn,
                 attempt=attempt,
                 started=started,
-                sent=tape.sent,
-                status=tape.status,
-                headers=tape.headers,
-                chunks=tuple(tape.chunks),
-                ended_s=self._stopwatch() - tape.start_s,
+                ended=self._stopwatch(),
                 failure=failure,
             )
         )
@@ -174,45 +219,97 @@ class HttpSender:
     async def _perform(self, endpoint: Endpoint, call: Call, tape: Tape) -> Failure | None:
         try:
             async with asyncio.timeout(self._timeout_s):
-                await _exhaust(self._clients[endpoint.name], call)
+                await self._lines[endpoint.name].put(call)
         except (TimeoutError, openai.APITimeoutError, httpx.TimeoutException):
             return timed_out(tape, self._timeout_s)
         except openai.APIStatusError:
             return refusal(tape)
-        except (openai.APIConnectionError, httpx.TransportError) as error:
+        except (openai.APIConnectionError, httpx.TransportError, UnicodeError) as error:
             cause = (error.__cause__ or error) if isinstance(error, openai.APIConnectionError) else error
             if not isinstance(cause, httpx.TransportError | UnicodeError):  # the client wraps our own bugs as well
                 raise cause from None
             return broken(cause, tape)
+        if (tape.status or 0) >= 300:
+            return refusal(tape)
         return too_long(self._limit) if tape.overflow else None
 
-    def _client(self, endpoint: Endpoint, inner: httpx.AsyncBaseTransport) -> openai.AsyncOpenAI:
+    def _line(self, endpoint: Endpoint, inner: httpx.AsyncBaseTransport) -> _Line:
         key = self._keyring.key_of(endpoint)
         transport = StampingTransport(
             inner,
             origin=httpx.URL(endpoint.url),
-            sent_headers=SENT_HEADERS if key else SENT_HEADERS - {"authorization"},
+            sent_headers=SENT_HEADERS if key else SENT_HEADERS - KEY_HEADERS,
             stopwatch=self._stopwatch,
             byte_limit=self._limit,
+            private=endpoint.private,
         )
-        return openai.AsyncOpenAI(
+        if endpoint.dialect in ("openai_stream", "openai_plain"):
+            return _OpenAILine(endpoint, key, transport, self._timeout_s)
+        return _StraightLine(endpoint, key, transport)
+
+
+class _OpenAILine:
+    """Through the official client."""
+
+    def __init__(self, endpoint: Endpoint, key: str | None, transport: StampingTransport, timeout_s: float) -> None:
+        self._client = openai.AsyncOpenAI(
             base_url=endpoint.url,
             api_key=key or "none",  # None would take OPENAI_API_KEY; "none" never leaves the transport
             max_retries=0,
-            timeout=self._timeout_s,
+            timeout=timeout_s,
             default_headers={"accept-encoding": "identity"},
             http_client=httpx.AsyncClient(
-                transport=transport, timeout=self._timeout_s, follow_redirects=False, trust_env=False
+                transport=transport, timeout=timeout_s, follow_redirects=False, trust_env=False
             ),
         )
 
+    async def put(self, call: Call) -> None:
+        create = self._client.chat.completions.with_streaming_response.create
+        async with create(**call.body) as response:  # type: ignore[call-overload]  # the body is built by a dialect
+            async for _ in response.http_response.aiter_raw():
+                pass
 
-async def _exhaust(client: openai.AsyncOpenAI, call: Call) -> None:
-    """Send, and read the body to its end; the tape keeps what matters."""
-    create = client.chat.completions.with_streaming_response.create
-    async with create(**call.body) as response:  # type: ignore[call-overload]  # the body is built by a dialect
-        async for _ in response.http_response.aiter_raw():
+    async def aclose(self) -> None:
+        await self._client.close()
+
+
+class _StraightLine:
+    """A request made here, to the transport itself."""
+
+    def __init__(self, endpoint: Endpoint, key: str | None, transport: StampingTransport) -> None:
+        self._endpoint, self._key, self._transport = endpoint, key, transport
+
+    async def put(self, call: Call) -> None:
+        await exhaust(self._transport, request_of(self._endpoint, call, self._key))
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+def request_of(endpoint: Endpoint, call: Call, key: str | None) -> httpx.Request:
+    """The request that carries a call to an API, with the key where there is one."""
+    headers = [
+        ("accept", "application/json"),
+        ("accept-encoding", "identity"),
+        ("content-type", "application/json"),
+        ("user-agent", USER_AGENT),
+        *call.headers,
+    ]
+    if key:
+        headers.append((call.key_header, f"{call.key_prefix}{key}"))
+    body = json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode()
+    return httpx.Request("POST", httpx.URL(f"{endpoint.url}{call.path}"), headers=headers, content=body)
+
+
+async def exhaust(transport: StampingTransport, request: httpx.Request) -> None:
+    """Send, and read the body to its end or our limit; the tape keeps what matters."""
+    response = await transport.handle_async_request(request)
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    try:
+        async for _ in response.stream:
             pass
+    finally:
+        await response.stream.aclose()
 
 
 def refusal(tape: Tape) -> Failure:

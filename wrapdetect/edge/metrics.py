@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from wrapdetect.errors import SpecError
-from wrapdetect.history import Beat, Outcome
+from wrapdetect.history import UNKNOWN, Beat, Outcome
 
 LATENCY_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper ends of the histogram's classes."""
-UNKNOWN = (Outcome.REFUSED, Outcome.LIMITED)
-"""These speak of our account, not of the service."""
 
 
 class Metrics:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from wrapdetect.edge.config import check_url, make_endpoint
-from wrapdetect.edge.monitor_spec import AlertSpec, FeedSpec, Limits, MonitorConfig, daily_cost, duration_s, said_s
+from wrapdetect.edge.monitor_spec import AlertSpec, FeedSpec, MonitorConfig, daily_cost, duration_s, said_s
 from wrapdetect.edge.secrets import check_variable
 from wrapdetect.edge.shipped import folder
 from wrapdetect.edge.toml_lines import Loc, line_of
@@ -23,7 +23,7 @@ from wrapdetect.feeds import FeedFormat
 from wrapdetect.history import Service, ServiceKind
 from wrapdetect.model import Item, TokenLimit, Weights
 from wrapdetect.prose import quote
-from wrapdetect.schedule import DAY_S, Rhythm, check_rhythm
+from wrapdetect.schedule import DAY_S, Budget, Rhythm, check_rhythm
 
 FILL_IN = "FILL-IN"
 """Stands in the template wherever nobody but the user knows the value."""
@@ -251,7 +251,7 @@ def _config(file: _File, place: _Place) -> MonitorConfig:
             timeout_s=cadence.timeout,
             concurrency=cadence.concurrency,
         ),
-        limits=Limits(requests_per_day=file.budget.requests_per_day, tokens_per_day=file.budget.tokens_per_day),
+        limits=Budget(requests_per_day=file.budget.requests_per_day, tokens_per_day=file.budget.tokens_per_day),
         targets=targets,
         candidates=candidates,
         panel=panel,

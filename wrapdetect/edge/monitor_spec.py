@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from wrapdetect.feeds import FeedFormat
 from wrapdetect.history import Service
 from wrapdetect.model import Item
-from wrapdetect.schedule import DAY_S, Rhythm, cost_of, make_round
+from wrapdetect.schedule import DAY_S, Budget, Rhythm, cost_of, make_round
 
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
 
@@ -46,14 +46,6 @@ class FeedSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The most that a UTC day may take. Hard."""
-
-    requests_per_day: int
-    tokens_per_day: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSpec:
     """`urls_env` name environment variables; `evidence_at` is a likelihood ratio."""
 
@@ -68,7 +60,7 @@ class MonitorConfig:
 
     store: str
     rhythm: Rhythm
-    limits: Limits
+    limits: Budget
     targets: tuple[Service, ...]
     candidates: tuple[Service, ...]
     panel: tuple[Service, ...]

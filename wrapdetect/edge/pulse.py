@@ -8,7 +8,6 @@ the connection. (A pool, too, looks through all that are open, for every request
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from functools import partial
 import httpx
 
 from wrapdetect import __version__
-from wrapdetect.dialects import DIALECTS, Reply
+from wrapdetect.dialects import DIALECTS, Reply, decode
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.edge.http import (
     BYTE_LIMIT,
@@ -27,7 +26,9 @@ from wrapdetect.edge.http import (
     Tape,
     broken,
     current_tape,
+    exhaust,
     refusal,
+    request_of,
     timed_out,
     too_long,
 )
@@ -43,8 +44,11 @@ PAGE_LIMIT = 4096
 """Most bytes read of a plain page: whether it comes, not what it says."""
 NO_ROOM = re.compile(r"output limit was reached", re.I)
 """A model that thinks first says so with a 400 where one token is all it may write: it is up."""
-NO_MORE_TOKENS = frozenset({"length", "max_tokens"})
+NO_MORE_TOKENS = frozenset({"length", "max_tokens", "max_output_tokens", "MAX_TOKENS"})
 """`finish` of an answer that ended at our limit: without text where the one token was no text."""
+
+OURS = (("user-agent", f"wrapdetect/{__version__}"), ("connection", "close"))
+"""Of every heartbeat: who asks, and that no connection is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class _Line:
 
     service: Service
     url: httpx.URL
-    headers: tuple[tuple[str, str], ...]
+    key: str | None
     keyring: Keyring
     byte_limit: int
 
@@ -84,7 +88,7 @@ class HttpPulse:
         if line.service.endpoint is None:
             return _site_sign(*await self._put(line, None))
         exchange, start_s = await self._put(line, heartbeat(round_s))
-        return _sign(exchange, start_s, DIALECTS[line.service.endpoint.dialect].decode(exchange))
+        return _sign(exchange, start_s, decode(exchange, line.service.endpoint))
 
     async def answer(self, service: Service, item: Item) -> str | None:
         """The answer to one question of the fingerprint; None where none came."""
@@ -92,42 +96,38 @@ class HttpPulse:
         if line.service.endpoint is None:
             return None
         exchange, _ = await self._put(line, print_ask(item))
-        reply = DIALECTS[line.service.endpoint.dialect].decode(exchange)
+        reply = decode(exchange, line.service.endpoint)
         return None if reply.failure else reply.text
 
     async def _put(self, line: _Line, ask: Ask | None) -> tuple[Exchange, float]:
         """The exchange, keys masked, and when its first byte left, by the stopwatch."""
         tape, started = Tape(start_s=self._stopwatch()), self._now()
         current_tape.set(tape)
-        failure = await self._perform(line, _body(line.service, ask), tape)
-        exchange = Exchange(
+        failure = await self._perform(line, _request(line, ask), tape)
+        exchange = tape.exchange(
             endpoint=line.service.name,
             ask=ask.key if ask else AskKey("heartbeat", "page", 0),
             turn=0,
             attempt=0,
             started=started,
-            sent=tape.sent,
-            status=tape.status,
-            headers=tape.headers,
-            chunks=tuple(tape.chunks),
-            ended_s=self._stopwatch() - tape.start_s,
+            ended=self._stopwatch(),
             failure=failure,
         )
         return line.keyring.clean(exchange), tape.start_s
 
-    async def _perform(self, line: _Line, body: bytes | None, tape: Tape) -> Failure | None:
+    async def _perform(self, line: _Line, request: httpx.Request, tape: Tape) -> Failure | None:
         stamping = StampingTransport(
             self._transport(),
             origin=line.url,
             sent_headers=SENT_HEADERS,
             stopwatch=self._stopwatch,
             byte_limit=line.byte_limit,
+            private=line.service.endpoint is not None and line.service.endpoint.private,
         )
-        request = httpx.Request("GET" if body is None else "POST", line.url, headers=list(line.headers), content=body)
         try:
             async with asyncio.timeout(self._timeout_s):
                 async with stamping:
-                    await _exhaust(stamping, request)
+                    await exhaust(stamping, request)
         except (TimeoutError, httpx.TimeoutException):
             return timed_out(tape, self._timeout_s)
         except (httpx.TransportError, UnicodeError) as error:
@@ -135,17 +135,6 @@ class HttpPulse:
         if (tape.status or 0) >= 300:
             return refusal(tape)
         return too_long(line.byte_limit) if tape.overflow else None
-
-
-async def _exhaust(transport: StampingTransport, request: httpx.Request) -> None:
-    """Send, and read the body to its end or our limit; the tape keeps what matters."""
-    response = await transport.handle_async_request(request)
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    try:
-        async for _ in response.stream:
-            pass
-    finally:
-        await response.stream.aclose()
 
 
 def _connections() -> Callable[[], httpx.AsyncBaseTransport]:
@@ -156,27 +145,22 @@ def _connections() -> Callable[[], httpx.AsyncBaseTransport]:
 def _line(service: Service, keyring: Keyring) -> _Line:
     endpoint = service.endpoint
     key = keyring.key_of(endpoint) if endpoint else None
-    headers = [("accept-encoding", "identity"), ("user-agent", f"wrapdetect/{__version__}"), ("connection", "close")]
-    if endpoint is None:
-        headers += [("accept", "*/*")]
-    else:
-        headers += [("accept", "application/json"), ("content-type", "application/json")]
-    if key:
-        headers += [("authorization", f"Bearer {key}")]
     return _Line(
         service=service,
-        url=httpx.URL(f"{endpoint.url}/chat/completions" if endpoint else service.url),
-        headers=tuple(headers),
+        url=httpx.URL(endpoint.url if endpoint else service.url),
+        key=key,
         keyring=Keyring({service.name: key} if key else {}),  # no other key goes out, so no other can come back
         byte_limit=BYTE_LIMIT if endpoint else PAGE_LIMIT,
     )
 
 
-def _body(service: Service, ask: Ask | None) -> bytes | None:
-    if ask is None or service.endpoint is None:
-        return None
-    call = DIALECTS[service.endpoint.dialect].encode(ask, (), service.endpoint)
-    return json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode()
+def _request(line: _Line, ask: Ask | None) -> httpx.Request:
+    endpoint = line.service.endpoint
+    if ask is None or endpoint is None:
+        return httpx.Request("GET", line.url, headers=[("accept", "*/*"), ("accept-encoding", "identity"), *OURS])
+    request = request_of(endpoint, DIALECTS[endpoint.dialect].encode(ask, (), endpoint), line.key)
+    request.headers.update(OURS)
+    return request
 
 
 def _sign(exchange: Exchange, start_s: float, reply: Reply) -> Sign:

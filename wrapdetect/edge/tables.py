@@ -48,7 +48,7 @@ class Columns(NamedTuple):
 Record = tuple[str, Mapping[str, object]]
 Records = Generator[Record, None, None]
 """Place, and the cells by column."""
-Choice = Callable[[Sequence[str], str], Columns]
+Choice = Callable[[Sequence[str], str], Sequence[str | None]]
 """The columns found, and their place, -> those to read."""
 
 USUAL = {
@@ -78,8 +78,7 @@ def read_table(path: Path, format_: str | None, fields: Fields, *, speaker: str 
     """
     with _readable(path):
         kind = format_ or guess_format(path)
-        if kind not in FORMATS:
-            raise LibraryError(f"--format {kind}: no such format; expected one of {', '.join(FORMATS)}")
+        _refuse_unknown(kind)
         choice = partial(choose, fields=fields, speaker=speaker)
         records = FORMATS[kind](path, choice)
         first = next(records, None)
@@ -91,6 +90,16 @@ def read_table(path: Path, format_: str | None, fields: Fields, *, speaker: str 
         records.close()
         raise
     return Table(format=kind, columns=columns, rows=_rows(path, columns, speaker or "", first, records))
+
+
+def read_records(path: Path, kind: str) -> Iterator[Record]:
+    """All cells of every record of a table, with its place.
+
+    Raises LibraryError, at once or on the way, with the file and the line of whatever cannot be read.
+    """
+    _refuse_unknown(kind)
+    with _readable(path), closing(FORMATS[kind](path, lambda found, _: found)) as records:
+        yield from records
 
 
 def guess_format(path: Path) -> str:
@@ -109,6 +118,11 @@ def guess_format(path: Path) -> str:
     if start.startswith(b"PAR1"):
         return "parquet"
     raise LibraryError(f"{path}: neither its suffix nor its start tells the format; add --format {'|'.join(FORMATS)}")
+
+
+def _refuse_unknown(kind: str) -> None:
+    if kind not in FORMATS:
+        raise LibraryError(f"--format {kind}: no such format; expected one of {', '.join(FORMATS)}")
 
 
 def choose(found: Sequence[str], place: str, *, fields: Fields, speaker: str | None = None) -> Columns:
@@ -286,11 +300,11 @@ def _read_outputs(file: Path) -> Records:
 def _read_run(path: Path, choice: Choice) -> Records:
     """The references' answers to questions of one turn without a system prompt; the target is nobody known."""
     run = store.load(path).run
-    dialects = {e.name: e.dialect for e in run.references}
+    references = {e.name: e for e in run.references}
     for exchange in run.exchanges:
-        if exchange.endpoint in dialects and not exchange.ask.variant and exchange.failure is None:
+        if exchange.endpoint in references and not exchange.ask.variant and exchange.failure is None:
             item: Item = run.item(exchange.ask)
-            reply = decode(exchange, dialects[exchange.endpoint])
+            reply = decode(exchange, references[exchange.endpoint])
             if len(item.turns) == 1 and reply.failure is None:
                 record = {"model": exchange.endpoint, "prompt": item.turns[0], "answer": reply.text}
                 yield f"{path}, {exchange.id}", record

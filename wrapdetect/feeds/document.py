@@ -59,6 +59,15 @@ def json_of(data: bytes, source: Source, expected: str) -> object:
     return tree
 
 
+def shape_of(page: object) -> str:
+    """JSON that is of another shape than expected, for a message.
+
+    >>> shape_of({"page": {}, "components": []}), shape_of([])
+    ('an object with components, page', 'a JSON value')
+    """
+    return f"an object with {', '.join(sorted(page)[:6]) or 'nothing'}" if isinstance(page, dict) else "a JSON value"
+
+
 def mapping(value: object, name: str = "the entry") -> JsonObject:
     """Raises EntryError for anything but an object."""
     if not isinstance(value, Mapping):

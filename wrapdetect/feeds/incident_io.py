@@ -25,7 +25,7 @@ from wrapdetect.feeds.base import (
     settled,
     severity_of,
 )
-from wrapdetect.feeds.document import JsonObject, json_of, mapping, name_of, objects, time_of, word
+from wrapdetect.feeds.document import JsonObject, json_of, mapping, name_of, objects, shape_of, time_of, word
 from wrapdetect.history import Incident
 
 EXPECTED = (
@@ -45,11 +45,11 @@ def parse(data: bytes, *, service: str, feed: str, fetched_s: int) -> Parsed:
     tree = json_of(data, source, EXPECTED)
     page = tree.get("summary", tree) if isinstance(tree, dict) else None
     if not isinstance(page, dict):
-        raise source.wrong("a JSON value", EXPECTED)
+        raise source.wrong(shape_of(page), EXPECTED)
     lists = [n for n in LISTS if isinstance(page.get(n), list)][:1]
     names = lists or [n for n in OPEN if isinstance(page.get(n), list)]
     if not names:
-        raise source.wrong(f"an object with {', '.join(sorted(page)[:6]) or 'nothing'}", EXPECTED)
+        raise source.wrong(shape_of(page), EXPECTED)
     impacts = _impacts_by_incident(page)
     found = ((f"{name} {i}", entry) for name in names for i, entry in enumerate(page[name], 1))
     entries, refused = gather(found, partial(_entry, source=source, impacts=impacts), source)

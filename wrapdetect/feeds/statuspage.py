@@ -17,7 +17,7 @@ from wrapdetect.feeds.base import (
     settled,
     severity_of,
 )
-from wrapdetect.feeds.document import JsonObject, json_of, mapping, name_of, objects, time_of, word
+from wrapdetect.feeds.document import JsonObject, json_of, mapping, name_of, objects, shape_of, time_of, word
 from wrapdetect.history import Incident
 
 EXPECTED = "Statuspage JSON, an object with a list `incidents`"
@@ -34,10 +34,7 @@ def parse(data: bytes, *, service: str, feed: str, fetched_s: int) -> Parsed:
     source = Source(service=service, feed=feed, fetched_s=fetched_s)
     page = json_of(data, source, EXPECTED)
     if not isinstance(page, dict) or not isinstance(page.get("incidents"), list):
-        shape = (
-            f"an object with {', '.join(sorted(page)[:6]) or 'nothing'}" if isinstance(page, dict) else "a JSON value"
-        )
-        raise source.wrong(shape, EXPECTED)
+        raise source.wrong(shape_of(page), EXPECTED)
     planned = page.get("scheduled_maintenances")
     listed = [*page["incidents"], *(planned if isinstance(planned, list) else [])]
     found = ((f"incident {i}", entry) for i, entry in enumerate(listed, 1))

@@ -1,13 +1,13 @@
 """Findings -> Verdict: weigh, calibrate, fuse; then the word, its limits, and what would decide it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from wrapdetect.judge.calibrate import NONE, Calibrator
 from wrapdetect.judge.fuse import Posterior, fuse
 from wrapdetect.judge.weigh import Weight, bounded, weigh
-from wrapdetect.model import Control, Finding, State, Tally
+from wrapdetect.model import Control, Dialect, Finding, Missing, Run, State, Tally
 from wrapdetect.model import Weights as Openness
 from wrapdetect.seeds import Ruleset, StateRule
 
@@ -21,6 +21,20 @@ ONE_OUTAGE = "One shared outage is one unit of evidence, however long; outages w
 SIBLINGS = (
     "A sibling of the nearest model (another version, a fine-tune) answers much like it: surer of family than member."
 )
+NO_REFERENCE = "No reference was asked: there is nothing to compare with, so nothing can be said of an upstream."
+MISSING: Mapping[Missing, str] = {
+    "fresh_chat": "no conversation could be begun afresh, so that earlier questions may colour later answers",
+    "times": "when its answers came is not known, so that times and outages are no evidence",
+    "markup": "its answers were read as a page shows them, and marks such as ** and # are rebuilt or lost",
+    "temperature": "temperature could not be set",
+    "token_limit": "the length of answers could not be limited",
+    "token_counts": "token counts are not told",
+    "raw_chunks": "the bytes of the answers themselves were not seen",
+    "request": "what was sent is not known",
+    "status": "no HTTP status is known",
+}
+"""What a way in does not show, in words; the weightiest first."""
+WAYS: Mapping[Dialect, str] = {"page": "a chat page", "pasted": "pasted text", "template": "a request template"}
 CONTROL_VIEWS_NEEDED = 0.5
 """A control fails when it fails in at least this share of the views it was made in."""
 
@@ -107,6 +121,7 @@ def limits_of(
         (calibrator is NONE, UNCALIBRATED),
         (not asked, NOT_ASKED),
         (asked and "embedding" not in views, NO_EMBEDDING),
+        (asked and n_references == 0, NO_REFERENCE),
         (asked and n_references == 1, NO_RIVAL),
         (asked and bool(candidate and candidate.incidents == 0), NO_SHARED_OUTAGE),
         (not asked and bool(candidate and candidate.incidents == 0), NONE_BEYOND_CHANCE),
@@ -120,6 +135,17 @@ def limits_of(
             kinds = ", ".join(f"{n} {kind}" for kind, n in tally.failures) or "not asked"
             limits.append(f"{tally.endpoint} answered {tally.answered} of {tally.planned} requests ({kinds}).")
     return limits
+
+
+def missing_of(run: Run) -> list[str]:
+    """A sentence for each endpoint whose answers lack something for its way in."""
+    sentences = []
+    for endpoint in run.endpoints:
+        lacking = {m for e in run.exchanges if e.endpoint == endpoint.name for m in e.missing}
+        if lacking:
+            words = "; ".join(said for name, said in MISSING.items() if name in lacking)
+            sentences.append(f"Of {endpoint.name} ({WAYS.get(endpoint.dialect, 'API')}): {words}.")
+    return sentences
 
 
 def needs_of(state: State, candidate: Candidate | None, n_references: int, n_questions: int) -> list[str]:
@@ -139,4 +165,15 @@ def needs_of(state: State, candidate: Candidate | None, n_references: int, n_que
     return needs
 
 
-__all__ = ["NONE", "Calibrator", "Candidate", "bounded", "failed_controls", "limits_of", "needs_of", "rank", "state_of"]
+__all__ = [
+    "NONE",
+    "Calibrator",
+    "Candidate",
+    "bounded",
+    "failed_controls",
+    "limits_of",
+    "missing_of",
+    "needs_of",
+    "rank",
+    "state_of",
+]

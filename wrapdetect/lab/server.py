@@ -1,11 +1,10 @@
-"""A bot behind an OpenAI-compatible API on loopback, in a thread of its own; any free port, stops clean."""
+"""A bot behind every API of lab/apis at once, on loopback, in a thread of its own; any free port, stops clean."""
 
 import contextlib
-import json
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -14,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from wrapdetect.lab.apis import APIS, Api
 from wrapdetect.lab.bots import Bot, Down
 
 Json = dict[str, object]
@@ -21,10 +21,15 @@ Json = dict[str, object]
 
 @dataclass(slots=True)
 class Served:
-    """A running bot: its base address and what was asked of it (bodies and headers, for tests)."""
+    """A running bot: its OpenAI-compatible address and what was asked of it (bodies and headers, for tests)."""
 
     url: str
     requests: list[Json] = field(default_factory=list)
+
+    @property
+    def root(self) -> str:
+        """The address without its version, as Ollama's and other clients want it."""
+        return self.url.removesuffix("/v1")
 
 
 @contextlib.contextmanager
@@ -59,52 +64,44 @@ def serve(bot: Bot, *, key: str | None = None) -> Iterator[Served]:
 
 
 def _app(bot: Bot, key: str | None, served: Served) -> Starlette:
-    async def completions(request: Request) -> Response:
-        body: Json = await request.json()
-        served.requests.append({"body": body, "headers": dict(request.headers)})
-        if key is not None and request.headers.get("authorization") != f"Bearer {key}":
-            return _error(401, f"Incorrect API key provided: {request.headers.get('authorization', '')[7:]}")
-        if body["model"] != bot.model:
-            return _error(404, f"The model {body['model']} does not exist")
-        messages = body["messages"]
-        assert isinstance(messages, list)
-        pieces = bot.reply(messages, int(str(body.get("max_tokens", 400))))
-        try:
-            first = await anext(pieces, None)
-        except Down as down:
-            return _error(down.status, "The server is overloaded")
-        if body.get("stream"):
-            return StreamingResponse(_events(first, pieces, bot.model), media_type="text/event-stream")
-        return JSONResponse(_plain((first or "") + "".join([p async for p in pieces]), bot.model))
-
     async def models(_: Request) -> Response:
         return JSONResponse({"object": "list", "data": [{"id": bot.model, "object": "model"}]})
 
-    return Starlette(
-        routes=[
-            Route("/v1/chat/completions", completions, methods=["POST"]),
-            Route("/v1/models", models),
-        ]
-    )
+    asked = [Route(path, _answers(api, bot, key, served), methods=["POST"]) for api in APIS for path in api.paths]
+    return Starlette(routes=[*asked, Route("/v1/models", models)])
 
 
-async def _events(first: str | None, pieces: AsyncIterator[str], model: str) -> AsyncIterator[str]:
-    yield _event({"role": "assistant"}, model, None) + (_event({"content": first}, model, None) if first else "")
-    async for piece in pieces:
-        yield _event({"content": piece}, model, None)
-    yield _event({}, model, "stop") + "data: [DONE]\n\n"
+def _answers(
+    api: Api, bot: Bot, key: str | None, served: Served
+) -> Callable[[Request], Coroutine[object, object, Response]]:
+    async def answer(request: Request) -> Response:
+        body: Json = await request.json()
+        served.requests.append({"body": body, "headers": dict(request.headers), "path": request.url.path})
+        given = request.headers.get(api.key_header, "").removeprefix(api.key_prefix)
+        if key is not None and given != key:
+            return _error(api, 401, f"Incorrect API key provided: {given}")
+        question = api.read(body, request.path_params)
+        if question.model != bot.model:
+            return _error(api, 404, f"The model {question.model} does not exist")
+        pieces = bot.reply(question.messages, question.max_tokens)
+        try:
+            first = await anext(pieces, None)
+        except Down as down:
+            return _error(api, down.status, "The server is overloaded")
+        whole = _from_first(first, pieces)
+        if question.stream:
+            return StreamingResponse(api.stream(question, whole), media_type=api.media)
+        return JSONResponse(api.plain(question, "".join([p async for p in whole])))
+
+    return answer
 
 
-def _event(delta: Json, model: str, finish: str | None) -> str:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    body = {"id": "chatcmpl-lab", "object": "chat.completion.chunk", "created": 0, "model": model, "choices": [choice]}
-    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
+async def _from_first(first: str | None, others: AsyncIterator[str]) -> AsyncIterator[str]:
+    if first is not None:
+        yield first
+    async for piece in others:
+        yield piece
 
 
-def _plain(text: str, model: str) -> Json:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    return {"id": "chatcmpl-lab", "object": "chat.completion", "created": 0, "model": model, "choices": [choice]}
-
-
-def _error(status: int, message: str) -> Response:
-    return JSONResponse({"error": {"message": message, "type": "error", "code": status}}, status_code=status)
+def _error(api: Api, status: int, message: str) -> Response:
+    return JSONResponse(api.error(status, message), status_code=status)

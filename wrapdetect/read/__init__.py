@@ -20,16 +20,21 @@ ALWAYS = frozenset({"failure", "timing"})
 
 
 def read_run(run: Run, vendors: Vendors) -> tuple[tuple[Observation, ...], tuple[str, ...]]:
-    """All observations of a run, and the readers that broke (a bug of ours each, by name; the rest goes on)."""
-    dialects = {e.name: e.dialect for e in run.endpoints}
+    """All observations of a run, and the readers that broke (a bug of ours each, by name; the rest goes on).
+
+    What a turn said is read off its last attempt; how each attempt fared, off all of them.
+    """
+    endpoints = {e.name: e for e in run.endpoints}
     items = {(pack.id, item.id): item for pack in run.packs for item in pack.items}
-    readings = [Reading(e, decode(e, dialects[e.endpoint]), items[e.ask.probe, e.ask.item]) for e in run.exchanges]
+    readings = [Reading(e, decode(e, endpoints[e.endpoint]), items[e.ask.probe, e.ask.item]) for e in run.exchanges]
+    last = {(e.endpoint, e.ask, e.turn): e.attempt for e in sorted(run.exchanges, key=lambda e: e.attempt)}
+    final = [r for r in readings if last[r.exchange.endpoint, r.exchange.ask, r.exchange.turn] == r.exchange.attempt]
     questions = {(i.id, turn): text for i in items.values() for turn, text in enumerate(i.turns)}
     background = Background(vendors, questions)
     observations: list[Observation] = []
     bugs: list[str] = []
     for name, reader in READERS.items():
-        wanted = [r for r in readings if name in ALWAYS or name in r.item.readers]
+        wanted = readings if name in ALWAYS else [r for r in final if name in r.item.readers]
         try:
             observations += list(reader(wanted, background))
         except Exception as error:  # a broken reader is reported by name, and the others still count

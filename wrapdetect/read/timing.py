@@ -11,7 +11,7 @@ from wrapdetect.read.base import Background, Reading
 def read(readings: Sequence[Reading], background: Background) -> Iterator[Observation]:
     for reading in readings:
         pieces = reading.reply.pieces
-        if reading.reply.failure is not None or not pieces:
+        if reading.reply.failure is not None or not pieces or "times" in reading.exchange.missing:
             continue
         yield reading.observe("first_s", pieces[0].t_s, "timing")
         if len(pieces) < 3:

@@ -1,0 +1,94 @@
+"""An endpoint <-> a JSON object, with its template or page where it has one."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import get_args
+
+from wrapdetect.endpoint import Endpoint
+from wrapdetect.ways import Framing, Mode, Page, Step, Template, When
+
+Line = dict[str, object]
+ONLY_IF_SET = ("template", "page", "hosts", "private")
+"""What most endpoints do not have, and then do not name."""
+
+
+def dump_endpoint(endpoint: Endpoint) -> Line:
+    """All fields; of ONLY_IF_SET those that are set."""
+    return {k: v for k, v in asdict(endpoint).items() if v or k not in ONLY_IF_SET}
+
+
+def load_endpoint(line: Mapping[str, object]) -> Endpoint:
+    """The inverse of dump_endpoint. Raises TypeError or ValueError for what is none."""
+    template, page, hosts = line.get("template"), line.get("page"), line.get("hosts", ())
+    ways: Line = {
+        "template": None if template is None else load_template(_object(template, "template")),
+        "page": None if page is None else _page(_object(page, "page")),
+        "hosts": _texts(hosts, "hosts"),
+    }
+    return Endpoint(**{**line, **ways})  # type: ignore[arg-type]  # a name that is none raises, values are looked at
+
+
+def load_template(line: Mapping[str, object]) -> Template:
+    """A template as dump_endpoint wrote it. Raises TypeError or ValueError."""
+    steps = line.get("steps", ())
+    if not isinstance(steps, list | tuple):
+        raise ValueError(f"steps is {steps!r}; expected a list")
+    template = Template(
+        **{  # type: ignore[arg-type]
+            **line,
+            **_pairs_of(line),
+            "steps": tuple(Step(**{**s, **_pairs_of(s)}) for s in (_object(s, "step") for s in steps)),  # type: ignore[arg-type]
+        }
+    )
+    for value, allowed in (
+        (template.framing, Framing),
+        (template.mode, Mode),
+        *((s.when, When) for s in template.steps),
+    ):
+        if value not in get_args(allowed):
+            raise ValueError(f"template: {value!r} is none of {', '.join(get_args(allowed))}")
+    _check_texts(template)
+    for step in template.steps:
+        _check_texts(step)
+    return template
+
+
+def _page(line: Mapping[str, object]) -> Page:
+    page = Page(**{**line, "accept": _texts(line.get("accept", ()), "accept")})  # type: ignore[arg-type]
+    _check_texts(page)
+    return page
+
+
+def _check_texts(part: Template | Step | Page) -> None:
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if field.type in (str, "str") and not isinstance(value, str):
+            raise ValueError(f"{field.name} is {value!r}; expected a text")
+        if field.type in (float, "float") and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError(f"{field.name} is {value!r}; expected a number")
+
+
+def _pairs_of(line: Mapping[str, object]) -> Line:
+    return {name: _pairs(line.get(name, ()), name) for name in ("headers", "keep")}
+
+
+def _pairs(value: object, name: str) -> tuple[tuple[str, str], ...]:
+    match value:
+        case list() | tuple() if all(
+            isinstance(p, list | tuple) and len(p) == 2 and all(isinstance(t, str) for t in p) for p in value
+        ):
+            return tuple((k, v) for k, v in value)
+        case _:
+            raise ValueError(f"{name} is {value!r}; expected a list of pairs of texts")
+
+
+def _texts(value: object, name: str) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+        raise ValueError(f"{name} is {value!r}; expected a list of texts")
+    return tuple(value)
+
+
+def _object(value: object, name: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is {value!r}; expected an object")
+    return value

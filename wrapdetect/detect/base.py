@@ -1,0 +1,177 @@
+"""What detection speaks of: a look, what was seen, and what it is. Pure."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+from urllib.parse import urlsplit, urlunsplit
+
+from wrapdetect.model import Dialect, Endpoint, Page, Template
+
+Json = dict[str, object]
+KeyHeader = Literal["", "authorization", "x-api-key", "x-goog-api-key"]
+"""Where a look carries the key: nowhere, or in which header."""
+
+TARGET = "target"
+NO_MODEL = "MODEL"
+"""Stands in a TOML for a model whose name nobody told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One harmless GET; its name says what it is for."""
+
+    name: str
+    url: str
+    key: KeyHeader = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What came of a look. `status` None: nothing, and `failure` says why.
+
+    `final` is the address on the same host to which it was led; `away` the one on another host, to which it was not.
+    `cut`: there was more of the body than is read.
+    """
+
+    look: Look
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+    cut: bool = False
+    failure: str = ""
+    unreachable: bool = False
+    final: str = ""
+    away: str = ""
+
+    def header(self, name: str) -> str:
+        return next((v for k, v in self.headers if k.lower() == name), "")
+
+    @property
+    def media_type(self) -> str:
+        return self.header("content-type").partition(";")[0].strip().lower()
+
+    @property
+    def json(self) -> object:
+        """The body as JSON; None where it is none."""
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def object(self) -> Json:
+        """The body as a JSON object; an empty one where it is none."""
+        value = self.json
+        return cast("Json", value) if isinstance(value, dict) else {}
+
+    @property
+    def found(self) -> Json:
+        """The JSON object of an answer with status 200; an empty one else."""
+        return self.object if self.status == 200 else {}
+
+    @property
+    def is_html(self) -> bool:
+        start = self.text.lstrip()[:2000].lower()
+        return self.media_type in ("text/html", "application/xhtml+xml") or start.startswith(
+            ("<!doctype html", "<html")
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """What a URL is and how to talk to it, in words; `endpoint` None where no way was found.
+
+    `missing` is what must still be given before anything can be asked; `notes` what is good to know.
+    """
+
+    found: str
+    why: str
+    how: str = ""
+    endpoint: Endpoint | None = None
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """All that was seen of one address, and what the user told: the variable of a key, a model's name."""
+
+    url: str
+    seen: tuple[Seen, ...]
+    key_env: str | None = None
+    model: str | None = None
+
+    def of(self, *names: str) -> Iterator[Seen]:
+        """What was seen by these names, in their order."""
+        return (s for name in names for s in self.seen if s.look.name == name)
+
+    def one(self, name: str) -> Seen:
+        """What was seen by that name; an empty one where it was not looked for."""
+        return next(self.of(name), Seen(look=Look(name=name, url="")))
+
+    @property
+    def page(self) -> Seen:
+        return self.one("page")
+
+    def endpoint(
+        self, url: str, dialect: Dialect, model: str = "", *, template: Template | None = None, page: Page | None = None
+    ) -> Endpoint:
+        """The target at `url`; a key goes with all but pages."""
+        return Endpoint(
+            name=TARGET,
+            role="target",
+            url=url.rstrip("/"),
+            model=model,
+            dialect=dialect,
+            key_env=None if dialect == "page" else self.key_env,
+            template=template,
+            page=page,
+        )
+
+    def told(self, detection: Detection) -> Detection:
+        """With a word on a key that is not used."""
+        unused = self.key_env is not None and detection.endpoint is not None and detection.endpoint.key_env is None
+        note = f"the key in {self.key_env} is not used: nothing here takes one"
+        return replace(detection, notes=(*detection.notes, note)) if unused else detection
+
+
+def objects(value: object) -> list[Json]:
+    """The objects of a JSON list.
+
+    >>> objects([{"id": 1}, "x"]), objects(None)
+    ([{'id': 1}], [])
+    """
+    return [cast("Json", v) for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def text_in(value: Mapping[str, object], name: str) -> str:
+    """A member that is a text; "" where it is none."""
+    found = value.get(name)
+    return found if isinstance(found, str) else ""
+
+
+def origin(url: str) -> str:
+    """Scheme and host of an address.
+
+    >>> origin("https://bot.example/chat/v1")
+    'https://bot.example'
+    """
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+
+
+def host(url: str) -> str:
+    """The host's name alone, in lower case."""
+    return (urlsplit(url).hostname or "").lower()
+
+
+def listed(names: Sequence[str], limit: int = 8) -> str:
+    """Names with commas, the first few of them.
+
+    >>> listed(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

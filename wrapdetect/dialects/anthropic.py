@@ -1,0 +1,102 @@
+"""Anthropic messages (POST {url}/messages, url ending in a version such as /v1), streaming and plain.
+
+Source: Anthropic's API reference, "Messages" and "Streaming messages". Thinking is not what is said.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+
+from wrapdetect.dialects.base import Call, Codec, Reply, so_far
+from wrapdetect.dialects.body import BodyError
+from wrapdetect.dialects.json_text import (
+    Answer,
+    Json,
+    decoded,
+    event_objects,
+    json_object,
+    part,
+    parts,
+    refuse_error,
+    short,
+)
+from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind
+
+HEADERS = (("anthropic-version", "2023-06-01"),)
+VERSIONED = re.compile(r"/v\d+\Z")
+HOTTEST = 1.0
+"""The API refuses a higher temperature."""
+TOLD = {name: name for name in ("input_tokens", "output_tokens", "service_tier")}
+
+
+def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call:
+    # max_tokens is no option here: without it every request is refused.
+    body: Json = {"model": endpoint.model, "max_tokens": ask.max_tokens, "messages": so_far(ask, answers)}
+    if ask.system:
+        body["system"] = ask.system
+    if endpoint.send_temperature:
+        body["temperature"] = min(ask.temperature, HOTTEST)
+    if stream:
+        body["stream"] = True
+    path = "/messages" if VERSIONED.search(endpoint.url) else "/v1/messages"
+    return Call(body=body, stream=stream, path=path, headers=HEADERS, key_header="x-api-key", key_prefix="")
+
+
+def _decode(exchange: Exchange, _: Endpoint, *, stream: bool) -> Reply:
+    return decoded(exchange, stream=stream, read_stream=_read_stream, read_plain=_read_plain)
+
+
+def _read_stream(chunks: tuple[Chunk, ...]) -> Reply:
+    answer, done = Answer(), False
+    for t_s, data in event_objects(chunks):
+        event = refuse_error(json_object(data), "stream")
+        match event.get("type"):
+            case "error":
+                raise BodyError(FailureKind.SERVER, f"error event in the stream: {short(event)}")
+            case "message_start":
+                _note(answer, part(event, "message"))
+            case "content_block_start":
+                _add_block(answer, t_s, part(event, "content_block"))
+            case "content_block_delta":
+                delta = part(event, "delta")
+                answer.add(t_s, delta.get("text") if delta.get("type") == "text_delta" else None)
+            case "message_delta":
+                answer.finished(part(event, "delta").get("stop_reason"))
+                answer.note(part(event, "usage"), TOLD)
+            case "message_stop":
+                done = True
+                break
+    reply = answer.reply(done=done or answer.finish is not None, sign="message_stop")
+    return _refused(reply)
+
+
+def _read_plain(t_s: float, body: Json) -> Reply:
+    if not isinstance(body.get("content"), list):
+        raise BodyError(FailureKind.GARBLED, f"no content in the body: {short(body)}")
+    answer = Answer()
+    _note(answer, body)
+    for block in parts(body, "content"):
+        _add_block(answer, t_s, block)
+    return _refused(answer.reply())
+
+
+def _note(answer: Answer, message: Json) -> None:
+    answer.named(message.get("model"))
+    answer.note(message, {"id": "id"})
+    answer.note(part(message, "usage"), TOLD)
+    answer.finished(message.get("stop_reason"))
+
+
+def _add_block(answer: Answer, t_s: float, block: Json) -> None:
+    answer.add(t_s, block.get("text") if block.get("type") == "text" else None)
+
+
+def _refused(reply: Reply) -> Reply:
+    """The reply itself. Raises BodyError where a classifier stopped the answer before its first word."""
+    if reply.finish == "refusal" and not reply.text.strip():
+        raise BodyError(FailureKind.REFUSED, "no answer: stop_reason refusal")
+    return reply
+
+
+STREAM = Codec(encode=partial(_encode, stream=True), decode=partial(_decode, stream=True))
+PLAIN = Codec(encode=partial(_encode, stream=False), decode=partial(_decode, stream=False))

@@ -1,0 +1,105 @@
+"""Gemini (POST {url}/models/{model}:generateContent, or :streamGenerateContent?alt=sse), url ending in /v1beta.
+
+Source: Google's API reference, "Generating content". A question that a filter blocks gets no candidate, but a reason.
+Thoughts are not what is said.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from urllib.parse import quote, urlsplit
+
+from wrapdetect.dialects.base import Call, Codec, Reply, so_far
+from wrapdetect.dialects.body import BodyError
+from wrapdetect.dialects.json_text import (
+    Answer,
+    Json,
+    decoded,
+    event_objects,
+    json_object,
+    part,
+    parts,
+    refuse_error,
+    short,
+)
+from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind
+
+ROLES = {"user": "user", "assistant": "model"}
+TOKENS = {
+    "promptTokenCount": "input_tokens",
+    "candidatesTokenCount": "output_tokens",
+    "serviceTier": "service_tier",
+    "trafficType": "traffic_type",
+}
+ORDINARY = ("STOP", "MAX_TOKENS", "FINISH_REASON_UNSPECIFIED")
+"""Any other finishReason says that an answer was withheld."""
+
+
+def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call:
+    turns = [
+        {"role": ROLES[str(message["role"])], "parts": [{"text": message["content"]}]}
+        for message in so_far(ask, answers)
+    ]
+    body: Json = {"contents": turns}
+    if ask.system:
+        body["systemInstruction"] = {"parts": [{"text": ask.system}]}
+    config: Json = {}
+    if endpoint.send_temperature:
+        config["temperature"] = ask.temperature
+    if endpoint.token_limit != "omit":
+        config["maxOutputTokens"] = ask.max_tokens
+    if config:
+        body["generationConfig"] = config
+    return Call(
+        body=body, stream=stream, path=_path(endpoint, stream=stream), key_header="x-goog-api-key", key_prefix=""
+    )
+
+
+def _path(endpoint: Endpoint, *, stream: bool) -> str:
+    version = "" if urlsplit(endpoint.url).path else "/v1beta"
+    model = endpoint.model if "/" in endpoint.model else f"models/{endpoint.model}"
+    method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return f"{version}/{quote(model, safe='/')}:{method}"
+
+
+def _decode(exchange: Exchange, _: Endpoint, *, stream: bool) -> Reply:
+    return decoded(exchange, stream=stream, read_stream=_read_stream, read_plain=_read_plain)
+
+
+def _read_stream(chunks: tuple[Chunk, ...]) -> Reply:
+    answer = Answer()
+    for t_s, data in event_objects(chunks):
+        _add(answer, t_s, refuse_error(json_object(data), "stream"))
+    return _refused(answer.reply(done=answer.finish is not None, sign="a finishReason"))
+
+
+def _read_plain(t_s: float, body: Json) -> Reply:
+    answer = Answer()
+    _add(answer, t_s, body)
+    if not parts(body, "candidates"):
+        raise BodyError(FailureKind.GARBLED, f"no candidates in the body: {short(body)}")
+    return _refused(answer.reply())
+
+
+def _add(answer: Answer, t_s: float, body: Json) -> None:
+    """Raises BodyError where the question was blocked."""
+    feedback = part(body, "promptFeedback")
+    if feedback.get("blockReason"):
+        raise BodyError(FailureKind.REFUSED, f"the question was blocked: {short(feedback['blockReason'])}")
+    answer.named(body.get("modelVersion"))
+    answer.note(body, {"responseId": "id"})
+    answer.note(part(body, "usageMetadata"), TOKENS)
+    for candidate in parts(body, "candidates")[:1]:
+        for said in parts(part(candidate, "content"), "parts"):
+            answer.add(t_s, None if said.get("thought") else said.get("text"))
+        answer.finished(candidate.get("finishReason"))
+
+
+def _refused(reply: Reply) -> Reply:
+    """The reply itself. Raises BodyError where an answer was withheld whole."""
+    if reply.finish is not None and reply.finish not in ORDINARY and not reply.text.strip():
+        raise BodyError(FailureKind.REFUSED, f"no answer: finishReason {short(reply.finish)}")
+    return reply
+
+
+STREAM = Codec(encode=partial(_encode, stream=True), decode=partial(_decode, stream=True))
+PLAIN = Codec(encode=partial(_encode, stream=False), decode=partial(_decode, stream=False))

@@ -1,0 +1,192 @@
+"""What all dialects over JSON share: bodies out of exchanges, objects out of text, an answer put together in pieces."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from wrapdetect.dialects.base import EMPTY, Piece, Reply
+from wrapdetect.dialects.body import BodyError, events, inflate, text_of
+from wrapdetect.model import Chunk, Exchange, Failure, FailureKind
+
+Json = dict[str, object]
+
+SLIPPED = ("id", "system_fingerprint", "provider", "service_tier")
+"""Fields of a reply that say something of the path behind it."""
+HTML = "an HTML page where JSON is due: is this the address of the API (often ending in /v1)?"
+
+
+def header(exchange: Exchange, name: str) -> str:
+    """The first header of that name (lower case), or ""."""
+    return next((v for k, v in exchange.headers if k.lower() == name), "")
+
+
+def content_kind(exchange: Exchange) -> str:
+    """The content type without its parameters, in lower case."""
+    return header(exchange, "content-type").partition(";")[0].strip().lower()
+
+
+def chunks_of(exchange: Exchange) -> tuple[Chunk, ...]:
+    """The body with its content encoding undone. Raises BodyError where that fails, or where it is an HTML page."""
+    chunks = inflate(exchange.chunks, header(exchange, "content-encoding").strip().lower())
+    start = chunks[0].data.lstrip()[:15].lower() if chunks else b""
+    if content_kind(exchange) == "text/html" or start.startswith((b"<!doctype", b"<html")):
+        raise BodyError(FailureKind.GARBLED, HTML)
+    return chunks
+
+
+def decoded(
+    exchange: Exchange,
+    *,
+    stream: bool,
+    read_stream: Callable[[tuple[Chunk, ...]], Reply],
+    read_plain: Callable[[float, Json], Reply],
+) -> Reply:
+    """The reply in an exchange: of its stream, or of its one JSON object and the moment when that was whole.
+
+    A server that does not stream though asked to answers plainly, as JSON: an answer all the same.
+    """
+    if exchange.failure is not None:
+        return Reply(text="", failure=exchange.failure)
+    try:
+        chunks = chunks_of(exchange)
+        if stream and content_kind(exchange) != "application/json":
+            return read_stream(chunks)
+        return read_plain(chunks[-1].t_s if chunks else 0.0, only_object(chunks))
+    except BodyError as error:
+        return Reply(text="", failure=error.failure)
+
+
+def only_object(chunks: Iterable[Chunk]) -> Json:
+    """The JSON object that a body is. Raises BodyError where it is none, or holds an error object."""
+    data = b"".join(c.data for c in chunks)
+    if not data.strip():
+        raise BodyError(FailureKind.GARBLED, "an empty body")
+    return refuse_error(json_object(text_of(data)), "body")
+
+
+def event_objects(chunks: Sequence[Chunk]) -> list[Piece]:
+    """The data of all server-sent events of a body. Raises BodyError where there is none."""
+    found = list(events(chunks))
+    if not found:
+        any_bytes = any(c.data.strip() for c in chunks)
+        raise BodyError(FailureKind.GARBLED, "no server-sent event in the body" if any_bytes else "an empty body")
+    return found
+
+
+def json_object(text: str) -> Json:
+    """Raises BodyError, showing how the text begins, where it is no JSON object."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BodyError(FailureKind.GARBLED, f"not JSON: {short(text)}") from error
+    if not isinstance(value, dict):
+        raise BodyError(FailureKind.GARBLED, f"{type(value).__name__} where a JSON object is due: {short(text)}")
+    return cast("Json", value)
+
+
+def refuse_error(body: Json, where: str) -> Json:
+    """The object itself. Raises BodyError where it holds an error object."""
+    if body.get("error"):
+        raise BodyError(FailureKind.SERVER, f"error object in the {where}: {short(body['error'])}")
+    return body
+
+
+def part(body: Mapping[str, object], name: str) -> Json:
+    """The object of that name, or an empty one.
+
+    >>> part({"usage": {"input_tokens": 3}}, "usage"), part({"usage": None}, "usage")
+    ({'input_tokens': 3}, {})
+    """
+    value = body.get(name)
+    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def parts(body: Mapping[str, object], name: str) -> list[Json]:
+    """The objects in the list of that name.
+
+    >>> parts({"content": [{"text": "a"}, 7]}, "content")
+    [{'text': 'a'}]
+    """
+    value = body.get(name)
+    return [cast("Json", v) for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def text_in(body: Mapping[str, object], name: str) -> str:
+    """The text of that name, or "".
+
+    >>> text_in({"text": "Hi."}, "text"), text_in({"text": ["Hi."]}, "text")
+    ('Hi.', '')
+    """
+    value = body.get(name)
+    return value if isinstance(value, str) else ""
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer as it comes in: its text in pieces, and what the protocol lets slip beside it."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    model: str | None = None
+    finish: str | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    _half: str = ""
+    _last_s: float = 0.0
+
+    def add(self, t_s: float, text: object) -> None:
+        """A piece of text; what is no text adds nothing. Half a surrogate pair waits for the other half."""
+        if not isinstance(text, str) or not text:
+            return
+        text, self._half, self._last_s = self._half + text, "", t_s
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        if text:
+            self.pieces.append(Piece(t_s, whole(text)))
+
+    def note(self, body: Mapping[str, object], names: Mapping[str, str]) -> None:
+        """Keep the values of those fields (name in the body -> our name) that are set; a later one replaces."""
+        for name, ours in names.items():
+            if body.get(name):
+                self.fields[ours] = whole(str(body[name]))
+
+    def named(self, model: object) -> None:
+        """The model that it says it is, the first time."""
+        if self.model is None and isinstance(model, str):
+            self.model = whole(model)
+
+    def finished(self, reason: object) -> None:
+        """Why it ended, where that is a text."""
+        if isinstance(reason, str) and reason:
+            self.finish = whole(reason)
+
+    def reply(self, *, done: bool = True, sign: str = "") -> Reply:
+        """The whole. Raises BodyError for a stream that ended before it was `done`, which `sign` would have shown."""
+        if self._half:
+            self.pieces.append(Piece(self._last_s, whole(self._half)))
+        if not done:
+            raise BodyError(FailureKind.CUT_OFF, f"the stream ended after {len(self.pieces)} pieces without {sign}")
+        text = "".join(p.text for p in self.pieces)
+        return Reply(
+            text=text,
+            pieces=tuple(self.pieces),
+            model=self.model,
+            finish=self.finish,
+            fields=tuple(self.fields.items()),
+            failure=None if text.strip() else Failure(kind=FailureKind.GARBLED, detail=EMPTY),
+        )
+
+
+def whole(text: str) -> str:
+    """JSON may hold half a surrogate pair, which no encoding can carry: it becomes U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def short(value: object, limit: int = 160) -> str:
+    """One line of it.
+
+    >>> short({"message": "no"}), short("a\\n b" * 100, 8)
+    ('{"message": "no"}', 'a ba ba …')
+    """
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[:limit] + "…"

@@ -1,0 +1,220 @@
+"""Where in an answer something stands: sources, compiled once and applied to whatever was received.
+
+Beside those of ways.py, `event:NAME` is the data of a server-sent event of that name, and `A => B` reads by B what A
+found: `re:^0:(.*)$ => $` takes the text out of a line such as `0:"Hi."`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from jsonpath import JSONPathEnvironment
+from jsonpath.exceptions import JSONPathError
+
+from wrapdetect.errors import SpecError
+
+KINDS = "$.. (JSONPath), re:PATTERN, header:NAME, cookie:NAME, event:NAME or text"
+NO_JSON = object()
+"""Stands for the value of a text that is not JSON."""
+
+_ENVIRONMENT = JSONPathEnvironment(strict=True)
+_NAMED = ("header:", "cookie:", "event:")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_NEXT = re.compile(r" => (?=\$|re:)")
+
+
+@dataclass(slots=True)
+class Received:
+    """Something received, to be searched; it is parsed at most once."""
+
+    text: str
+    headers: Sequence[tuple[str, str]] = ()
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    event: str = ""
+    _json: object = None
+    _read: bool = False
+
+    @property
+    def json(self) -> object:
+        """The text as JSON, or NO_JSON."""
+        if not self._read:
+            self._json, self._read = _json_of(self.text), True
+        return self._json
+
+
+Finder = Callable[[Received], list[object]]
+
+
+def find(
+    source: str,
+    *,
+    text: str,
+    headers: Sequence[tuple[str, str]] = (),
+    cookies: Mapping[str, str] | None = None,
+    event: str = "",
+) -> str | None:
+    """What a source finds, as text; several hits of a JSONPath are joined. None where nothing is found, or null.
+
+    >>> find("$.choices[*].text", text='{"choices": [{"text": "Hi"}, {"text": "."}]}')
+    'Hi.'
+    >>> find("re:token=([0-9]+)", text="<a href='?token=17'>"), find("header:X-Id", text="", headers=[("x-id", "7")])
+    ('17', '7')
+    """
+    return find_in(source, Received(text, headers, cookies or {}, event))
+
+
+def find_in(source: str, received: Received) -> str | None:
+    """As `find`, in what may be searched by other sources too."""
+    hits = [hit for hit in compiled(source)(received) if hit is not None]
+    return "".join(map(text_of_value, hits)) if hits else None
+
+
+def holds(source: str, received: Received) -> bool:
+    """Whether a source finds something true: a JSON value that is not null, false, 0 or empty; else any match.
+
+    >>> holds("$.done", Received('{"done": false}')), holds("re:do(x?)ne", Received("done"))
+    (False, True)
+    """
+    first = source.partition(" => ")[0]
+    hits = compiled(source)(received)
+    return bool(hits) if first == source and first.startswith(("re:", "event:")) else any(hits)
+
+
+def span_of(source: str, text: str) -> tuple[int, int] | None:
+    """Where in a text a source stands that takes it as it is (`text`, or `re:` alone); None for any other, or nothing.
+
+    >>> span_of("re:<b>(.*?)</b>", "so <b>it</b> is")
+    (6, 8)
+    """
+    if source == "text":
+        return 0, len(text)
+    if not source.startswith("re:") or _NEXT.search(source):
+        return None
+    pattern = re.compile(source.removeprefix("re:"))
+    match = pattern.search(text)
+    return match.span(1 if pattern.groups else 0) if match else None
+
+
+def is_source(text: str) -> bool:
+    """Whether a text is meant as a source; `done` may be a plain text instead."""
+    return text == "text" or text.startswith(("$", "re:", *_NAMED))
+
+
+def needs_json(source: str) -> bool:
+    """Whether a source can find anything in JSON only."""
+    return source.startswith("$")
+
+
+def check_source(source: str, where: str) -> None:
+    """Raises SpecError, one line in the parser's own words, for a source that cannot be used."""
+    try:
+        compiled(source)
+    except SpecError as error:
+        raise SpecError(f"{where}: {error}") from error
+
+
+def text_of_value(value: object) -> str:
+    """A JSON value as text: a text is itself, a list of texts is joined, anything else is its JSON.
+
+    >>> text_of_value("a"), text_of_value(["a", "b"]), text_of_value(7), text_of_value(True)
+    ('a', 'ab', '7', 'true')
+    """
+    if isinstance(value, str):
+        return value
+    if value and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return "".join(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+@lru_cache(maxsize=512)
+def compiled(source: str) -> Finder:
+    """Raises SpecError for a source that cannot be used."""
+    first, *others = _NEXT.split(source)
+    if not others:
+        return _single(first)
+    finders = [_single(one) for one in (first, *others)]
+
+    def chain(received: Received) -> list[object]:
+        hits: Iterable[object] = finders[0](received)
+        for finder in finders[1:]:
+            hits = [found for hit in hits for found in finder(Received(text_of_value(hit)))]
+        return list(hits)
+
+    return chain
+
+
+def _single(source: str) -> Finder:
+    if source == "text":
+        return lambda received: [received.text]
+    if source.startswith("$"):
+        return _json_path(source)
+    if source.startswith("re:"):
+        return _pattern(source)
+    kind, colon, name = source.partition(":")
+    if kind + colon in _NAMED and (_TOKEN.fullmatch(name) or (kind == "event" and name)):
+        return _named(kind, name)
+    raise SpecError(f"{source!r} is no source; expected {KINDS}")
+
+
+def _json_path(source: str) -> Finder:
+    try:
+        path = _ENVIRONMENT.compile(source)
+    except (JSONPathError, RecursionError) as error:
+        raise SpecError(f"{source!r} is no JSONPath (RFC 9535): {_first_line(error)}") from error
+
+    def finder(received: Received) -> list[object]:
+        if received.json is NO_JSON or not isinstance(received.json, dict | list | str):
+            return [received.json] if source == "$" and received.json is not NO_JSON else []
+        if isinstance(received.json, str):  # the library would parse it, or walk its letters
+            return [received.json] if source == "$" else []
+        try:
+            return list(path.findall(received.json))
+        except (JSONPathError, RecursionError):  # nested too deeply
+            return []
+
+    return finder
+
+
+def _pattern(source: str) -> Finder:
+    try:
+        pattern = re.compile(source.removeprefix("re:"))
+    except (re.error, RecursionError, OverflowError) as error:
+        raise SpecError(f"{source!r} is no regular expression: {error}") from error
+
+    def finder(received: Received) -> list[object]:
+        match = pattern.search(received.text)
+        if match is None:
+            return []
+        return [(match[1] or "") if pattern.groups else match[0]]
+
+    return finder
+
+
+def _named(kind: str, name: str) -> Finder:
+    def header(received: Received) -> list[object]:
+        found: list[object] = [v for k, v in received.headers if k.lower() == name.lower()]
+        return found[:1]
+
+    def cookie(received: Received) -> list[object]:
+        return [received.cookies[name]] if name in received.cookies else []
+
+    def event(received: Received) -> list[object]:
+        return [received.text] if received.event == name else []
+
+    finders: Mapping[str, Finder] = {"header": header, "cookie": cookie, "event": event}
+    return finders[kind]
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error)
+    place = re.search(r"-> '.*' 1:(\d+)$", text, re.MULTILINE)
+    return text.partition("\n")[0] + (f" at position {place[1]}" if place else "")
+
+
+def _json_of(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return NO_JSON

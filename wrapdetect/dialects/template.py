@@ -1,0 +1,281 @@
+"""Any HTTP or websocket chat, as its template describes it: what goes out, and the answer in what comes back."""
+
+import codecs
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, NoReturn
+
+from wrapdetect.dialects.base import Call, Codec, Piece, Reply, so_far
+from wrapdetect.dialects.body import BodyError, inflate, lines, named_events, text_of
+from wrapdetect.dialects.json_text import Answer, content_kind, header, short, whole
+from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, needs_json, span_of
+from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind, Template
+
+END = "[DONE]"
+"""Ends a stream in whatever template, where it stands alone: many chats took it over from one API."""
+PAGES = ("<!doctype html", "<html")
+
+
+class Part(NamedTuple):
+    """A piece of an answer's body, as the framing cuts it; `torn` where the end of the body may have cut it off."""
+
+    t_s: float
+    received: Received
+    torn: bool = False
+
+
+def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint) -> Call:
+    """The values of the placeholders. A system prompt has its own place, or else it is the first of the messages."""
+    template = _template_of(endpoint)
+    apart = _mentions(template, "{system}")
+    first: list[dict[str, object]] = [{"role": "system", "content": ask.system}] if ask.system and not apart else []
+    return Call(
+        body={
+            "prompt": ask.turns[len(answers)],
+            "messages": [*first, *so_far(ask, answers)],
+            "system": ask.system,
+        },
+        stream=template.framing != "body",
+        path=template.path,
+    )
+
+
+def _decode(exchange: Exchange, endpoint: Endpoint) -> Reply:
+    if exchange.failure is not None:
+        return Reply(text="", failure=exchange.failure)
+    template = _template_of(endpoint)
+    try:
+        chunks = exchange.chunks
+        if template.framing != "websocket":
+            chunks = inflate(chunks, header(exchange, "content-encoding").strip().lower())
+        _refuse_page(template, chunks)
+        if template.framing == "text":
+            return _read_text(template, chunks, exchange.headers)
+        return _read_parts(template, list(_parts(template, chunks, exchange)), chunks)
+    except BodyError as error:
+        return Reply(text="", failure=error.failure)
+
+
+def ended(template: Template, frame: str) -> bool:
+    """Whether a websocket's frame is the last of an answer: its end, or an error.
+
+    >>> ended(Template(done="$.final"), '{"final": true}'), ended(Template(done="bye"), '{"final": true}')
+    (True, False)
+    """
+    received = Received(frame)
+    return _is_end(template, received) or _error_in(template, received) is not None
+
+
+def _template_of(endpoint: Endpoint) -> Template:
+    return endpoint.template or Template()
+
+
+def _mentions(template: Template, placeholder: str) -> bool:
+    return any(placeholder in text for text in template.sent_texts)
+
+
+def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> Iterator[Part]:
+    body = b"".join(c.data for c in chunks)
+    last_s = chunks[-1].t_s if chunks else 0.0
+    headers = exchange.headers
+    if template.framing == "websocket":
+        yield from (Part(c.t_s, Received(text, headers)) for c in chunks if (text := _frame_text(c.data)) is not None)
+    elif template.framing == "body" or _is_one_object(template, exchange, body):
+        if body.strip():
+            yield Part(last_s, Received(text_of(body), headers))
+    elif template.framing == "ndjson":
+        found = list(lines(chunks))
+        for index, line in enumerate(found, start=1):
+            yield Part(line.t_s, Received(line.text, headers), index == len(found) and not body.endswith(b"\n"))
+    else:
+        for event in named_events(chunks):
+            if event.end == "blank" or event.data is not None:
+                yield Part(event.t_s, Received(event.data or "", headers, event=event.name), event.end == "torn")
+
+
+def _is_one_object(template: Template, exchange: Exchange, body: bytes) -> bool:
+    """A server that does not stream though it usually does: one JSON object, maybe on several lines."""
+    if content_kind(exchange) != "application/json" or not body.lstrip().startswith(b"{"):
+        return False
+    return template.framing == "sse" or Received(body.decode(errors="replace")).json is not NO_JSON
+
+
+def _frame_text(data: bytes) -> str | None:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None  # a sound, a picture: no text, so no part of the answer
+
+
+def _read_parts(template: Template, parts: Sequence[Part], chunks: Sequence[Chunk]) -> Reply:
+    answer, found, done = Answer(), list[Piece](), False
+    for part in parts:
+        received = part.received
+        if received.text.strip() == END or _is_plain_end(template, received.text):
+            done = True
+            break
+        failure = _error_in(template, received)
+        if failure is not None:
+            raise BodyError(FailureKind.SERVER, f"error in the answer: {short(failure)}")
+        text = _text_in(template, part)
+        if text is not None:
+            found.append(Piece(part.t_s, text))
+        if template.model:
+            answer.named(find_in(template.model, received))
+        if template.done and is_source(template.done) and holds(template.done, received):
+            done = True
+            break
+    if not found:
+        _fail_unfound(template, chunks)
+    for piece in _growth(found) if template.mode == "replace" else found:
+        answer.add(*piece)
+    return answer.reply(done=done or not template.done, sign=f"its end ({template.done})")
+
+
+def _text_in(template: Template, part: Part) -> str | None:
+    """What a part adds to the answer. Raises BodyError where it is torn, or no JSON though that is due."""
+    received = part.received
+    text = find_in(template.answer, received)
+    if needs_json(template.answer) and received.json is NO_JSON and received.text.strip():
+        if part.torn:
+            raise BodyError(FailureKind.CUT_OFF, f"the answer ends within its JSON: {short(received.text)}")
+        if template.framing != "websocket" or received.text.lstrip()[:1] in ("{", "["):
+            raise BodyError(FailureKind.GARBLED, f"not JSON, where {template.answer} is due: {short(received.text)}")
+    elif part.torn and template.framing == "sse" and not needs_json(template.answer):
+        raise BodyError(FailureKind.CUT_OFF, f"the stream ended within an event: {short(received.text)}")
+    return text
+
+
+def _error_in(template: Template, received: Received) -> str | None:
+    """The error that a part tells, where it tells one.
+
+    Without a source for it: an event of that name, or a JSON object with a true `error` in which no answer stands.
+    """
+    if template.error:
+        return (find_in(template.error, received) or received.text) if holds(template.error, received) else None
+    if received.event == "error":
+        return received.text or "error"
+    if needs_json(template.answer):
+        return received.text if holds("$.error", received) and not find_in(template.answer, received) else None
+    labelled = any(k.lower() == "content-type" and "json" in v.lower() for k, v in received.headers)
+    return received.text if labelled and holds("$.error", received) else None
+
+
+def _is_end(template: Template, received: Received) -> bool:
+    if received.text.strip() == END or _is_plain_end(template, received.text):
+        return True
+    return bool(template.done) and is_source(template.done) and holds(template.done, received)
+
+
+def _is_plain_end(template: Template, text: str) -> bool:
+    return bool(template.done) and not is_source(template.done) and text.strip() == template.done.strip()
+
+
+def _growth(found: Sequence[Piece]) -> list[Piece]:
+    """Texts so far -> what each added; what a later text took back is taken out again. Joined they are the last text.
+
+    >>> _growth([Piece(1.0, "Ti"), Piece(2.0, "Tides|"), Piece(3.0, "Tides.")])
+    [Piece(t_s=1.0, text='Ti'), Piece(t_s=2.0, text='des'), Piece(t_s=3.0, text='.')]
+    """
+    pieces, before = list[Piece](), ""
+    for t_s, raw in found:
+        text = whole(raw)
+        if not text:  # an event without text is no empty answer
+            continue
+        same = len(before) if text.startswith(before) else _common(before, text)
+        excess = len(before) - same
+        while excess > 0:
+            last = pieces.pop()
+            if len(last.text) > excess:
+                pieces.append(Piece(last.t_s, last.text[:-excess]))
+            excess -= len(last.text)
+        if text[same:]:
+            pieces.append(Piece(t_s, text[same:]))
+        before = text
+    return pieces
+
+
+def _common(one: str, other: str) -> int:
+    """Length of the common beginning."""
+    shorter = min(len(one), len(other))
+    return next((n for n in range(shorter) if one[n] != other[n]), shorter)
+
+
+def _read_text(template: Template, chunks: Sequence[Chunk], headers: tuple[tuple[str, str], ...]) -> Reply:
+    """Text as it comes: each chunk is a piece, but for a letter that two of them share."""
+    pieces = _decoded(chunks)
+    body = "".join(p.text for p in pieces)
+    received = Received(body, headers)
+    failure = _error_in(template, received)
+    if failure is not None:
+        raise BodyError(FailureKind.SERVER, f"error in the answer: {short(failure)}")
+    done, stop = not template.done, len(body)
+    if template.done and is_source(template.done):
+        done = holds(template.done, received)
+    elif template.done:
+        stop = len(body.rstrip().removesuffix(template.done.strip()))
+        done = body.rstrip().endswith(template.done.strip())
+    answer = Answer()
+    if template.model:
+        answer.named(find_in(template.model, received))
+    _add_span(answer, template, pieces, body[:stop], headers, chunks)
+    return answer.reply(done=done, sign=f"its end ({template.done})")
+
+
+def _add_span(
+    answer: Answer,
+    template: Template,
+    pieces: Sequence[Piece],
+    body: str,
+    headers: tuple[tuple[str, str], ...],
+    chunks: Sequence[Chunk],
+) -> None:
+    """That part of the pieces in which the answer stands; where it is not the text as it came, it comes last."""
+    span = span_of(template.answer, body)
+    if span is None:
+        text = find_in(template.answer, Received(body, headers))
+        if text is None:
+            _fail_unfound(template, chunks)
+        answer.add(pieces[-1].t_s if pieces else 0.0, text)
+        return
+    at = 0
+    for t_s, text in pieces:
+        answer.add(t_s, body[max(at, span[0]) : max(min(at + len(text), span[1]), 0)])
+        at += len(text)
+
+
+def _decoded(chunks: Sequence[Chunk]) -> list[Piece]:
+    """Raises BodyError for bad UTF-8, or where the end of the body cuts a letter."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        pieces = [Piece(c.t_s, decoder.decode(c.data)) for c in chunks]
+    except UnicodeDecodeError as error:
+        raise BodyError(FailureKind.GARBLED, f"invalid UTF-8: byte 0x{error.object[error.start]:02x}") from error
+    if decoder.getstate()[0]:
+        raise BodyError(FailureKind.CUT_OFF, "the text ends within a letter")
+    return [p for p in pieces if p.text]
+
+
+def _refuse_page(template: Template, chunks: Sequence[Chunk]) -> None:
+    start = b"".join(c.data for c in chunks[:16])[:200].decode(errors="replace").lstrip("\ufeff \t\r\n").lower()
+    if start.startswith(PAGES) and not template.answer.startswith("re:"):
+        due = "JSON" if needs_json(template.answer) else "an answer"
+        raise BodyError(
+            FailureKind.GARBLED, f"an HTML page where {due} is due: a login page, a wall against bots, or a wrong path?"
+        )
+
+
+def _fail_unfound(template: Template, chunks: Sequence[Chunk]) -> NoReturn:
+    start = b"".join(c.data for c in chunks)[:2000].decode(errors="replace")
+    if not start.strip():
+        raise BodyError(FailureKind.GARBLED, "no frame came" if template.framing == "websocket" else "an empty body")
+    what = {"sse": "no server-sent event", "ndjson": "no line", "websocket": "no frame"}.get(template.framing)
+    where = f"in {what} of" if what else "in"
+    raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing {where} what came: {short(start)}")
+
+
+TEMPLATE = Codec(
+    encode=_encode,
+    decode=_decode,
+    remembers=lambda endpoint: not _template_of(endpoint).holds_history,
+    takes_system=lambda endpoint: any(_mentions(_template_of(endpoint), name) for name in ("{system}", "{messages}")),
+)

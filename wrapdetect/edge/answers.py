@@ -1,0 +1,97 @@
+"""Collected answers on disk -> Collection: any table of edge/tables.py, one answer or one conversation a row."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from wrapdetect.collected import Collection, Conversation, Speaker
+from wrapdetect.collected.gather import once
+from wrapdetect.collected.rows import Columns, read_row
+from wrapdetect.edge.tables import Fields, choose, guess_format, read_records
+from wrapdetect.errors import LibraryError, SpecError
+from wrapdetect.prose import quote
+
+CONVERSATION = ("conversation", "messages", "conversations")
+TIME = ("time", "started", "timestamp", "asked_at", "created_at")
+LATENCY = ("latency_s", "latency")
+NONE = "none"
+"""In place of a column's name: do not read it."""
+
+
+class More(NamedTuple):
+    """Further columns by name, as the user gives them; None where they are to be guessed."""
+
+    conversation: str | None = None
+    time: str | None = None
+    latency: str | None = None
+
+
+def read_answers(path: Path, format_: str | None, fields: Fields, more: More, *, speaker: str) -> Collection:
+    """All rows of a table; `speaker` stands for the model where no column holds it.
+
+    Raises LibraryError for the first row that cannot be read; SpecError for a run file, which is no table.
+    """
+    kind = format_ or guess_format(path)
+    if kind == "run":
+        raise SpecError(f"{path} is a run file already: `wrapdetect match` or `wrapdetect replay` reads it as it is")
+    records = read_records(path, kind)
+    first = next(records, None)
+    if first is None:
+        raise LibraryError(f"{path}: no rows; expected one row for each answer")
+    columns = columns_of(list(first[1]), first[0], fields, more)
+    rows = [read_row(first[1], columns, first[0], speaker=speaker)]
+    rows += (read_row(cells, columns, place, speaker=speaker) for place, cells in records)
+    kept, doubled = once(rows)
+    return Collection(
+        speakers=tuple(
+            Speaker(name=name, url=path.name, model=name) for name in dict.fromkeys(c.speaker for c in kept)
+        ),
+        conversations=kept,
+        notes=(_reading(kind, columns), *_notes(kept, doubled)),
+    )
+
+
+def columns_of(found: Sequence[str], place: str, fields: Fields, more: More) -> Columns:
+    """The columns to read among those found. Raises LibraryError naming those found and the option to use.
+
+    >>> columns_of(["messages", "time"], "a.jsonl, line 1", Fields(), More())[2:]
+    (None, 'messages', 'time', None)
+    """
+    conversation = None
+    if fields.prompt is None and fields.answer is None:
+        conversation = _optional(found, "conversation", more.conversation, CONVERSATION, place)
+    if conversation is None:
+        three = choose(found, place, fields=fields, speaker="")
+    else:
+        stand_in = Fields(fields.model, conversation, conversation)
+        three = choose(found, place, fields=stand_in, speaker="")
+    return Columns(
+        model=three.model,
+        prompt=None if conversation else three.prompt,
+        answer=None if conversation else three.answer,
+        conversation=conversation,
+        time=_optional(found, "time", more.time, TIME, place),
+        latency=_optional(found, "latency", more.latency, LATENCY, place),
+    )
+
+
+def _optional(found: Sequence[str], part: str, wanted: str | None, usual: Sequence[str], place: str) -> str | None:
+    if wanted is None:
+        return next((name for name in usual if name in found), None)
+    if wanted != NONE and wanted not in found:
+        seen = ", ".join(quote(name, 40) for name in found) or "none"
+        raise LibraryError(f"{place}: --{part}-field {quote(wanted, 40)}: no such column; found {seen}")
+    return None if wanted == NONE else wanted
+
+
+def _reading(kind: str, columns: Columns) -> str:
+    named: Mapping[str, str | None] = columns._asdict()
+    parts = ", ".join(f"{quote(name, 40)!r} is the {part}" for part, name in named.items() if name is not None)
+    return f"read as {kind}: {parts}"
+
+
+def _notes(kept: Sequence[Conversation], doubled: int) -> list[str]:
+    empty = Counter(not s.data.strip() for c in kept for s in c.said)[True]
+    notes = [f"{doubled} rows stand there twice, word for word; each was taken once"] if doubled else []
+    return notes + ([f"{empty} answers are empty; kept as empty"] if empty else [])

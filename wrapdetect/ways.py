@@ -1,0 +1,84 @@
+"""How a target is talked to where no known API stands: a template of requests, or a chat page. Standard library only.
+
+A *source* says where in an answer something is found: `$.data.text` is a JSONPath (RFC 9535), `re:PATTERN` a regular
+expression (its first group, or else all of it), `header:NAME`, `cookie:NAME`, and `text` is the whole. In what is
+sent, `{prompt}`, `{messages}`, `{system}`, `{conversation_id}`, `{uuid}`, `{model}`, `{key}`, `{env:NAME}` and every
+name that was kept stand for their values; any other brace is itself.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Framing = Literal["body", "sse", "ndjson", "text", "websocket"]
+"""How an answer is cut into pieces: not at all, server-sent events, JSON lines, text as it comes, frames."""
+Mode = Literal["add", "replace"]
+"""Whether each piece is added to the text so far, or is the text so far."""
+When = Literal["run", "conversation", "ask"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A request before the question: once, for each conversation, or for each question.
+
+    `path` is joined to the endpoint's address; `keep` names what is taken from the answer, by source. On a websocket,
+    method SEND sends `body` as a frame and RECEIVE waits for one frame.
+    """
+
+    when: When = "conversation"
+    method: str = "GET"
+    path: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    keep: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """The request that carries a question, and where in what comes back the answer stands.
+
+    A `body` that is JSON is filled in within its texts, one that is a form is percent-encoded, any other is text.
+    `done` is what ends a stream whole: a source that finds something true, or else a text that a piece equals; without
+    it the end of the body is the end. `quiet_s` ends a websocket's answer after so many seconds without a frame, where
+    nothing else does; 0 is never.
+    """
+
+    method: str = "POST"
+    path: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    framing: Framing = "body"
+    answer: str = "text"
+    mode: Mode = "add"
+    done: str = ""
+    error: str = ""
+    model: str = ""
+    quiet_s: float = 0.0
+    keep: tuple[tuple[str, str], ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def sent_texts(self) -> tuple[str, ...]:
+        """Every text that may hold a placeholder."""
+        requests: tuple[Template | Step, ...] = (self, *self.steps)
+        return tuple(t for r in requests for t in (r.path, r.body, *(v for _, v in r.headers)))
+
+    @property
+    def holds_history(self) -> bool:
+        """Whether each request carries the conversation so far; else the bot remembers it, or nobody does."""
+        return any("{messages}" in t for t in self.sent_texts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A chat page: CSS selectors where given (as Playwright reads them), else found by looking.
+
+    `new_chat` is pressed before each conversation (without it the page is loaded anew); `accept` are pressed where they
+    are seen, such as a cookie banner's button. The answer has settled after `quiet_s` without a change.
+    """
+
+    input: str = ""
+    send: str = ""
+    answer: str = ""
+    new_chat: str = ""
+    accept: tuple[str, ...] = ()
+    quiet_s: float = 1.0
