@@ -223,9 +223,8 @@ REFERENCE = "a=http://127.0.0.1:9/v1#m"
 TARGET = ("audit", "http://127.0.0.1:9/v1", "--model", "m")
 BAD_ARGUMENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "no target": (("audit",), "no target"),
-    "no model": (("audit", "http://127.0.0.1:9/v1"), "--model is missing"),
+    "no model, and nothing may be sent": (("audit", "http://127.0.0.1:9/v1", "--dry-run"), "--dry-run sends nothing"),
     "a model without a target": (("audit", "--model", "m", "--reference", REFERENCE), "the URL is missing"),
-    "no reference": (TARGET, "no reference to compare with"),
     "a url without a scheme": (("audit", "bot.example", "--model", "m", "--reference", REFERENCE), "not a web address"),
     "a secret in the url": (
         ("audit", f"https://u:{KEY}@bot.example", "--model", "m", "--reference", REFERENCE),

@@ -9,7 +9,8 @@ import pytest
 from tests.conftest import ROOT
 
 COMMANDS = (
-    "", "audit", "match", "library", "library import", "replay", "doctor", "demo", "probes", "outages",
+    "", "audit", "match", "import", "ask", "target", "target detect", "target check",
+    "target import", "library", "library import", "replay", "doctor", "demo", "probes", "outages",
     "monitor", "monitor init", "monitor once", "monitor run", "monitor status", "monitor judge", "monitor export",
     "monitor import",
 )  # fmt: skip

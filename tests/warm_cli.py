@@ -17,8 +17,7 @@ from typing import NamedTuple, Self
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PRELOADED = (
-    *(f"wrapdetect.commands.{name}" for name in ("audit", "doctor", "probes", "replay")),
-    "openai.resources.chat.completions",  # loaded by the openai client at its first request
+    *(f"wrapdetect.commands.{name}" for name in ("ask", "audit", "collect", "doctor", "probes", "replay", "target")),
 )
 KEPT = ("PATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR")
 

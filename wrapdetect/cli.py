@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from wrapdetect import cli_target, cli_ways
 from wrapdetect.errors import SpecError, WrapdetectError
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ library_app = typer.Typer(
     help="Reference libraries: recorded answers of known models.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(library_app, name="library")
+app.add_typer(cli_target.app, name="target")
 
 monitor_app = typer.Typer(
     help="Watch targets and candidates for weeks: outages, slowdowns and versions that go together.",
@@ -52,9 +54,11 @@ ConfigFile = Annotated[
 @app.command()
 def audit(
     url: Annotated[
-        str | None, typer.Argument(help="Base address of the target's API, such as https://bot.example/v1.")
+        str | None, typer.Argument(help="Of the target: its API, such as https://bot.example/v1, or its chat page.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="The target's model name.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The target's model name; without it the URL is looked at first.")
+    ] = None,
     key_env: Annotated[str | None, typer.Option(help="Environment variable that holds the target's key.")] = None,
     reference: Annotated[
         list[str] | None, typer.Option(help="NAME=URL#MODEL@KEY_VARIABLE; once for each upstream to compare with.")
@@ -105,7 +109,7 @@ def audit(
     from wrapdetect.commands.asking import Options
     from wrapdetect.commands.endpoints import gather
 
-    endpoints, settings = gather(url, model, key_env, reference or [], config, plain=plain)
+    gathered = gather(url, model, key_env, reference or [], config, plain=plain, may_look=not dry_run)
     options = Options(
         pack=command.pack_names(pack) if pack is not None else None,
         draws=draws,
@@ -128,11 +132,18 @@ def audit(
         from wrapdetect.commands.audit_library import audit_library
 
         raise typer.Exit(
-            audit_library(endpoints, settings, options, library=library, prompts=prompts, adaptive=adaptive)
+            audit_library(
+                gathered.endpoints,
+                gathered.settings,
+                options,
+                library=library,
+                prompts=prompts,
+                adaptive=adaptive,
+            )
         )
     if adaptive or prompts is not None:
         raise SpecError("--adaptive and --prompts go with --library NAME: the library whose questions are asked")
-    raise typer.Exit(command.audit(endpoints, settings, options))
+    raise typer.Exit(command.audit(gathered.endpoints, gathered.settings, options, looked=gathered.looked))
 
 
 @app.command()
@@ -170,6 +181,10 @@ def match(
         fail_at=fail_at,
     )
     raise typer.Exit(code)
+
+
+app.command("import")(cli_ways.import_)
+app.command("ask")(cli_ways.ask)
 
 
 @app.command()

@@ -1,9 +1,11 @@
 """How a target is talked to where no known API stands: a template of requests, or a chat page. Standard library only.
 
 A *source* says where in an answer something is found: `$.data.text` is a JSONPath (RFC 9535), `re:PATTERN` a regular
-expression (its first group, or else all of it), `header:NAME`, `cookie:NAME`, and `text` is the whole. In what is
-sent, `{prompt}`, `{messages}`, `{system}`, `{conversation_id}`, `{uuid}`, `{model}`, `{key}`, `{env:NAME}` and every
-name that was kept stand for their values; any other brace is itself.
+expression (its first group, or else all of it), `header:NAME`, `cookie:NAME`, `event:NAME` the data of a server-sent
+event of that name, and `text` is the whole; in `re:^0:(.*)$ => $` each source looks into what the one before it found. In
+what is sent, `{prompt}`, `{messages}`, `{system}`, `{conversation_id}`, `{uuid}`, `{model}`, `{key}`, `{env:NAME}` and
+every name that was kept stand for their values (null in JSON, or nothing, until it is kept); `{{name}}` is the text {name},
+and any other brace is itself. `[DONE]` alone ends any stream.
 """
 
 from dataclasses import dataclass

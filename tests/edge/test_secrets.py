@@ -23,7 +23,7 @@ from tests.edge.misbehaving import (
 from wrapdetect.codec import dump_exchange
 from wrapdetect.edge.secrets import Keyring, check_variable, read_keys
 from wrapdetect.errors import SpecError
-from wrapdetect.model import AskKey, Chunk, Exchange
+from wrapdetect.model import AskKey, Chunk, Exchange, Hop, Template
 
 KEY = "sk-planted/0123+4567=89abcdef=="
 KEYRING = Keyring({"bot": KEY})
@@ -122,6 +122,83 @@ def test_a_very_short_key_does_not_blot_out_the_answer() -> None:
 def test_what_was_sent_is_masked_where_the_model_name_is_the_key_by_mistake() -> None:
     after = KEYRING.clean(came_back(sent=json.dumps({"model": KEY})))
     assert KEY not in after.sent
+
+
+# Values of variables, and what is learnt on the way
+
+VARIABLES = Keyring({}, {"BOT_TOKEN": "Bearer planted/<token>+1", "BOT_COOKIE": 'lang=en; sid="planted cookie"; v=p1'})
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "Bearer planted/<token>+1",
+        "planted/<token>+1",
+        "planted%2F%3Ctoken%3E%2B1",
+        "planted/%3Ctoken%3E%2B1",
+        "planted\\/<token>+1",
+        "planted/\\u003ctoken\\u003e+1",
+        "planted/&lt;token&gt;+1",
+    ],
+)
+def test_a_variable_is_masked_however_it_is_spelt_and_without_its_scheme(spelt: str) -> None:
+    after = VARIABLES.clean(came_back(f"You sent {spelt}, sorry.".encode()))
+    assert body_of(after) == b"You sent " + b"*" * len(spelt) + b", sorry."
+
+
+def test_each_cookie_of_a_variable_is_masked_alone_but_for_the_short_ones() -> None:
+    ring = Keyring({}, {"BOT_COOKIE": "lang=en; sid=planted-cookie-2"})
+    assert body_of(ring.clean(came_back(b"en planted-cookie-2 en"))) == b"en " + b"*" * 16 + b" en"
+
+
+def test_what_is_learnt_is_masked_where_it_is_no_word() -> None:
+    after = Keyring({}).clean(came_back(b"anonymous 3f9a77c01b abc12"), {"anonymous", "3f9a77c01b", "abc12"})
+    assert body_of(after) == b"anonymous ********** abc12"
+
+
+def test_hops_are_masked_as_the_answer_is() -> None:
+    hop = Hop(
+        t_s=-1.0,
+        method="POST",
+        url=f"https://bot.example/in?lang=en&session=abc&k={quote(KEY, safe='')}",
+        sent=f"key={KEY}",
+        status=200,
+        headers=(("Set-Cookie", "sid=planted; path=/"), ("location", "/x?ticket=abc"), ("x-csrf-token", "abc")),
+        chunks=(Chunk(t_s=-0.5, data=KEY[:9].encode()), Chunk(t_s=-0.4, data=KEY[9:].encode())),
+    )
+    (after,) = KEYRING.clean(came_back(b"{}", hops=(hop,))).hops
+    assert after.url == f"https://bot.example/in?lang=en&session=***&k={'*' * len(quote(KEY, safe=''))}"
+    assert after.sent == f"key={'*' * len(KEY)}"
+    assert after.headers == (
+        ("Set-Cookie", "sid=[masked]; path=/"),
+        ("location", "/x?ticket=***"),
+        ("x-csrf-token", "[masked]"),
+    )
+    assert b"".join(c.data for c in after.chunks) == b"*" * len(KEY)
+    assert (after.t_s, [len(c.data) for c in after.chunks]) == (-1.0, [9, len(KEY) - 9])
+
+
+def test_variables_of_a_template_are_read_and_bound_to_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT_COOKIE", "sid=1; größe=2")
+    template = Template(headers=(("cookie", "{env:BOT_COOKIE}"),), body="{prompt}")
+    ring = read_keys((an_endpoint("bot", dialect="template", template=template),))
+    assert dict(ring.variables) == {"BOT_COOKIE": "sid=1; größe=2"}
+    assert "sid" not in repr(ring)
+
+
+@pytest.mark.parametrize("value", ["", "a\nb", " a"])
+def test_a_variable_that_cannot_be_used_is_named_and_its_value_is_not_shown(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOT_COOKIE", value)
+    template = Template(body="{prompt} {env:BOT_COOKIE}")
+    with pytest.raises(SpecError, match="BOT_COOKIE"):
+        read_keys((an_endpoint("bot", dialect="template", template=template),))
+
+
+@pytest.mark.parametrize("name", ["surrogate-key", "x-ratelimit-remaining-tokens", "x-cache-key", "www-authenticate"])
+def test_headers_that_only_sound_secret_stay(name: str) -> None:
+    assert Keyring({}).clean(came_back(b"{}", headers=((name, "some value"),))).headers == ((name, "some value"),)
 
 
 # Over real HTTP

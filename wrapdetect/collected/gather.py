@@ -6,7 +6,7 @@ pack made on the spot, `collected`, whose questions are compared as text.
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +21,7 @@ PACK = "collected"
 TEMPERATURE, MAX_TOKENS = 0.7, 1500
 """With which references are asked the collected questions: as a chat page would ask; what the answers came with is not
 known."""
+SAME_MINUTES = timedelta(minutes=10)
 SHOWN = 8
 """Speakers named in one message."""
 
@@ -57,8 +58,11 @@ class Collection:
         """The run; `now` stands for when answers were given whose time is not known (they stay in their order).
 
         `packs` are those whose items may have been asked; those of them that were, and `collected`, are in the run.
+        Raises SpecError where one of them is called `collected`.
         """
         known: dict[tuple[str, ...], tuple[str, str]] = {}
+        if PACK in {p.id for p in packs}:
+            raise SpecError(f"--pack: a pack of yours has the id {PACK!r}, which import itself uses; choose another id")
         for pack in packs:
             for item in pack.items:
                 known.setdefault(item.turns, (pack.id, item.id))
@@ -93,11 +97,21 @@ def without_times(run: Run) -> Run:
 
 def once(conversations: Iterable[Conversation]) -> tuple[tuple[Conversation, ...], int]:
     """Without those that stand there twice, word for word and of the same time (or of none), and how many these are."""
+    every = list(conversations)
     first: dict[object, Conversation] = {}
-    n = 0
-    for n, c in enumerate(conversations, start=1):  # noqa: B007  # counted
+    for c in every:
         first.setdefault((c.speaker, c.turns, tuple((s.turn, s.started, s.data) for s in c.said)), c)
-    return tuple(first.values()), n - len(first)
+    return tuple(first.values()), len(every) - len(first)
+
+
+def asked_together(run: Run) -> bool:
+    """Whether all who answered the same question, and whose times are known, were asked within SAME_MINUTES: only then
+    can their times be compared."""
+    asked: dict[tuple[AskKey, int], list[datetime]] = defaultdict(list)
+    for e in run.exchanges:
+        if "times" not in e.missing:
+            asked[e.ask, e.turn].append(e.started)
+    return all(max(moments) - min(moments) <= SAME_MINUTES for moments in asked.values())
 
 
 def _exchanges(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from wrapdetect.collected.said import Conversation, Said
+from wrapdetect.dialects.json_text import whole
 from wrapdetect.errors import LibraryError
 from wrapdetect.model import Chunk, Missing
 from wrapdetect.prose import quote
@@ -53,7 +54,7 @@ def read_row(cells: Cells, columns: Columns, place: str, *, speaker: str) -> Con
     said = tuple(
         Said(
             turn=turn,
-            chunks=(Chunk(t_s=took_s or 0.0, data=answer.encode("utf-8", "replace")),) if answer else (),
+            chunks=(Chunk(t_s=took_s or 0.0, data=answer.encode()),) if answer else (),
             started=started if turn == 0 else None,
             ended_s=took_s or 0.0,
             missing=missing,
@@ -82,7 +83,7 @@ def _text(cells: Cells, column: str, place: str) -> str:
     if not isinstance(value, str):
         kind = "nothing (null)" if value is None else type(value).__name__
         raise LibraryError(f"{place}: {column!r} holds {kind}; expected text: mend it or leave the row out")
-    return value
+    return whole(value)
 
 
 def _messages(cells: Cells, column: str, place: str) -> list[tuple[str, str]]:
@@ -109,7 +110,7 @@ def _message(message: object, place: str) -> tuple[str, str]:
         raise LibraryError(f"{place}: role is {quote(str(said), 40)!r}; expected user, assistant or system")
     content = next((message[k] for k in ("content", "value", "text") if k in message), None)
     if role and (text := text_of_content(content)) is not None:
-        return role, text
+        return role, whole(text)
     if role:
         raise LibraryError(f"{place}: content is {type(content).__name__}; expected text")
     return "", ""

@@ -1,4 +1,4 @@
-"""What collected answers have in common, wherever they come from: who spoke, to which turns, and what is known of it."""
+"""What collected answers have in common: who spoke, to which turns, and what is known of each answer."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -7,7 +7,7 @@ import asyncio
 import platform
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,9 +20,9 @@ from wrapdetect.commands.terminal import say
 from wrapdetect.dialects import decode
 from wrapdetect.edge import clock, store
 from wrapdetect.edge.config import Config, title
-from wrapdetect.edge.http import HttpSender
 from wrapdetect.edge.secrets import read_keys
-from wrapdetect.edge.shipped import DEFAULT_PACKS, HELLO
+from wrapdetect.edge.shipped import DEFAULT_PACKS, HELLO, load_seeds
+from wrapdetect.edge.ways import Sender, open_ways
 from wrapdetect.errors import PreflightError, SpecError, TargetSilent
 from wrapdetect.model import Endpoint, Exchange, Instrument, Pack, Run
 from wrapdetect.plan import Slot
@@ -30,7 +30,7 @@ from wrapdetect.prose import quote
 from wrapdetect.run import Limits, Send, run_slots
 
 INTERRUPTED_EXIT = 130
-RECORDED_VERSIONS = ("wrapdetect", "openai", "httpx")
+RECORDED_VERSIONS = ("wrapdetect", "httpx", "websockets", "playwright")
 MAX_REQUESTS, MAX_TOKENS = 3000, 2_000_000
 
 
@@ -144,14 +144,30 @@ def new_run(
     )
 
 
+def neutral_prompts(n: int) -> tuple[tuple[str, str], ...]:
+    """The first n neutral prompts. Raises SpecError where there are fewer."""
+    known = load_seeds().variants.variant
+    if n > len(known):
+        raise SpecError(f"--enrol {n}: there are {len(known)} neutral prompts; expected 0 to {len(known)}")
+    return tuple((v.id, v.text) for v in known[:n])
+
+
 def check_resume(options: Options) -> None:
     """Raises SpecError for --resume without the file to go on with."""
     if options.resume and options.out is None:
         raise SpecError("--resume needs --out: the run file to go on with")
 
 
-def recorded(run: Run, options: Options, chosen: Chosen, ask: Callable[[Asker], Awaitable[None]]) -> Run | None:
-    """Open the run file, ask, and give the run as it was recorded; None where the user stopped it.
+def recorded(
+    run: Run,
+    options: Options,
+    chosen: Chosen,
+    ask: Callable[[Asker], Awaitable[None]],
+    *,
+    person: AbstractAsyncContextManager[Sender] | None = None,
+) -> Run | None:
+    """Open the run file, ask, and give the run as it was recorded; None where the user stopped it. `person` answers for
+    an endpoint whose answers are pasted.
 
     Raises WrapdetectError for what cannot be done; TargetSilent where the target answered nothing.
     """
@@ -160,8 +176,13 @@ def recorded(run: Run, options: Options, chosen: Chosen, ask: Callable[[Asker], 
     run, file, fresh = _open(path, run, options.resume)
 
     async def go() -> None:
-        async with HttpSender(
-            run.endpoints, keyring=keyring, now=clock.now, stopwatch=clock.stopwatch, timeout_s=chosen.timeout_s
+        async with open_ways(
+            run.endpoints,
+            keyring=keyring,
+            now=clock.now,
+            stopwatch=clock.stopwatch,
+            timeout_s=chosen.timeout_s,
+            person=person,
         ) as send:
             await ask(Asker(run, send, file.append, chosen.limits))
 

@@ -1,34 +1,46 @@
 """wrapdetect audit: plan, ask, record, and judge against references."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from wrapdetect.commands.asking import (
     INTERRUPTED_EXIT,
     Asker,
+    Chosen,
     Options,
     check_resume,
+    neutral_prompts,
     new_run,
     progress_shown,
     recorded,
 )
+from wrapdetect.commands.detecting import Looked, write_beside
 from wrapdetect.commands.present import present
 from wrapdetect.commands.terminal import say
 from wrapdetect.edge.config import Config, check_names
-from wrapdetect.edge.shipped import HELLO, load_packs, load_seeds
+from wrapdetect.edge.shipped import HELLO, load_packs
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint, Run
 from wrapdetect.plan import Cost, check_budget, estimate_cost, make_plan
 
+ALONE = ["identity", "coherence"]
+"""Packs for a target without a reference: what can be read without comparing."""
 
-def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options) -> int:
-    """Audit a target; returns the exit code. Raises WrapdetectError for what cannot be done."""
+
+def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options, *, looked: Looked | None = None) -> int:
+    """Audit a target; returns the exit code. Raises WrapdetectError for what cannot be done.
+
+    Of a target that was `looked` at, its TOML is written beside the run before anything is asked.
+    """
     check_names(endpoints)
     check_resume(options)
-    chosen = options.over(config)
+    chosen = _packs_for(endpoints, config, options)
     run = new_run(
         endpoints,
         chosen,
         options.vantage,
         packs=load_packs([HELLO, *(p for p in chosen.pack if p != HELLO)]),
-        variants=_variants(chosen.enrol),
+        variants=neutral_prompts(chosen.enrol),
     )
     slots = make_plan(run)
     cost = estimate_cost(slots)
@@ -37,6 +49,9 @@ def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options) -> 
     if options.dry_run:
         say("dry run: nothing was sent")
         return 0
+    if looked is not None:
+        folder = options.out.parent if options.out else Path("wrapdetect-runs")
+        say(f"target written to {write_beside(folder, looked)}; next time: --config with it")
 
     async def ask(asker: Asker) -> None:
         rest = await asker.hello(slots)
@@ -61,16 +76,16 @@ def describe(run: Run, cost: Cost) -> str:
     """The plan in words, before anything is sent."""
     packs = ", ".join(f"{p.id} ({len(p.items)})" for p in run.packs)
     references = ", ".join(f"{e.name} ({e.model})" for e in run.references)
+    against = f"against {references}" if references else "alone: without --reference nothing is said of an upstream"
     return (
-        f"target {run.target.url} ({run.target.model}) against {references}\n"
+        f"target {run.target.url} ({run.target.model or run.target.dialect}) {against}\n"
         f"plan: {packs}; {run.draws} draw(s), {len(run.variants)} neutral prompt(s) for references, seed {run.seed}\n"
         f"at most {cost.requests:,} requests and about {cost.tokens:,} tokens over all endpoints"
     )
 
 
-def _variants(n: int) -> tuple[tuple[str, str], ...]:
-    """The first n neutral prompts. Raises SpecError where there are fewer."""
-    known = load_seeds().variants.variant
-    if n > len(known):
-        raise SpecError(f"--enrol {n}: there are {len(known)} neutral prompts; expected 0 to {len(known)}")
-    return tuple((v.id, v.text) for v in known[:n])
+def _packs_for(endpoints: tuple[Endpoint, ...], config: Config, options: Options) -> Chosen:
+    """The options, with fewer packs where there is nobody to compare with and the user named none."""
+    chosen = options.over(config)
+    compared = any(e.role == "reference" for e in endpoints)
+    return chosen if compared or options.pack or config.audit.pack else replace(chosen, pack=ALONE)

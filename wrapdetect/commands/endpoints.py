@@ -1,27 +1,67 @@
-"""Endpoints from the command line and the config file together."""
+"""Endpoints from the command line and the config file together; a target given by its address alone is looked at."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple, cast
 
+from wrapdetect.commands.detecting import Looked, look_at
 from wrapdetect.edge.config import TARGET, Config, load_config, make_endpoint, parse_reference
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Endpoint
+from wrapdetect.model import Dialect, Endpoint
+
+
+class Gathered(NamedTuple):
+    """Whom to ask, the config file's settings, and the target as it was looked at, where it was."""
+
+    endpoints: tuple[Endpoint, ...]
+    settings: Config
+    looked: Looked | None = None
 
 
 def gather(
-    url: str | None, model: str | None, key_env: str | None, references: list[str], config: Path | None, *, plain: bool
-) -> tuple[tuple[Endpoint, ...], Config]:
-    """The command line's target replaces the config's; its references are added. Raises SpecError or ConfigError."""
+    url: str | None,
+    model: str | None,
+    key_env: str | None,
+    references: list[str],
+    config: Path | None,
+    *,
+    plain: bool,
+    may_look: bool = True,
+) -> Gathered:
+    """The command line's target replaces the config's; its references are added.
+
+    A URL without a model is looked at, by a handful of harmless requests, unless `may_look` forbids to send anything.
+    Raises SpecError or ConfigError for what cannot be asked, TargetSilent where there is no way in.
+    """
     settings = load_config(config) if config is not None else Config()
     given = settings.endpoints()
+    added = tuple(parse_reference(r) for r in references)
+    looked = None
     if url is not None:
+        target = make_endpoint(name=TARGET, role="target", url=url, model=model or "", key_env=key_env)
         if model is None:
-            raise SpecError("--model is missing: the name of the target's model, as its API expects it")
-        given = (
-            make_endpoint(name=TARGET, role="target", url=url, model=model, key_env=key_env),
-            *(e for e in given if e.role == "reference"),
-        )
+            looked = _look(url, key_env, may_look=may_look)
+            target = looked.endpoint
+        given = (target, *(e for e in given if e.role == "reference"))
     elif model is not None or key_env is not None:
         raise SpecError("--model and --key-env go with the target's URL on the command line; the URL is missing")
-    endpoints = (*given, *(parse_reference(r) for r in references))
-    return tuple(replace(e, dialect="openai_plain") for e in endpoints) if plain else endpoints, settings
+    endpoints = (*given, *added)
+    return Gathered(tuple(map(unstreamed, endpoints)) if plain else endpoints, settings, looked)
+
+
+def unstreamed(endpoint: Endpoint) -> Endpoint:
+    """The same, asked for whole answers where its API streams."""
+    return replace(endpoint, dialect=cast("Dialect", endpoint.dialect.replace("_stream", "_plain")))
+
+
+def _look(url: str, key_env: str | None, *, may_look: bool) -> Looked:
+    """Raises SpecError where something must be given first."""
+    if not may_look:
+        raise SpecError(
+            "--dry-run sends nothing, so the target cannot be looked at; give --model, or --config with a [target]"
+        )
+    looked = look_at(url, key_env=key_env, model=None)
+    endpoint, missing = looked.endpoint, looked.detection.missing
+    if missing:
+        raise SpecError(f"{endpoint.url} is {looked.detection.found}, and lacks {'; '.join(missing)}")
+    return looked

@@ -78,7 +78,11 @@ def detect(url: str, seen: Sequence[Seen], *, key_env: str | None = None, model:
 
 def report(detection: Detection, seen: Sequence[Seen]) -> tuple[str, ...]:
     """The whole in plain words, a line each."""
-    asked = (f"asked  GET {quote(s.look.url, 100)}: {_outcome(s)}" for s in seen)
+    keyed = {"": "", "authorization": " (with the key)"}
+    asked = (
+        f"asked  GET {quote(s.look.url, 100)}{keyed.get(s.look.key, f' (with the key, {s.look.key})')}: {_outcome(s)}"
+        for s in seen
+    )
     return (
         *asked,
         f"found  {detection.found}",
@@ -102,20 +106,21 @@ def _models(base: str, has_key: bool) -> tuple[Look, ...]:
 
 def _once(looks: Sequence[Look]) -> tuple[Look, ...]:
     """Without a second look at the same address."""
-    return tuple({look.url: look for look in reversed(looks)}.values())[::-1]
+    return tuple(look for n, look in enumerate(looks) if look.url not in {before.url for before in looks[:n]})
 
 
 def _programs(base: str, has_key: bool) -> tuple[Look, ...]:
     plain, top = VERSION.sub("", base), origin(base)
     version = base if VERSION.search(base) else f"{base}/v1"
-    return (
+    looks = (
         Look(name="tags", url=f"{plain.removesuffix('/api')}/api/tags"),
-        Look(name="gradio", url=f"{plain}/config"),
         Look(name="open_webui", url=f"{top}/api/config"),
+        Look(name="gradio", url=f"{plain}/config"),
         Look(name="chainlit", url=f"{plain}/project/translations"),
         Look(name="dify", url=f"{version}/parameters", key="authorization" if has_key else ""),
         Look(name="gemini", url=f"{top}/v1beta/models", key="x-goog-api-key" if has_key else ""),
     )
+    return _once(looks)
 
 
 def _besides(sight: Sight, base: str, has_key: bool) -> tuple[Look, ...]:
@@ -149,8 +154,6 @@ def _raised(base: str, seen: Sequence[Seen]) -> str:
 
 def _nothing(sight: Sight) -> Detection:
     page = sight.page
-    if page.unreachable:
-        return Detection(found="nothing", why=f"{page.look.url}: {page.failure}", missing=("an address that answers",))
     if page.away:
         return Detection(
             found="a redirect to another host",
@@ -158,7 +161,9 @@ def _nothing(sight: Sight) -> Detection:
             missing=("that address itself, if it is meant",),
         )
     if page.failure:
-        return Detection(found="nothing", why=f"{page.look.url}: {page.failure}", missing=(f"a page; {ELSEWHERE}",))
+        helps = "an address that answers" if page.unreachable else f"a page that ends; {ELSEWHERE}"
+        why = f"{page.look.url}: {quote(page.failure, 200)}"
+        return Detection(found="nothing that answers", why=why, missing=(helps,))
     said = page.media_type or "no content type"
     return Detection(
         found="nothing that is known",
@@ -172,7 +177,7 @@ def _outcome(seen: Seen) -> str:
         return f"{seen.status}, leads to {quote(seen.away, 80)} on another host, not followed"
     if seen.failure:
         return quote(seen.failure, 160)
-    led = f", led to {quote(seen.final, 80)}" if seen.final else ""
+    led = f", led to {quote(seen.final.partition('?')[0], 80)}" if seen.final else ""
     size = f"{'more than ' if seen.cut else ''}{len(seen.text):,} characters"
     return f"{seen.status} {quote(seen.media_type, 40) or 'no type'}, {size}{led}"
 

@@ -87,7 +87,9 @@ def openai(sight: Sight) -> Detection | None:
             return _api(sight, seen, name, dialect, [text_in(m, "id") for m in items])
     for seen in sight.of(*MODELS):
         if seen.status in GUARDED and _error_text(seen) and not _guards_all(sight, seen):
-            return _guarded(sight, seen, server_name(sight) or "an OpenAI-compatible API", "openai_stream")
+            likely = "most likely " if sight.one("dify").status == seen.status else ""  # another address of /v1
+            found = server_name(sight) or f"{likely}an OpenAI-compatible API"
+            return _guarded(sight, seen, found, "openai_stream")
     return None
 
 
@@ -159,14 +161,13 @@ def _api(
 def _guarded(sight: Sight, seen: Seen, found: str, dialect: Dialect) -> Detection:
     """It is there and wants a key, or another one."""
     url = seen.look.url.removesuffix("/models")
-    lacks = f"another key: it refuses the one in {sight.key_env}" if sight.key_env else "a key: --key-env VARIABLE"
     model = () if sight.model else ("the model's name (--model), unless the key opens the list of models",)
     return Detection(
         found=found,
         why=f"{seen.look.url} answers {seen.status}: {quote(_error_text(seen), 120)}",
         how=f"questions by {dialect.removesuffix('_stream')} at {url}, streamed",
-        endpoint=sight.endpoint(url, dialect, sight.model or NO_MODEL),
-        missing=(lacks, *model),
+        endpoint=sight.endpoint(url, dialect, sight.model or NO_MODEL, needs_key=True),
+        missing=(sight.lacking_key, *model),
     )
 
 
@@ -175,7 +176,7 @@ def _error_text(seen: Seen) -> str:
     error = seen.object.get("error")
     if isinstance(error, dict):
         return text_in(error, "message") or "an error object"
-    return error if isinstance(error, str) else ""
+    return error if isinstance(error, str) else text_in(seen.object, "detail")
 
 
 def _guards_all(sight: Sight, seen: Seen) -> bool:

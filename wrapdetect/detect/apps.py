@@ -12,6 +12,7 @@ from urllib.parse import quote as percent
 from wrapdetect.detect.apis import GUARDED, model_objects, models_told
 from wrapdetect.detect.base import NO_MODEL, Detection, Json, Sight, objects, text_in
 from wrapdetect.detect.page import BY_PAGE, page_endpoint
+from wrapdetect.dialects.filling import PLACEHOLDER
 from wrapdetect.model import Step, Template
 from wrapdetect.prose import quote
 
@@ -37,9 +38,9 @@ def open_webui(sight: Sight) -> Detection | None:
     models = sight.one("open_webui_models")
     url = sight.one("open_webui").look.url.removesuffix("/config")
     if models.status in GUARDED:
-        lacks = (f"another key: it refuses the one in {sight.key_env}",)
         endpoint = sight.endpoint(url, "openai_stream", sight.model or NO_MODEL)
-        return Detection(found=found, why=why, how=f"questions by openai at {url}", endpoint=endpoint, missing=lacks)
+        how, lacks = f"questions by openai at {url}", (sight.lacking_key,)
+        return Detection(found=found, why=why, how=how, endpoint=endpoint, missing=lacks)
     model, missing, notes = models_told(sight, [text_in(m, "id") for m in model_objects(models)])
     return Detection(
         found=found,
@@ -66,20 +67,13 @@ def dify(sight: Sight) -> Detection | None:
         note = "with the app's key it is asked by its API, which shows more: --key-env VARIABLE"
         why = f"{parameters.look.url} answers as Dify's API does"
         return Detection(found="Dify", why=why, how=BY_PAGE, endpoint=page_endpoint(sight), notes=(note,))
-    lacks: tuple[str, ...] = ()
-    if not open_:
-        lacks = (
-            (f"another key: it refuses the one in {sight.key_env}",)
-            if sight.key_env
-            else ("the app's key: --key-env VARIABLE",)
-        )
     inputs, needed = _dify_inputs(parameters.found)
     return Detection(
         found="Dify",
         why=f"{parameters.look.url} answers {parameters.status} as Dify's API does",
         how=f"POST {url}/chat-messages, answers as server-sent events, conversation_id carried over",
-        endpoint=sight.endpoint(url, "template", template=dify_template(inputs)),
-        missing=lacks,
+        endpoint=sight.endpoint(url, "template", needs_key=True, template=dify_template(inputs)),
+        missing=() if open_ else (sight.lacking_key,),
         notes=(f"it asks for {', '.join(needed)} before a chat: look at `inputs` in the template",) if needed else (),
     )
 
@@ -212,8 +206,20 @@ def _gradio_data(described: Json) -> list[object] | None:
 
 
 def _spelt(value: object) -> object:
-    """A value that stands in a template as itself: what looks like a placeholder is doubled."""
-    return value.replace("{", "{{").replace("}", "}}") if isinstance(value, str) and "{" in value else value
+    """A value that stands in a template as itself: a placeholder in its texts is doubled, and so is none.
+
+    >>> _spelt(["{name}", 1])
+    ['{{name}}', 1]
+    """
+    match value:
+        case str():
+            return PLACEHOLDER.sub(lambda m: "{" + m[0] + "}", value)
+        case list():
+            return [_spelt(v) for v in value]
+        case dict():
+            return {k: _spelt(v) for k, v in value.items()}
+        case _:
+            return value
 
 
 def chainlit(sight: Sight) -> Detection | None:

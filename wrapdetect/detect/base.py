@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,6 +16,8 @@ KeyHeader = Literal["", "authorization", "x-api-key", "x-goog-api-key"]
 TARGET = "target"
 NO_MODEL = "MODEL"
 """Stands in a TOML for a model whose name nobody told."""
+NEEDED_KEY = "BOT_KEY"
+"""The variable that a TOML names where a key is needed and the user named none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +58,7 @@ class Seen:
     @property
     def json(self) -> object:
         """The body as JSON; None where it is none."""
-        try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError):
-            return None
+        return _parsed(self.text)
 
     @property
     def object(self) -> Json:
@@ -116,25 +116,49 @@ class Sight:
         return self.one("page")
 
     def endpoint(
-        self, url: str, dialect: Dialect, model: str = "", *, template: Template | None = None, page: Page | None = None
+        self,
+        url: str,
+        dialect: Dialect,
+        model: str = "",
+        *,
+        needs_key: bool = False,
+        template: Template | None = None,
+        page: Page | None = None,
     ) -> Endpoint:
-        """The target at `url`; a key goes with all but pages."""
+        """The target at `url`; a key goes with all but pages, by a variable of our choice where one is needed."""
+        key_env = self.key_env or (NEEDED_KEY if needs_key else None)
         return Endpoint(
             name=TARGET,
             role="target",
             url=url.rstrip("/"),
             model=model,
             dialect=dialect,
-            key_env=None if dialect == "page" else self.key_env,
+            key_env=None if dialect == "page" else key_env,
             template=template,
             page=page,
         )
+
+    @property
+    def lacking_key(self) -> str:
+        """What is missing where a key is wanted, or another one."""
+        if self.key_env:
+            return f"another key: it refuses the one in {self.key_env}"
+        return f"a key: --key-env VARIABLE, or set {NEEDED_KEY}, which the TOML names"
 
     def told(self, detection: Detection) -> Detection:
         """With a word on a key that is not used."""
         unused = self.key_env is not None and detection.endpoint is not None and detection.endpoint.key_env is None
         note = f"the key in {self.key_env} is not used: nothing here takes one"
         return replace(detection, notes=(*detection.notes, note)) if unused else detection
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str) -> object:
+    """Once for each answer, though every recogniser asks."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def objects(value: object) -> list[Json]:

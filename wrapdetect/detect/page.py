@@ -1,10 +1,11 @@
 """Pages without a known API: has it somewhere to type, a login wall, a captcha, another site in a frame? Pure."""
 
 import re
-from html.parser import HTMLParser
+from dataclasses import dataclass, field
+from html import unescape
 from urllib.parse import urljoin
 
-from wrapdetect.detect.base import Detection, Seen, Sight, host, listed
+from wrapdetect.detect.base import Detection, Sight, host, listed
 from wrapdetect.model import Endpoint, Page
 from wrapdetect.prose import quote
 
@@ -20,40 +21,29 @@ ALONE = (
 )
 LATER = "whether there is somewhere to type is seen in the browser only"
 BY_PAGE = "questions are typed into the page in a browser (Chromium), the answer is read as it appears"
+TAG = re.compile(r"<(!--|[a-zA-Z][a-zA-Z0-9:-]*)")
+SOURCE = re.compile(r"""(?<![\w-])src\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
+TYPE = re.compile(r"""(?<![\w-])type\s*=\s*["']?([a-zA-Z-]*)""", re.IGNORECASE)
+EDITABLE = re.compile(
+    r"""(?<![\w-])(?:role\s*=\s*["']?textbox|contenteditable(?!\s*=\s*["']?(?:false|inherit)))""", re.IGNORECASE
+)
+RAW_END = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "style")}
+ATTRIBUTES_READ = 4000
+"""Characters of a tag."""
 TYPED = ("text", "search", "")
 ELSEWHERE = "if it answers elsewhere, give that address; else take a curl command of a chat (`target import`)"
 
 
-class _Marks(HTMLParser):
+@dataclass(slots=True)
+class _Marks:
     """What of a page's elements matters here."""
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.title = ""
-        self.inputs = self.passwords = self.scripts = 0
-        self.sources: list[str] = []
-        self.frames: list[str] = []
-        self._in_title = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {k: v or "" for k, v in attrs}
-        kind = given.get("type", "").lower()
-        editable = given.get("contenteditable", "no").lower() in ("", "true", "plaintext-only")
-        self._in_title = tag == "title"
-        if tag == "textarea" or editable or given.get("role") == "textbox" or (tag == "input" and kind in TYPED):
-            self.inputs += 1
-        if tag == "input" and kind == "password":
-            self.passwords += 1
-        if tag == "script":
-            self.scripts += 1
-            self.sources.append(given.get("src", ""))
-        if tag == "iframe" and given.get("src"):
-            self.frames.append(given["src"])
-
-    def handle_data(self, data: str) -> None:
-        if self._in_title:
-            self.title += data
-            self._in_title = False
+    title: str = ""
+    inputs: int = 0
+    passwords: int = 0
+    scripts: int = 0
+    sources: list[str] = field(default_factory=list)
+    frames: list[str] = field(default_factory=list)
 
 
 def page_endpoint(sight: Sight) -> Endpoint:
@@ -67,7 +57,7 @@ def plain_page(sight: Sight) -> Detection | None:
     seen = sight.page
     if seen.status is None or not seen.is_html:
         return None
-    marks = _marks_of(seen)
+    marks = _marks_of(seen.text)
     name = f"a page{f' titled {quote(marks.title, 60)!r}' if marks.title.strip() else ''}"
     if CHALLENGE.search(seen.text) and (seen.status != 200 or not marks.inputs):
         return Detection(
@@ -92,28 +82,52 @@ def plain_page(sight: Sight) -> Detection | None:
         *((f"it shows {listed(frames)} in a frame: if the chat is there, give that address",) if frames else ()),
         *((f"its scripts come from {listed(away)}; allow what it needs: hosts = [...] in the TOML",) if away else ()),
     )
-    if marks.inputs:
-        why, more = (
-            f"it has {marks.inputs} place{'s' if marks.inputs > 1 else ''} to type, and no known API was seen",
-            (),
-        )
-    elif marks.scripts or marks.frames:
-        why, more = "no known API was seen, and it is drawn by script", (LATER,)
-    else:
-        return Detection(
-            found=name, why="it has nothing to type into, and no script that could make it", missing=(ELSEWHERE,)
-        )
+    if not (marks.inputs or marks.scripts or marks.frames):
+        why = "it has nothing to type into, and no script that could make it"
+        return Detection(found=name, why=why, missing=(ELSEWHERE,))
+    places = f"{marks.inputs} place{'s' if marks.inputs > 1 else ''} to type into"
+    why = (
+        f"it has {places}, and no known API was seen"
+        if marks.inputs
+        else "no known API was seen; script draws the page"
+    )
+    more = () if marks.inputs else (LATER,)
     return Detection(found=name, why=why, how=BY_PAGE, endpoint=page_endpoint(sight), notes=(*more, *notes))
 
 
-def _marks_of(seen: Seen) -> _Marks:
+def _marks_of(text: str) -> _Marks:
+    """Tags by a scan that takes time in proportion to the page: html.parser takes hours over a hostile one."""
     marks = _Marks()
-    try:
-        marks.feed(seen.text)
-        marks.close()
-    except (AssertionError, ValueError):  # html.parser on declarations that nobody can read
-        pass
+    at = close = 0
+    while (found := TAG.search(text, at)) is not None:
+        name = found[1].lower()
+        if name == "!--":
+            close = text.find("-->", found.end())
+        else:
+            close = close if close >= found.end() else text.find(">", found.end())
+        if close < 0:
+            break
+        at = close + (3 if name == "!--" else 1)
+        if name in ("script", "style"):
+            end = RAW_END[name].search(text, at)
+            at = end.start() if end else len(text)
+        elif name == "title" and not marks.title:
+            marks.title = text[at : at + 300].partition("<")[0]
+        _note(marks, name, text[found.end() : close][:ATTRIBUTES_READ])
     return marks
+
+
+def _note(marks: _Marks, name: str, attributes: str) -> None:
+    if name in ("script", "iframe"):
+        source = SOURCE.search(attributes)
+        found = [unescape(source[1])] if source else []
+        marks.scripts += name == "script"
+        (marks.sources if name == "script" else marks.frames).extend(found)
+        return
+    kind = TYPE.search(attributes)
+    typed = name == "input" and (kind[1].lower() if kind else "") in TYPED
+    marks.inputs += name == "textarea" or typed or EDITABLE.search(attributes) is not None
+    marks.passwords += name == "input" and kind is not None and kind[1].lower() == "password"
 
 
 def _hosts(sight: Sight, addresses: list[str]) -> list[str]:

@@ -25,6 +25,15 @@ KNOWN = ("prompt", "messages", "system", "conversation_id", "uuid", "model", "ke
 PLACEHOLDER = re.compile(r"\{\{((?:env:)?[A-Za-z_][A-Za-z0-9_]*)\}\}|\{((?:env:)?[A-Za-z_][A-Za-z0-9_]*)\}")
 JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "text/plain; charset=utf-8"
 
+SECRET_WORDS = frozenset(
+    {
+        "auth", "authorization", "bearer", "cookie", "cookies", "credential", "credentials", "csrf", "jwt", "passwd",
+        "password", "pwd", "secret", "signature", "token", "xsrf", "apikey",
+    }
+)  # fmt: skip
+SECRET_IN_HEADERS = frozenset({"session", "sessionid", "sid"})  # elsewhere they name a conversation
+KEY_WORDS = frozenset(["access", "api", "auth", "private", "secret", "subscription", "x"])
+
 _JSON_PART = re.compile(rf'"(?:[^"\\]|\\.)*"|{PLACEHOLDER.pattern}', re.DOTALL)
 _BARE = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _FORM_FIELD = re.compile(r"[^\s=&{}\"]+=[^\s&]*")
@@ -88,6 +97,18 @@ def parts_of(template: Template) -> tuple[Template | Step, ...]:
     return (*template.steps, template)
 
 
+def like_a_secret(name: str, *, header: bool = False) -> bool:
+    """Whether a header, query or body field of that name usually holds a secret.
+
+    >>> [n for n in ("api_key", "accessToken", "max_tokens", "sort_key", "X-CSRF") if like_a_secret(n)]
+    ['api_key', 'accessToken', 'X-CSRF']
+    """
+    words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+    if set(words) & SECRET_WORDS or (header and set(words) & SECRET_IN_HEADERS):
+        return True
+    return "key" in words and (len(words) == 1 or header or bool(set(words) & KEY_WORDS))
+
+
 def is_frame(part: Template | Step) -> bool:
     """Whether the body goes out as a websocket's frame and not by a request."""
     return part.framing == "websocket" if isinstance(part, Template) else part.method in ("SEND", "RECEIVE")
@@ -102,7 +123,7 @@ def kind_of_body(part: Template | Step) -> str:
     said = next((v.lower() for k, v in part.headers if k.lower() == "content-type"), "")
     body = part.body.strip()
     if "json" in said or (not said and body[:1] in ("{", "[") and PLACEHOLDER.fullmatch(body) is None):
-        return JSON if _is_json(_JSON_PART.sub(_bare_as_zero, body)) else TEXT
+        return JSON if is_json(_JSON_PART.sub(_bare_as_zero, body)) else TEXT
     if said.startswith(FORM):
         return FORM
     looks_so = not said and not is_frame(part) and all(_FORM_FIELD.fullmatch(f) for f in _outside_names(body))
@@ -146,34 +167,39 @@ def _text(value: object) -> str:
 
 
 def _fill_json(body: str, values: Values) -> str:
-    """Within the texts of JSON, and where a value is due; what stands around them stays as it is written."""
+    """Within the texts of JSON, and where a value is due; what stands around them stays as it is written.
+
+    After an object of a list, messages are items of that list: a system prompt of the body's own stays before them.
+    """
 
     def one(match: re.Match[str]) -> str:
         found = match[0]
-        if not found.startswith('"'):
-            return found if match[2] not in values else _json_value(match[2], values[match[2]])
-        if not PLACEHOLDER.search(found):
+        if "{" not in found:
             return found
+        before, after = body[: match.start()], body[match.end() :]
+        if not found.startswith('"'):
+            return _json_value(match[2], values[match[2]], before) if match[2] in values else found
         text = json.loads(found, strict=False)
         alone = PLACEHOLDER.fullmatch(text)
-        is_name = body[match.end() :].lstrip().startswith(":")
-        if alone and alone[2] in values and not is_name and not isinstance(values[alone[2]], str):
-            return json.dumps(values[alone[2]], ensure_ascii=False)
-        return json.dumps(_fill_inner(text, values), ensure_ascii=False)
+        if alone and alone[2] in values and not after.lstrip().startswith(":"):
+            value = values[alone[2]]
+            return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else _json_value("", value, before)
+        return json.dumps(_fill_inner(text, values), ensure_ascii=False) if PLACEHOLDER.search(text) else found
 
     return _JSON_PART.sub(one, body)
 
 
-def _json_value(name: str, value: object) -> str:
+def _json_value(name: str, value: object, before: str) -> str:
     """Where JSON is due and no quotes stand: a number, true or false that was kept goes bare, any text in quotes."""
     if name not in KNOWN and isinstance(value, str) and _BARE.fullmatch(value):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    spelled = json.dumps(value, ensure_ascii=False)
+    return spelled[1:-1] if isinstance(value, list) and re.search(r"\}\s*,\s*$", before) else spelled
 
 
 def _fill_inner(text: str, values: Values) -> str:
     """A text within JSON or a form may be JSON itself."""
-    return _fill_json(text, values) if text.lstrip()[:1] in ("{", "[") and _is_json(text) else fill_text(text, values)
+    return _fill_json(text, values) if text.lstrip()[:1] in ("{", "[") and is_json(text) else fill_text(text, values)
 
 
 def _fill_form(body: str, values: Values) -> str:
@@ -181,13 +207,21 @@ def _fill_form(body: str, values: Values) -> str:
         if not PLACEHOLDER.search(field):
             return field
         name, equals, value = field.partition("=")
-        return _percent(unquote_plus(name), values) + equals + _percent(unquote_plus(value), values)
+        return _percent(name, values) + equals + _percent(value, values)
 
     return "&".join(map(one, body.split("&")))
 
 
-def _percent(text: str, values: Values) -> str:
-    return quote(_fill_inner(text, values), safe="")
+def _percent(raw: str, values: Values) -> str:
+    """A field's name or value filled in; braces that are percent-encoded are text."""
+    text, at = "", 0
+    for match in PLACEHOLDER.finditer(raw):
+        text, at = text + _literal(raw[at : match.start()]) + match[0], match.end()
+    return quote(_fill_inner(text + _literal(raw[at:]), values), safe="")
+
+
+def _literal(raw: str) -> str:
+    return PLACEHOLDER.sub(lambda m: f"{{{m[0]}}}", unquote_plus(raw))
 
 
 def _fill_path(path: str, values: Values) -> str:
@@ -199,7 +233,8 @@ def _fill_header(value: str, values: Values) -> str:
     return quote(fill_text(value, values), safe=_PRINTABLE).strip()
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Whether a text is JSON; line breaks within its texts are let through."""
     try:
         json.loads(text, strict=False)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""A chat page: one turn is typed, and chunks are the text as it was seen to grow, each a JSON line `[keep, "added"]`."""
+"""A chat page: one turn is typed; chunks are the text as it was seen to grow, each a JSON line `[keep, "added"]`."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -13,13 +13,16 @@ Seen = tuple[float, str]
 def grown(seen: Iterable[Seen]) -> tuple[Chunk, ...]:
     """Chunks of a text seen several times: each keeps the characters that were there already, and adds the rest.
 
-    >>> [c.data for c in grown([(0.1, "The"), (0.2, "The moon"), (0.3, "They")])]
-    [b'[0, "The"]\\n', b'[3, " moon"]\\n', b'[3, "y"]\\n']
+    A text that shares less than half of the one before with it is another text, though both may begin alike.
+
+    >>> [c.data for c in grown([(0.1, "Thinking"), (0.2, "The"), (0.3, "The moon")])]
+    [b'[0, "Thinking"]\\n', b'[0, "The"]\\n', b'[3, " moon"]\\n']
     """
     before, chunks = "", list[Chunk]()
     for t_s, text in seen:
         if text != before:
             keep = _common(before, text)
+            keep = keep if 2 * keep >= len(before) else 0
             line = json.dumps([keep, text[keep:]], ensure_ascii=False) + "\n"
             chunks.append(Chunk(t_s=t_s, data=line.encode()))
             before = text

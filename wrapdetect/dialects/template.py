@@ -1,7 +1,7 @@
 """Any HTTP or websocket chat, as its template describes it: what goes out, and the answer in what comes back."""
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, so_far
@@ -63,6 +63,45 @@ def ended(template: Template, frame: str) -> bool:
     """
     received = Received(frame)
     return _is_end(template, received) or _error_in(template, received) is not None
+
+
+def finished(template: Template, data: bytes) -> bool:
+    """Whether whole events or lines of a stream hold its end, so that nothing more need be waited for.
+
+    >>> finished(Template(framing="sse", done="event:end"), b"event: end\\ndata: 1\\n\\n")
+    True
+    """
+    here = (Chunk(t_s=0.0, data=data),)
+    try:
+        match template.framing:
+            case "sse":
+                found = [Received(e.data or "", event=e.name) for e in named_events(here) if e.end == "blank"]
+            case "ndjson":
+                found = [Received(line.text) for line in lines(here)]
+            case _:
+                return False
+    except BodyError:
+        return False
+    return any(_is_end(template, r) or _error_in(template, r) is not None for r in found)
+
+
+def kept_in(template: Template, exchange: Exchange, cookies: Mapping[str, str]) -> dict[str, str]:
+    """What a template keeps of an answer, by name: what its sources find last; names that nothing is found for lack.
+
+    Raises BodyError where the body cannot be read.
+    """
+    if not template.keep:
+        return {}
+    chunks = exchange.chunks
+    if template.framing != "websocket":
+        chunks = inflate(chunks, header(exchange, "content-encoding").strip().lower())
+    if template.framing == "text":
+        received = [Received(b"".join(c.data for c in chunks).decode(errors="replace"))]
+    else:
+        received = [part.received for part in _parts(template, chunks, exchange)]
+    received.insert(0, Received("", exchange.headers, cookies))
+    found = ((name, find_in(source, each)) for each in received for name, source in template.keep)
+    return {name: value for name, value in found if value}
 
 
 def _template_of(endpoint: Endpoint) -> Template:
@@ -268,9 +307,9 @@ def _fail_unfound(template: Template, chunks: Sequence[Chunk]) -> NoReturn:
     start = b"".join(c.data for c in chunks)[:2000].decode(errors="replace")
     if not start.strip():
         raise BodyError(FailureKind.GARBLED, "no frame came" if template.framing == "websocket" else "an empty body")
-    what = {"sse": "no server-sent event", "ndjson": "no line", "websocket": "no frame"}.get(template.framing)
-    where = f"in {what} of" if what else "in"
-    raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing {where} what came: {short(start)}")
+    unit = {"sse": "any server-sent event of ", "ndjson": "any line of ", "websocket": "any frame of "}
+    where = unit.get(template.framing, "") + "what came"
+    raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing in {where}: {short(start)}")
 
 
 TEMPLATE = Codec(

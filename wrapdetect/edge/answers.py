@@ -93,5 +93,5 @@ def _reading(kind: str, columns: Columns) -> str:
 
 def _notes(kept: Sequence[Conversation], doubled: int) -> list[str]:
     empty = Counter(not s.data.strip() for c in kept for s in c.said)[True]
-    notes = [f"{doubled} rows stand there twice, word for word; each was taken once"] if doubled else []
-    return notes + ([f"{empty} answers are empty; kept as empty"] if empty else [])
+    notes = [f"rows that stand there twice, word for word, taken once: {doubled}"] if doubled else []
+    return notes + ([f"empty answers, kept as empty: {empty}"] if empty else [])

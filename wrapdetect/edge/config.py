@@ -1,35 +1,24 @@
 """Endpoints as the user gives them: name=url#model@KEY on the command line, or tables of a TOML file."""
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from wrapdetect.dialects.filling import like_a_secret
 from wrapdetect.edge.secrets import check_variable
+from wrapdetect.edge.target_tables import EndpointTable, Strict, dialect_of, page_of, problems, template_of
+from wrapdetect.edge.toml_lines import Loc, line_of
 from wrapdetect.errors import ConfigError, SpecError
-from wrapdetect.model import Dialect, Endpoint, Role, TokenLimit, Weights
+from wrapdetect.model import Dialect, Endpoint, Page, Role, Template, TokenLimit, Weights
 
 TARGET = "target"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _EndpointTable(_Strict):
-    url: str
-    model: str
-    name: str | None = None
-    key_env: str | None = None
-    stream: bool = True
-    weights: Weights = "unknown"
-    token_limit: TokenLimit = "max_tokens"
-    send_temperature: bool = True
-
-
-class _AuditTable(_Strict):
+class _AuditTable(Strict):
     pack: list[str] | None = None
     draws: Annotated[int, Field(ge=1)] | None = None
     seed: int | None = None
@@ -41,52 +30,85 @@ class _AuditTable(_Strict):
     enrol: Annotated[int, Field(ge=0)] | None = None
 
 
-class Config(_Strict):
+class Config(Strict):
     """A config file: [target], [[reference]] and, where options stand in it, [audit]."""
 
-    target: _EndpointTable | None = None
-    reference: list[_EndpointTable] = []
+    target: EndpointTable | None = None
+    reference: list[EndpointTable] = Field(default_factory=list)
     audit: _AuditTable = _AuditTable()
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Raises SpecError for an address, key variable or name that cannot be used."""
-        tables = [*([(self.target, "target")] if self.target else []), *((r, "reference") for r in self.reference)]
-        return tuple(
-            make_endpoint(
-                name=table.name or (TARGET if role == "target" else table.model),
-                role="target" if role == "target" else "reference",
-                url=table.url,
-                model=table.model,
-                key_env=table.key_env,
-                dialect="openai_stream" if table.stream else "openai_plain",
-                weights=table.weights,
-                token_limit=table.token_limit,
-                send_temperature=table.send_temperature,
-            )
-            for table, role in tables
-        )
+        return tuple(_endpoint(table, "target" if loc[0] == "target" else "reference") for loc, table in self.tables())
+
+    def tables(self) -> Iterator[tuple[Loc, EndpointTable]]:
+        """Each table of an endpoint, and where it stands."""
+        if self.target is not None:
+            yield ("target",), self.target
+        yield from ((("reference", index), table) for index, table in enumerate(self.reference))
+
+
+def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
+    host = (urlsplit(table.url).hostname or "") if table.way in ("template", "page") else ""
+    return make_endpoint(
+        name=table.name or (TARGET if role == "target" else table.model or host),
+        role=role,
+        url=table.url,
+        model=table.model or "",
+        key_env=table.key_env,
+        dialect=dialect_of(table),
+        weights=table.weights,
+        token_limit=table.token_limit,
+        send_temperature=table.send_temperature,
+        template=template_of(table),
+        page=page_of(table),
+        hosts=tuple(table.hosts),
+        private=table.private,
+    )
 
 
 def load_config(path: Path) -> Config:
-    """Raises ConfigError, one line, naming the file and the key."""
+    """Raises ConfigError, one line, naming the file, the line and the key."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"cannot read {path}: {error.strerror}; expected a TOML file with [target] and [[reference]]"
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}); expected a TOML file") from error
-    except tomllib.TOMLDecodeError as error:
+    return parse_config(text, path)
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """The same of a text; `path` is how errors call it."""
+    try:
+        raw = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: TOMLDecodeError, or a number of thousands of digits
         raise ConfigError(f"{path}: not TOML: {error}") from error
     try:
-        return Config.model_validate(raw)
+        config = Config.model_validate(raw)
     except ValidationError as error:
+        # A misspelt key explains a missing one.
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        where = ".".join(str(p) for p in first["loc"])
         # The value is not repeated: a key may have been put there by mistake.
-        what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
-        raise ConfigError(f"{path}: {where}: {what}; see the README for the keys of a config file") from error
+        raise _refusal(path, text, first["loc"], _said(first["type"], first["msg"])) from error
+    for at, table in config.tables():
+        for loc, what in problems(table):
+            raise _refusal(path, text, (*at, *loc), what)
+    return config
+
+
+def _refusal(path: Path, text: str, loc: Loc, what: str) -> ConfigError:
+    lines = (line_of(text, loc[:length]) for length in range(len(loc), 0, -1))
+    line = next((n for n in lines if n is not None), None)
+    where = str(path) if line is None else f"{path}, line {line}"
+    spelt = ".".join(" ".join(str(p).split()) for p in loc)
+    return ConfigError(f"{where}: {spelt}: {what}; see the README for the keys of a config file")
+
+
+def _said(kind: str, message: str) -> str:
+    return "unknown key" if kind == "extra_forbidden" else " ".join(message.split())
 
 
 def parse_reference(text: str) -> Endpoint:
@@ -123,6 +145,10 @@ def make_endpoint(
     weights: Weights = "unknown",
     token_limit: TokenLimit = "max_tokens",
     send_temperature: bool = True,
+    template: Template | None = None,
+    page: Page | None = None,
+    hosts: tuple[str, ...] = (),
+    private: bool = False,
 ) -> Endpoint:
     """An endpoint whose address and key variable were looked at. Raises SpecError."""
     where = title(role, name)
@@ -131,13 +157,17 @@ def make_endpoint(
     return Endpoint(
         name=name,
         role=role,
-        url=check_url(url, where),
+        url=check_way(url, where, dialect),
         model=model,
         key_env=key_env,
         dialect=dialect,
         weights=weights,
         token_limit=token_limit,
         send_temperature=send_temperature,
+        template=template,
+        page=page,
+        hosts=hosts,
+        private=private,
     )
 
 
@@ -146,8 +176,51 @@ def title(role: Role, name: str) -> str:
     return role if name == role else f"{role} {name}"
 
 
+def check_way(url: str, where: str, dialect: Dialect) -> str:
+    """The address as its dialect wants it: of an API its base, of a template what paths are joined to, of a page all.
+
+    A template's ws: and wss: become http: and https:, of which each way makes its own. Raises SpecError.
+
+    >>> check_way("wss://bot.example/", "target", "template"), check_way("https://bot.example/#/chat", "target", "page")
+    ('https://bot.example', 'https://bot.example/#/chat')
+    """
+    if dialect == "page":
+        return _check_page(url.strip(), where)
+    if dialect != "template":
+        return check_url(url, where)
+    scheme, colon, rest = url.strip().partition(":")
+    return _checked({"ws": "http", "wss": "https"}.get(scheme.lower(), scheme) + colon + rest, where)
+
+
 def check_url(url: str, where: str) -> str:
-    """The address without a trailing slash. Raises SpecError where it is none, or carries a secret."""
+    """The base address of an API, without a trailing slash. Raises SpecError where it is none, or carries a secret."""
+    return _checked(url, where).removesuffix("/chat/completions")
+
+
+def _checked(url: str, where: str) -> str:
+    parts = _split(url, where)
+    if parts.query or parts.fragment:
+        raise SpecError(
+            f"{where}: the URL has a query or fragment (not shown, it may hold a key); "
+            "expected the base address of the API only, such as https://bot.example/v1"
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _check_page(url: str, where: str) -> str:
+    parts = _split(url, where)
+    fields = [*parse_qsl(parts.query), *parse_qsl(parts.fragment.partition("?")[2] or parts.fragment)]
+    secret = next((name for name, _ in fields if like_a_secret(name)), None)
+    if secret is not None:
+        raise SpecError(
+            f"{where}: the page's URL holds a value for {secret!r} (not shown), which looks like a secret; "
+            "leave it out: what stands behind a login is not asked"
+        )
+    return url
+
+
+def _split(url: str, where: str) -> SplitResult:
+    """Raises SpecError for what is no web address, or holds a user name or password."""
     try:
         parts = urlsplit(url.strip())
         port_fits = parts.port is None or 0 < parts.port < 65536
@@ -160,27 +233,16 @@ def check_url(url: str, where: str) -> str:
         raise SpecError(f"{where}: the URL holds a user name or password (not shown); give a key by --key-env instead")
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_fits:
         raise SpecError(f"{where}: {shown} is not a web address; expected one such as https://bot.example/v1")
-    if parts.query or parts.fragment:
-        raise SpecError(
-            f"{where}: the URL has a query or fragment (not shown, it may hold a key); "
-            "expected the base address of the API only, such as https://bot.example/v1"
-        )
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/chat/completions')}"
+    return parts
 
 
 def check_names(endpoints: tuple[Endpoint, ...], *, references: bool = True) -> None:
-    """Raises SpecError unless there is one target, at least one reference (with `references`; else none), and every
-    name is used once."""
+    """Raises SpecError unless there is a target, no reference (where `references` is False), and no name twice."""
     names = [e.name for e in endpoints]
     doubled = sorted({n for n in names if names.count(n) > 1})
     roles: list[Literal["target", "reference"]] = [e.role for e in endpoints]
     if "target" not in roles:
         raise SpecError("no target: give its URL and --model, or a [target] table in --config")
-    if references and "reference" not in roles:
-        raise SpecError(
-            "no reference to compare with: give at least one --reference NAME=URL#MODEL@KEY_VARIABLE, better three, "
-            "or a --library of recorded answers"
-        )
     if not references and "reference" in roles:
         raise SpecError(
             f"--library asks the target only, and reference {names[roles.index('reference')]!r} is given; "

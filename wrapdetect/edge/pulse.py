@@ -1,10 +1,10 @@
 """Heartbeats: the cheapest honest request to a service, and what came of it; and the short answers of a fingerprint.
 
-An openai client for each endpoint takes 27 ms and 0.8 MB: 10,000 targets would take minutes and gigabytes. Here each
-request has a connection of its own, and all share the certificates they trust, under the rules of edge/http: one origin
-a request, no redirects, no retries, a limit on bytes, only the headers named there, and a key goes to its own endpoint
-alone. Connections are not kept: rounds are minutes apart, and a heartbeat that finds a dead connection would speak of
-the connection. (A pool, too, looks through all that are open, for every request.)
+The requests are those of edge/http, under its rules: one origin a request, no redirects, no retries, a limit on bytes,
+only the headers named there, and a key goes to its own endpoint alone. Here each request has a connection of its own,
+and all share the certificates they trust (10,000 targets with their own would take minutes and gigabytes). Connections
+are not kept: rounds are minutes apart, and a heartbeat that finds a dead connection would speak of the connection. (A
+pool, too, looks through all that are open, for every request.)
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 import httpx
 
@@ -25,6 +24,7 @@ from wrapdetect.edge.http import (
     StampingTransport,
     Tape,
     broken,
+    connections,
     current_tape,
     exhaust,
     refusal,
@@ -79,7 +79,7 @@ class HttpPulse:
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     ) -> None:
         self._now, self._stopwatch, self._timeout_s = now, stopwatch, timeout_s
-        self._transport = transport or _connections()
+        self._transport = transport or connections()
         self._lines: Mapping[str, _Line] = {s.name: _line(s, keyring) for s in services}
 
     async def beat(self, service: Service, round_s: int) -> Sign:
@@ -135,11 +135,6 @@ class HttpPulse:
         if (tape.status or 0) >= 300:
             return refusal(tape)
         return too_long(line.byte_limit) if tape.overflow else None
-
-
-def _connections() -> Callable[[], httpx.AsyncBaseTransport]:
-    trusted = httpx.create_ssl_context()
-    return partial(httpx.AsyncHTTPTransport, verify=trusted)
 
 
 def _line(service: Service, keyring: Keyring) -> _Line:

@@ -7,11 +7,15 @@ import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import TypeVar
 from urllib.parse import quote, quote_plus, unquote_plus
 
+from wrapdetect.dialects.body import BodyError, inflate
 from wrapdetect.dialects.filling import variables_of
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, Hop
+from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, Hop, Missing
+
+RAW_CHUNKS: Missing = "raw_chunks"
 
 SHORTEST_MASKED = 6
 """A shorter key cannot be told from ordinary text, so it is not looked for in answers."""
@@ -24,7 +28,9 @@ LONG_VALUE = 20
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LIKE_A_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
-TOKEN_HEADERS = frozenset({"set-cookie", "set-cookie2", "authorization", "proxy-authorization", "x-api-key", "cookie"})
+TOKEN_HEADERS = frozenset(
+    {"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization", "x-api-key", "x-goog-api-key"}
+)
 SECRET_WORDS = frozenset(
     {"token", "jwt", "csrf", "xsrf", "secret", "session", "sessionid", "sid", "password", "passwd", "pwd", "apikey"}
 )
@@ -54,13 +60,14 @@ class Keyring:
         shorter than SHORTEST_LEARNT, or a word, stays: masking it would garble answers.
         """
         secrets = _spelt(frozenset(self._all()).union(s for s in learnt if like_a_secret(s)))
-        failure = exchange.failure
+        failure, plain = exchange.failure, _unpacked(exchange, secrets)
         return replace(
             exchange,
             sent=_mask_text(exchange.sent, secrets),
-            headers=tuple((k, _mask_header(k, v, secrets)) for k, v in exchange.headers),
-            chunks=_mask_chunks(exchange.chunks, secrets),
+            headers=tuple((k, _mask_header(k, v, secrets)) for k, v in plain.headers),
+            chunks=_mask_chunks(plain.chunks, secrets),
             failure=failure and Failure(kind=failure.kind, detail=_mask_text(failure.detail, secrets)),
+            missing=exchange.missing if plain is exchange else tuple(dict.fromkeys((*exchange.missing, RAW_CHUNKS))),
             hops=tuple(_mask_hop(h, secrets) for h in exchange.hops),
         )
 
@@ -82,8 +89,9 @@ def like_a_secret(value: str) -> bool:
     return len(value) >= SHORTEST_LEARNT and not word and not any(c.isspace() for c in value)
 
 
-def clean_url(url: str) -> str:
-    """The address with the names in its query, and without values that are like secrets.
+def clean_url(url: str, shortest: int = LONG_VALUE) -> str:
+    """The address with the names in its query, and without values that are like secrets: by their names, or mixed of
+    digits and letters and no shorter than `shortest`.
 
     >>> clean_url("https://bot.example/a?lang=en&token=s3cr3t#x")
     'https://bot.example/a?lang=en&token=******#x'
@@ -92,14 +100,14 @@ def clean_url(url: str) -> str:
     query, hash_sign, fragment = query.partition("#")
     pairs = [pair.partition("=") for pair in query.split("&")]
     shown = "&".join(
-        f"{n}{e}{'*' * len(v) if _is_secret(unquote_plus(n), unquote_plus(v)) else v}" for n, e, v in pairs
+        f"{n}{e}{'*' * len(v) if _is_secret(unquote_plus(n), unquote_plus(v), shortest) else v}" for n, e, v in pairs
     )
     return f"{head}{mark}{shown}{hash_sign}{fragment if '=' not in fragment else '*' * len(fragment)}"
 
 
-def _is_secret(name: str, value: str) -> bool:
+def _is_secret(name: str, value: str, shortest: int) -> bool:
     mixed = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
-    long = len(value) >= LONG_VALUE and mixed and not any(c.isspace() for c in value)
+    long = len(value) >= shortest and mixed and not any(c.isspace() for c in value)
     return long or secret_name(name, QUERY_WORDS)
 
 
@@ -137,7 +145,7 @@ def read_keys(endpoints: Iterable[Endpoint]) -> Keyring:
                 f"character that no key has (value not shown); set it again"
             )
         keys[endpoint.name] = value
-    return Keyring(keys)
+    return Keyring(keys, variables)
 
 
 def check_variable(name: str, where: str) -> str:
@@ -228,12 +236,32 @@ def _mask_header(name: str, value: str, secrets: Sequence[bytes]) -> str:
         case low if low in TOKEN_HEADERS or secret_name(low):
             return "[masked]"
         case "location" | "content-location":
-            return clean_url(value)
+            return clean_url(value, SHORTEST_LEARNT)  # a redirect may hand out what it likes
         case _:
             return value
 
 
-def _mask_hop(hop: Hop, secrets: Sequence[bytes]) -> Hop:
+Packed = TypeVar("Packed", Exchange, Hop)
+
+
+def _unpacked(said: Packed, secrets: Sequence[bytes]) -> Packed:
+    """The same; or, where a compressed body holds a secret, with the body unpacked and without that header."""
+    encoding = next((v for k, v in said.headers if k.lower() == "content-encoding"), "").strip().lower()
+    if encoding in ("", "identity") or not secrets:
+        return said
+    try:
+        chunks = inflate(said.chunks, encoding)
+    except BodyError:
+        return said
+    if _mask_chunks(chunks, secrets) == chunks:
+        return said
+    return replace(
+        said, chunks=chunks, headers=tuple((k, v) for k, v in said.headers if k.lower() != "content-encoding")
+    )
+
+
+def _mask_hop(packed: Hop, secrets: Sequence[bytes]) -> Hop:
+    hop = _unpacked(packed, secrets)
     return replace(
         hop,
         url=clean_url(_mask_text(hop.url, secrets)),

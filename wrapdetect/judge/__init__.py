@@ -7,7 +7,7 @@ from typing import NamedTuple
 from wrapdetect.judge.calibrate import NONE, Calibrator
 from wrapdetect.judge.fuse import Posterior, fuse
 from wrapdetect.judge.weigh import Weight, bounded, weigh
-from wrapdetect.model import Control, Dialect, Finding, Missing, Run, State, Tally
+from wrapdetect.model import Control, Dialect, Finding, Missing, Observation, Run, State, Tally
 from wrapdetect.model import Weights as Openness
 from wrapdetect.seeds import Ruleset, StateRule
 
@@ -148,6 +148,19 @@ def missing_of(run: Run) -> list[str]:
     return sentences
 
 
+def said_of_itself(observations: Sequence[Observation], target: str) -> list[str]:
+    """What a target said of who it is, counted by answers: no evidence of an upstream, but all there is without one."""
+    said = Counter(
+        {"claims": f"named {o.value}", "denies": f"denied {o.value}"}.get(o.feature, "said that it is human")
+        for o in observations
+        if o.endpoint == target and o.feature in ("claims", "denies", "human")
+    )
+    if not said:
+        return ["Of itself it named no maker of models, denied none, and did not say that it is human."]
+    counts = ", ".join(f"{what} in {n}" for what, n in sorted(said.items(), key=lambda s: (-s[1], s[0])))
+    return [f"Of itself it {counts} answers; a bot can be told to say anything."]
+
+
 def needs_of(state: State, candidate: Candidate | None, n_references: int, n_questions: int) -> list[str]:
     """What would decide it, in sentences."""
     if state in ("wrapper", "unlike"):
@@ -175,5 +188,6 @@ __all__ = [
     "missing_of",
     "needs_of",
     "rank",
+    "said_of_itself",
     "state_of",
 ]

@@ -37,6 +37,8 @@ def fuse(priors: Mapping[str, Prior], weights: Mapping[str, tuple[float, float]]
     True
     """
     names = list(priors)
+    if not names:
+        return {}
     logs = [float(np.log(np.mean([p.neither for p in priors.values()])))]
     for name in names:
         behaviour, dependence = weights[name]

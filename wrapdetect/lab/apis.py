@@ -32,16 +32,25 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """One wire format. `read` takes the body and what stands in the path; `key` is what a key's header begins with."""
+    """One wire format. `read` takes the body and what stands in the path; `keys` are the headers of a key, with what
+    goes before it."""
 
     paths: tuple[str, ...]
     read: Callable[[Body, Mapping[str, str]], Question]
     stream: Callable[[Question, AsyncIterator[str]], AsyncIterator[str]]
     plain: Callable[[Question, str], Json]
     error: Callable[[int, str], Json]
-    key_header: str = "authorization"
-    key_prefix: str = "Bearer "
+    keys: tuple[tuple[str, str], ...] = (("authorization", "Bearer "),)
     media: str = "text/event-stream"
+
+
+def key_given(api: Api, headers: Mapping[str, str]) -> str:
+    """The key that a request carries (header names in lower case), or ""."""
+    for header, prefix in api.keys:
+        given = headers.get(header)
+        if given is not None and given.startswith(prefix):
+            return given.removeprefix(prefix)
+    return ""
 
 
 def count(text: str) -> int:
@@ -133,7 +142,7 @@ def _response(question: Question, text: str | None) -> Json:
     item = {"id": "msg_lab", "type": "message", "role": "assistant", "status": "completed", "content": [said]}
     used = {
         "input_tokens": question.tokens,
-        "input_tokens_details": {"cached_tokens": 0},
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": count(text or ""),
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": question.tokens + count(text or ""),
@@ -322,8 +331,7 @@ ANTHROPIC = Api(
     stream=_stream_anthropic,
     plain=_message,
     error=_anthropic_error,
-    key_header="x-api-key",
-    key_prefix="",
+    keys=(("x-api-key", ""), ("authorization", "Bearer ")),  # its client sends the second since its release 2
 )
 OLLAMA = Api(
     paths=("/api/chat",),
@@ -339,7 +347,6 @@ GEMINI = Api(
     stream=_stream_gemini,
     plain=_plain_gemini,
     error=_gemini_error,
-    key_header="x-goog-api-key",
-    key_prefix="",
+    keys=(("x-goog-api-key", ""),),
 )
 APIS = (CHAT, RESPONSES, ANTHROPIC, OLLAMA, GEMINI)

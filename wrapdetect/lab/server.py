@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from wrapdetect.lab.apis import APIS, Api
+from wrapdetect.lab.apis import APIS, Api, key_given
 from wrapdetect.lab.bots import Bot, Down
 
 Json = dict[str, object]
@@ -35,18 +35,27 @@ class Served:
 @contextlib.contextmanager
 def serve(bot: Bot, *, key: str | None = None) -> Iterator[Served]:
     """Serve one bot until the block ends. With `key`, requests without it get 401. An unknown model gets 404."""
-    listener = socket.socket()
+    served = Served("")
+    with running(_app(bot, key, served)) as address:
+        served.url = f"http://{address}/v1"
+        yield served
+
+
+@contextlib.contextmanager
+def running(app: Starlette, *, websockets: bool = False) -> Iterator[str]:
+    """An application on loopback until the block ends; gives its host and port."""
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # else asyncio leaves small pieces waiting for one another
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
-    served = Served(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
     config = uvicorn.Config(
-        _app(bot, key, served),
+        app,
         log_level="warning",
-        ws="none",
+        ws="websockets-sansio" if websockets else "none",
         lifespan="off",
         loop="asyncio",
         http="h11",
         access_log=False,
+        timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -56,7 +65,7 @@ def serve(bot: Bot, *, key: str | None = None) -> Iterator[Served]:
             raise RuntimeError("the lab server did not start")
         time.sleep(0.005)
     try:
-        yield served
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(timeout=5)
@@ -77,7 +86,7 @@ def _answers(
     async def answer(request: Request) -> Response:
         body: Json = await request.json()
         served.requests.append({"body": body, "headers": dict(request.headers), "path": request.url.path})
-        given = request.headers.get(api.key_header, "").removeprefix(api.key_prefix)
+        given = key_given(api, request.headers)
         if key is not None and given != key:
             return _error(api, 401, f"Incorrect API key provided: {given}")
         question = api.read(body, request.path_params)

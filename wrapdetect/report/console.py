@@ -46,6 +46,8 @@ def printed(parts: Sequence[RenderableType], *, width: int, colour: bool) -> str
 def headline(verdict: Verdict) -> Text:
     """State, upstream, probability with its interval."""
     upstream = f" of {quote(verdict.upstream)}" if verdict.upstream else ""
+    if (verdict.low, verdict.high) == (0.0, 1.0):
+        return Text.assemble((verdict.state, COLOURS[verdict.state]), "   no probability: nothing was compared")
     return Text.assemble(
         (f"{verdict.state}{upstream}", COLOURS[verdict.state]),
         f"   probability of passing through {share(verdict.probability)}, ",
@@ -57,11 +59,12 @@ def _parts(verdict: Verdict, run: Run) -> list[RenderableType]:
     lead = verdict.findings[0].upstream if verdict.findings else ""
     shown = quote(lead)
     says = SAYS[verdict.state].format(u=shown)
+    model = f", model {quote(run.target.model)}" if run.target.model else ""
     against = f" (against {shown}, the nearest)" if lead and not verdict.upstream else ""
     parts: list[RenderableType] = [
         Text(),
         headline(verdict),
-        Text(f"{quote(run.target.name)} ({quote(run.target.url)}, model {quote(run.target.model)}) {says}."),
+        Text(f"{quote(run.target.name)} ({quote(run.target.url)}{model}) {says}."),
         Text(
             f"behaviour {verdict.behaviour:+.1f} nats, dependence {verdict.dependence:+.1f} nats{against}; "
             f"ruleset {verdict.ruleset}, calibrator: {verdict.calibrator}"

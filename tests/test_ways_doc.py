@@ -1,0 +1,23 @@
+"""docs/ways.md: every config in it is one that the program reads."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from wrapdetect.edge.config import load_config
+
+BLOCKS = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "ways.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda b: b.partition("dialect = ")[2].split()[0].strip('"'))
+def test_every_config_of_the_page_is_read(block: str, tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text(block, encoding="utf-8")
+    (target,) = load_config(file).endpoints()
+    assert target.role == "target"
+
+
+def test_the_page_shows_an_api_a_template_and_a_page() -> None:
+    assert len(BLOCKS) == 3

@@ -1,0 +1,184 @@
+"""What in a HAR may be a secret, and its masking, byte for byte, wherever it comes back. Pure.
+
+Every value of a request's headers, cookies and query counts, and every cookie that is set, and each field of a body
+whose name says so; the names of headers and the words of the protocols are none.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+
+from wrapdetect.collected.har import Json, object_at, objects_at, raw_requests, text_at
+from wrapdetect.collected.said import Conversation, Said
+from wrapdetect.model import Chunk, Failure
+
+SHORTEST = 8
+"""Characters; a shorter value cannot be told from ordinary text."""
+PLAIN_HEADERS = re.compile(
+    r":.*|accept(-.*)?|access-control-.*|alt-used|cache-control|connection|content-(type|length|encoding)|date|dnt|host"
+    r"|if-modified-since|origin|pragma|priority|range|referer|sec-.*|te|transfer-encoding|upgrade(-.*)?|user-agent",
+    re.I,
+)
+"""Request headers that hold no secret but what stands in the query of an address."""
+SECRET_FIELD = re.compile(
+    r"(^|[_-])(api_?key|key|token|secret|password|passwd|auth|authorization|cookie|csrf|xsrf|session|jwt|bearer)s?$",
+    re.I,
+)
+"""Names of fields of a body, in snake case, whose values are secrets."""
+PROTOCOL = frozenset(
+    {
+        "assistant", "messages", "response", "responses", "completion", "completions", "choices", "streaming",
+        "generatecontent", "application/json", "text/event-stream", "xmlhttprequest", "no-cache", "keep-alive",
+        "undefined", "content", "conversation", "response.completed", "message_start", "message_stop",
+    }
+)  # fmt: skip
+"""Words in lower case without which no answer could be read."""
+
+
+class Mask:
+    """Secrets in all spellings in which they come back; what it masks keeps its length in bytes."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        """An archive holds thousands of values: each place of a text is looked up by the bytes that begin there."""
+        spelled = {s.encode() for secret in secrets for s in _spellings(secret) if len(s) >= SHORTEST}
+        self._by_start: dict[bytes, list[bytes]] = defaultdict(list)
+        for data in sorted(spelled, key=len, reverse=True):
+            self._by_start[data[:SHORTEST]].append(data)
+
+    def data(self, data: bytes) -> bytes:
+        """
+        >>> Mask(["geheimnis"]).data(b"id=geheimnis;")
+        b'id=*********;'
+        """
+        by_start = self._by_start
+        hits = [n for n in range(len(data) - SHORTEST + 1) if data[n : n + SHORTEST] in by_start]
+        masked = bytearray(data)
+        for n in hits:
+            longest = next((len(s) for s in by_start[data[n : n + SHORTEST]] if data.startswith(s, n)), 0)
+            masked[n : n + longest] = b"*" * longest
+        return bytes(masked)
+
+    def text(self, text: str) -> str:
+        return self.data(text.encode()).decode()
+
+    def conversation(self, conversation: Conversation) -> Conversation:
+        """With every text of it masked."""
+        return replace(
+            conversation,
+            turns=tuple(self.text(t) for t in conversation.turns),
+            said=tuple(self._said(s) for s in conversation.said),
+        )
+
+    def _said(self, said: Said) -> Said:
+        failure = said.failure
+        return replace(
+            said,
+            sent=self.text(said.sent),
+            headers=tuple((k, self.text(v)) for k, v in said.headers),
+            chunks=self._chunks(said.chunks),
+            failure=failure and Failure(kind=failure.kind, detail=self.text(failure.detail)),
+        )
+
+    def _chunks(self, chunks: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
+        """A secret may lie across two chunks: mask the joined body, then cut it where it was cut."""
+        joined = self.data(b"".join(c.data for c in chunks))
+        out, at = [], 0
+        for chunk in chunks:
+            out.append(Chunk(t_s=chunk.t_s, data=joined[at : at + len(chunk.data)]))
+            at += len(chunk.data)
+        return tuple(out)
+
+
+def secrets_in(archive: object, name: str) -> frozenset[str]:
+    """Every value in a HAR that may be a secret and is long enough. Raises SpecError where it is no HAR."""
+    found: set[str] = set()
+    for request, response in raw_requests(archive, name):
+        for header in objects_at(request, "headers"):
+            found.update(_of_header(text_at(header, "name"), text_at(header, "value")))
+        for side in (request, response):
+            found.update(text_at(c, "value") for c in objects_at(side, "cookies"))
+        found.update(v for q in objects_at(request, "queryString") for v in _of_query(text_at(q, "value")))
+        found.update(_of_address(text_at(request, "url")), _of_address(text_at(response, "redirectURL")))
+        found.update(_of_body(object_at(request, "postData")))
+        found.update(_of_body(object_at(response, "content")))
+        for header in objects_at(response, "headers"):
+            if text_at(header, "name").lower() in ("set-cookie", "location"):
+                found.update(_of_header(text_at(header, "name"), text_at(header, "value")))
+    return frozenset(s for s in found if len(s) >= SHORTEST and s.lower() not in PROTOCOL)
+
+
+def _of_header(name: str, value: str) -> Iterator[str]:
+    match name.lower():
+        case "cookie":
+            yield from (c.partition("=")[2].strip() for c in value.split(";"))
+        case "set-cookie":  # several may stand in one header, a line each
+            yield from (line.partition(";")[0].partition("=")[2].strip() for line in value.split("\n"))
+        case "referer" | "location" | ":path":
+            yield from _of_address(value)
+        case low if not PLAIN_HEADERS.fullmatch(low):
+            yield value
+            yield value.rpartition(" ")[2]  # what follows "Bearer"
+
+
+def _of_address(url: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return
+    for text in (parts.query, parts.fragment):
+        yield from (v for _, value in parse_qsl(text) for v in _of_query(value))
+    yield from filter(None, (parts.password, parts.username))
+
+
+def _of_query(value: str) -> Iterator[str]:
+    """A value with white space is a text, such as the question itself."""
+    if not re.search(r"\s", unquote(value)):
+        yield value
+
+
+def _of_body(data: Json) -> Iterator[str]:
+    """Values of fields whose names say that they are secret, however deep they stand."""
+    for field in objects_at(data, "params"):
+        if _secret_name(text_at(field, "name")):
+            yield text_at(field, "value")
+    text = text_at(data, "text")
+    if "=" in text[:200] and not text.lstrip().startswith(("{", "[")):
+        yield from (v for k, v in parse_qsl(text) if _secret_name(k))
+    if text.lstrip().startswith(("{", "[")):
+        try:
+            yield from _of_fields(json.loads(text))
+        except (ValueError, RecursionError):
+            return
+
+
+def _of_fields(value: object) -> Iterator[str]:
+    stack = [value]
+    while stack:
+        match stack.pop():
+            case dict() as fields:
+                for name, held in fields.items():
+                    if isinstance(held, str) and _secret_name(name):
+                        yield from _of_query(held)
+                stack.extend(fields.values())
+            case list() as values:
+                stack.extend(values)
+
+
+def _secret_name(name: str) -> bool:
+    """
+    >>> [_secret_name(n) for n in ("accessToken", "api_key", "max_tokens_limit", "prompt")]
+    [True, True, False, False]
+    """
+    return SECRET_FIELD.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)) is not None
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    for text in {secret, unquote(secret)}:
+        quoted = quote(text, safe="")
+        yield from (text, quoted, quote_plus(text), re.sub("%..", lambda m: m[0].lower(), quoted))
+        for ascii_only in (True, False):
+            escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+            yield from (escaped, escaped.replace("/", "\\/"))

@@ -1,0 +1,180 @@
+"""Entries of a HAR -> the calls that a target's template describes: the template read backwards. Pure."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from wrapdetect.collected.calls import NOT_CHOSEN, refusal, said_of
+from wrapdetect.collected.gather import Collection
+from wrapdetect.collected.har import Entry
+from wrapdetect.collected.rows import text_of_content
+from wrapdetect.collected.said import Conversation, Said, Speaker
+from wrapdetect.dialects.filling import FORM, JSON, kind_of_body, names_in, request_of
+from wrapdetect.model import Chunk, Endpoint, Missing, Template
+
+Values = Mapping[str, object]
+
+
+def collect_templated(entries: Iterable[Entry], endpoint: Endpoint) -> Collection:
+    """Every question in the archive that the template would have sent, with its answer; none where nothing fits.
+
+    Who wrote earlier turns is told by a template that sends {messages}; else each question is a conversation of its
+    own, and `missing` tells that nobody knows whether it was.
+    """
+    assert endpoint.template is not None
+    speaker = Speaker(
+        name=endpoint.name,
+        url=endpoint.url,
+        model=endpoint.model,
+        dialect=endpoint.dialect,
+        template=_as_read(endpoint.template),
+    )
+    found = [c for e in entries for c in _conversations(e, endpoint, endpoint.template)]
+    return Collection(speakers=(speaker,), conversations=tuple(found))
+
+
+def _as_read(template: Template) -> Template:
+    """Only what reading an answer takes: nobody asks again, and what was sent may name secrets."""
+    return replace(
+        template, path="", headers=(), body="{messages}" if template.holds_history else "{prompt}", keep=(), steps=()
+    )
+
+
+def read_back(template: Template, *, target: str, body: str) -> Values | None:
+    """The values with which a template would have made this request: `target` is its path with the query, `body` what
+    was sent. None where it would have made no such request, or where no question is in it.
+
+    >>> read_back(Template(body='{"q": "{prompt}"}'), target="", body='{"q": "Why?", "n": 1}')
+    {'prompt': 'Why?'}
+    """
+    marks = {name: f"qzW{n}Wzq" for n, name in enumerate(sorted(names_in(template)))}
+    names = {mark: name for name, mark in marks.items()}
+    outgoing = request_of(template, marks)
+    values: dict[str, object] = {}
+    if not _read_target(outgoing.path, target, names, values):
+        return None
+    if outgoing.body and not _read_body(outgoing.body, body, kind_of_body(template), names, values):
+        return None
+    return values if _question(values) else None
+
+
+def _conversations(entry: Entry, endpoint: Endpoint, template: Template) -> Iterator[Conversation]:
+    theirs, ours = urlsplit(entry.url), urlsplit(endpoint.url)
+    if theirs.netloc != ours.netloc or not unquote(theirs.path).startswith(unquote(ours.path)):
+        return
+    target = theirs.path[len(ours.path) :] + (f"?{theirs.query}" if theirs.query else "")
+    if template.framing == "websocket":
+        yield from _of_frames(entry, endpoint, template)
+    elif entry.method == template.method.upper() and entry.status and (entry.body is not None or entry.status >= 300):
+        values = read_back(template, target=target, body=entry.sent)
+        if values is not None:
+            said = said_of(entry, stream=template.framing != "body")
+            yield _conversation(entry, endpoint, template, values, said)
+
+
+def _conversation(entry: Entry, endpoint: Endpoint, template: Template, values: Values, said: Said) -> Conversation:
+    turns = _question(values)
+    missing: tuple[Missing, ...] = (*said.missing, "token_counts")
+    answer = replace(said, turn=len(turns) - 1, missing=missing if template.holds_history else (*missing, "fresh_chat"))
+    return Conversation(speaker=endpoint.name, turns=turns, said=(answer,), place=entry.place)
+
+
+def _of_frames(entry: Entry, endpoint: Endpoint, template: Template) -> Iterator[Conversation]:
+    """Each frame that puts a question, and what came until the next one, by the browser's own clock."""
+    asking: list[tuple[int, Values]] = []
+    for n, frame in enumerate(entry.frames):
+        if frame.sent:
+            values = read_back(template, target=template.path, body=frame.data.decode(errors="replace"))
+            asking += [] if values is None else [(n, values)]
+    ends = [n for n, _ in asking[1:]] + [len(entry.frames)]
+    for (n, values), end in zip(asking, ends, strict=True):
+        asked = entry.frames[n]
+        chunks = [
+            Chunk(t_s=round(max(f.at_s - asked.at_s, 0.0), 6), data=f.data) for f in entry.frames[n:end] if not f.sent
+        ]
+        said = Said(
+            turn=0,
+            chunks=tuple(chunks),
+            started=datetime.fromtimestamp(asked.at_s, UTC) if asked.at_s else entry.started,
+            ended_s=chunks[-1].t_s if chunks else 0.0,
+            sent=asked.data.decode(errors="replace"),
+            status=entry.status or None,
+            headers=entry.headers,
+            failure=refusal(entry) if entry.status >= 300 else None,
+            missing=NOT_CHOSEN if asked.at_s else (*NOT_CHOSEN, "times"),
+        )
+        yield _conversation(entry, endpoint, template, values, said)
+
+
+def _question(values: Values) -> tuple[str, ...]:
+    """The user's turns up to the one that is due; () where there is none."""
+    messages, prompt = values.get("messages"), values.get("prompt")
+    if isinstance(messages, list):
+        turns = [text_of_content(m.get("content")) for m in messages if isinstance(m, dict) and m.get("role") == "user"]
+        return tuple(t or "" for t in turns) if all(t and t.strip() for t in turns) else ()
+    return (prompt,) if isinstance(prompt, str) and prompt.strip() else ()
+
+
+def _read_target(pattern: str, actual: str, names: Mapping[str, str], values: dict[str, object]) -> bool:
+    """The query counts only where the template has one of its own."""
+    (path, _, query), (theirs, _, said) = pattern.partition("?"), actual.partition("?")
+    if not _read_text(unquote(path), unquote(theirs), names, values):
+        return False
+    held = dict(parse_qsl(said))
+    return all(_read_text(text, held.get(key), names, values) for key, text in parse_qsl(query))
+
+
+def _read_body(pattern: str, actual: str, kind: str, names: Mapping[str, str], values: dict[str, object]) -> bool:
+    if kind == JSON:
+        try:
+            return _read_json(json.loads(pattern), json.loads(actual), names, values)
+        except (ValueError, RecursionError):
+            return False
+    if kind == FORM:
+        held = dict(parse_qsl(actual, keep_blank_values=True))
+        return all(_read_text(text, held.get(key), names, values) for key, text in parse_qsl(pattern))
+    return _read_text(pattern, actual, names, values)
+
+
+def _read_json(pattern: object, actual: object, names: Mapping[str, str], values: dict[str, object]) -> bool:
+    """Only where a placeholder stands must the two agree in shape: the rest may differ."""
+    match pattern:
+        case str() if pattern in names:
+            values[names[pattern]] = actual
+            return True
+        case str() if any(mark in pattern for mark in names):
+            return isinstance(actual, str) and _read_text(pattern, actual, names, values)
+        case dict():
+            return all(
+                isinstance(actual, dict) and key in actual and _read_json(part, actual[key], names, values)
+                for key, part in pattern.items()
+                if _marked(part, names)
+            )
+        case list():
+            return all(
+                isinstance(actual, list) and n < len(actual) and _read_json(part, actual[n], names, values)
+                for n, part in enumerate(pattern)
+                if _marked(part, names)
+            )
+        case _:
+            return True
+
+
+def _marked(part: object, names: Mapping[str, str]) -> bool:
+    text = json.dumps(part)
+    return any(mark in text for mark in names)
+
+
+def _read_text(pattern: str, actual: str | None, names: Mapping[str, str], values: dict[str, object]) -> bool:
+    if actual is None:
+        return not any(mark in pattern for mark in names)
+    parts = re.split(f"({'|'.join(map(re.escape, names))})", pattern) if names else [pattern]
+    marked = [p for p in parts if p in names]
+    found = re.fullmatch("".join("(.*)" if p in names else re.escape(p) for p in parts), actual, re.S)
+    if found is None:
+        return not marked and pattern == actual
+    values.update((names[mark], text) for mark, text in zip(marked, found.groups(), strict=True))
+    return True

@@ -1,0 +1,167 @@
+"""wrapdetect target: what stands at a URL and how to talk to it; does a target TOML work; a curl command as one."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from wrapdetect.commands.detecting import look_at, toml_of, write_new
+from wrapdetect.commands.terminal import say
+from wrapdetect.curl import from_text
+from wrapdetect.dialects import DIALECTS, Call, decode
+from wrapdetect.edge import clock
+from wrapdetect.edge.config import TARGET, load_config
+from wrapdetect.edge.secrets import read_keys
+from wrapdetect.edge.shipped import HELLO, load_pack
+from wrapdetect.edge.target_config import dump_target
+from wrapdetect.edge.ways import open_ways
+from wrapdetect.errors import ConfigError, SpecError, TargetSilent
+from wrapdetect.model import Ask, AskKey, Endpoint, Exchange
+from wrapdetect.prose import quote
+
+NOTHING_EXIT = TargetSilent.exit_code
+CHECK_TIMEOUT_S = 60.0
+MOST_HOPS = 12
+"""Requests beside the question that are shown one by one."""
+
+
+def detect_target(url: str, *, key_env: str | None, model: str | None, out: Path | None) -> int:
+    """Print, or write to `out`, the TOML of the target at an address. Raises TargetSilent where there is no way in."""
+    if out is not None and out.exists():
+        raise SpecError(f"{out} is there already, and nothing is overwritten; name another file with --out")
+    looked = look_at(url, key_env=key_env, model=model)
+    text = toml_of(looked)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        write_new(out, text)
+        say(f"written to {out}; next: wrapdetect target check {out}")
+    return 0
+
+
+def check_target(config: Path, *, prompt: str | None) -> int:
+    """Ask the target of a config file one question, and show what went out and what came back.
+
+    3 where no answer came, else 0. Raises ConfigError or SpecError for what cannot be asked.
+    """
+    endpoint = next((e for e in load_config(config).endpoints() if e.role == "target"), None)
+    if endpoint is None:
+        raise ConfigError(f"{config}: no [target]; expected a file as `wrapdetect target detect URL` writes it")
+    item = load_pack(HELLO).items[0]
+    ask = Ask(
+        key=AskKey(HELLO, item.id, 0),
+        turns=(prompt or item.turns[0],),
+        system="",
+        temperature=item.temperature,
+        max_tokens=item.max_tokens,
+    )
+    call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
+    exchange = asyncio.run(_put(endpoint, ask, call))
+    for line in shown(endpoint, call, exchange):
+        print(line)
+    return NOTHING_EXIT if decode(exchange, endpoint).failure else 0
+
+
+async def _put(endpoint: Endpoint, ask: Ask, call: Call) -> Exchange:
+    ways = open_ways(
+        (endpoint,),
+        keyring=read_keys((endpoint,)),
+        now=clock.now,
+        stopwatch=clock.stopwatch,
+        timeout_s=CHECK_TIMEOUT_S,
+    )
+    async with ways as send:
+        return await send(endpoint, ask, 0, 0, call)
+
+
+def shown(endpoint: Endpoint, call: Call, exchange: Exchange) -> Iterator[str]:
+    """An exchange in plain words, a line each; nothing of it can drive a terminal."""
+    reply = decode(exchange, endpoint)
+    yield f"asked    {_request(endpoint, call)}"
+    yield f"sent     {quote(exchange.sent, 600) or '(nothing)'}"
+    yield f"status   {exchange.status if exchange.status is not None else 'none'}{_media_type(exchange)}"
+    yield f"times    {_times(exchange)}"
+    yield from _beside(endpoint, exchange)
+    yield from [f"answer   {quote(reply.text, 2000)}"] if reply.text else []
+    yield from [f"model    {quote(reply.model, 100)}"] if reply.model else []
+    yield from [f"finish   {quote(reply.finish, 100)}"] if reply.finish else []
+    yield from (f"field    {quote(k, 60)} = {quote(v, 160)}" for k, v in reply.fields)
+    yield from [f"missing  {', '.join(exchange.missing)}"] if exchange.missing else []
+    if reply.failure is not None:
+        yield f"FAILED   {reply.failure.kind}: {quote(reply.failure.detail, 400)}"
+
+
+def _beside(endpoint: Endpoint, exchange: Exchange) -> Iterator[str]:
+    """The other requests: the first few, the hosts that were asked, and those that were not."""
+    hops = exchange.hops
+    for hop in hops[:MOST_HOPS]:
+        yield f"also     {hop.method} {quote(hop.url, 120)}: {hop.status if hop.status is not None else 'no answer'}"
+    if len(hops) > MOST_HOPS:
+        yield f"also     {len(hops) - MOST_HOPS} more requests"
+    own = urlsplit(endpoint.url).hostname
+    asked = {urlsplit(h.url).hostname or "" for h in hops if h.status is not None} - {""}
+    wanted = {urlsplit(h.url).hostname or "" for h in hops if h.status is None} - asked - {"", own}
+    yield from [f"hosts    {', '.join(quote(h, 80) for h in sorted(asked))}"] if asked else []
+    if wanted:
+        names = ", ".join(quote(h, 80) for h in sorted(wanted))
+        yield f"wanted   {names}: not asked; if the chat needs them, name them: hosts = [...] in the TOML"
+
+
+def import_target(source: str, *, prompt: str, conversation_id: str) -> int:
+    """Print the target TOML of a pasted curl command or raw HTTP request; `source` is a path, or - for standard input.
+
+    Secrets are taken out of it: the variables that shall hold them are named, their values never shown.
+    Raises SpecError for what cannot be read as a request, or holds no question.
+    """
+    imported = from_text(_pasted(source), prompt=prompt, conversation_id=conversation_id)
+    for note in imported.notes:
+        say(f"note   {note}")
+    if not imported.prompt_found:
+        raise SpecError(
+            "the question was not found in the request; "
+            "give its very words with --prompt, or put {prompt} in their place"
+        )
+    for name in imported.secrets:
+        say(f"secret {name}: taken out of the request; set this variable to it before asking")
+    endpoint = Endpoint(
+        name=TARGET, role="target", url=imported.url, model="", dialect="template", template=imported.template
+    )
+    sys.stdout.write(dump_target(endpoint))
+    return 0
+
+
+def _pasted(source: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise SpecError(f"cannot read {source}: {error.strerror}; expected a file with a curl command, or -") from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{source}: not UTF-8 text (byte {error.start}); expected a curl command or request") from error
+    if not text.strip():
+        raise SpecError(f"{source}: empty; expected a curl command, as a browser's network panel copies it")
+    return text
+
+
+def _request(endpoint: Endpoint, call: Call) -> str:
+    how = f"({endpoint.dialect}{', streamed' if call.stream else ''})"
+    template = endpoint.template
+    if template is not None:
+        return f"{template.method} {endpoint.url}{quote(template.path, 200)} {how}"
+    return f"{endpoint.url} {how}" if endpoint.dialect == "page" else f"POST {endpoint.url}{call.path} {how}"
+
+
+def _times(exchange: Exchange) -> str:
+    chunks = exchange.chunks
+    if not chunks:
+        return f"nothing within {exchange.ended_s:.2f} s"
+    size = sum(len(c.data) for c in chunks)
+    pieces = f"{size:,} bytes in {len(chunks)} piece{'s' if len(chunks) > 1 else ''}"
+    return f"first byte after {chunks[0].t_s:.2f} s, the last after {chunks[-1].t_s:.2f} s, {pieces}"
+
+
+def _media_type(exchange: Exchange) -> str:
+    kind = next((v for k, v in exchange.headers if k.lower() == "content-type"), "")
+    return f", {quote(kind, 60)}" if kind else ""

@@ -1,0 +1,122 @@
+"""A request as somebody copied it (a curl command, or raw HTTP) -> a Template. Secrets are lifted out of it.
+
+Chrome's "Copy as cURL (bash)" and "(cmd)", Firefox's, and what API manuals print are read. Nothing is sent or run.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from wrapdetect.curl.command import parse_curl
+from wrapdetect.curl.fields import doubled_body, map_body, map_query, map_segments
+from wrapdetect.curl.lifting import Lifting, headers_of
+from wrapdetect.curl.marking import Draft, framing_of, mark, note_what_is_open
+from wrapdetect.curl.raw import parse_raw
+from wrapdetect.curl.request import Request
+from wrapdetect.curl.shell import words
+from wrapdetect.dialects.filling import kind_of_body
+from wrapdetect.dialects.problems import template_problems
+from wrapdetect.errors import SpecError
+from wrapdetect.model import Template
+
+
+class Imported(NamedTuple):
+    """A template with the address it belongs to, the secrets by the variables that shall hold them, and what to know.
+
+    `prompt_found` says whether the question was found in the request; without it the template asks nothing yet.
+    """
+
+    url: str
+    template: Template
+    secrets: Mapping[str, str]
+    prompt_found: bool
+    notes: tuple[str, ...]
+
+
+def from_text(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> Imported:
+    """A curl command or a raw request, whichever it is. Raises SpecError."""
+    start = text.lstrip("\ufeff \t\r\n$>")
+    if re.match(r"(fetch\(|Invoke-(WebRequest|RestMethod)|\$session)", start):
+        raise SpecError("this is no curl command; copy the request again, as cURL (bash)")
+    if re.match(r"\S*curl(\.exe)?[\s^]", start):
+        return from_curl(start, prompt=prompt, conversation_id=conversation_id)
+    return from_raw(text, prompt=prompt, conversation_id=conversation_id)
+
+
+def from_curl(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> Imported:
+    """A curl command. `prompt` is the question that stands in it, where it is not marked by {prompt}; so is the id.
+
+    Raises SpecError, one line, for what cannot be sent again.
+
+    >>> found = from_curl("curl https://bot.example/ask -H 'X-Key: s3cr3t' --json '{\\"q\\": \\"Hi?\\"}'", prompt="Hi?")
+    >>> found.url, found.template.path, found.template.body, found.template.headers[0], dict(found.secrets)
+    ('https://bot.example', '/ask', '{"q": "{prompt}"}', ('X-Key', '{env:BOT_X_KEY}'), {'BOT_X_KEY': 's3cr3t'})
+    """
+    return _imported(parse_curl(words(text.strip())), prompt, conversation_id)
+
+
+def from_raw(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> Imported:
+    """A request as it goes over the wire, "POST /x HTTP/1.1" and so on. Raises SpecError for what is none.
+
+    >>> from_raw("GET /ask?q={prompt} HTTP/1.1\\nHost: bot.example\\n").template.path
+    '/ask?q={prompt}'
+    """
+    return _imported(parse_raw(text), prompt, conversation_id)
+
+
+def _imported(request: Request, prompt: str | None, conversation_id: str | None) -> Imported:
+    parts = _address(request)
+    socket = parts.scheme in ("ws", "wss")
+    lifting = Lifting()
+    headers = headers_of(request, lifting)
+    kind = kind_of_body(Template(headers=headers, body=request.body, framing="websocket" if socket else "body"))
+    path = (parts.path if parts.path != "/" or parts.query else "") + ("?" + parts.query if parts.query else "")
+    path = map_segments(map_query(path, lifting.field), lambda _, text: text)
+    body = map_body(doubled_body(request.body, kind), kind, lifting.field)
+    draft = Draft(
+        path=lifting.hide(path),
+        headers=tuple((name, lifting.hide(value)) for name, value in headers),
+        body=lifting.hide(body),
+        kind=kind,
+        notes=request.notes,
+    )
+    found = mark(draft, prompt or "", conversation_id or "")
+    note_what_is_open(draft)
+    framing, answer, done = framing_of(request, parts.path, draft.body, socket=socket)
+    template = Template(
+        method=request.method,
+        path=draft.path,
+        headers=draft.headers,
+        body=draft.body,
+        framing=framing,
+        answer=answer,
+        done=done,
+    )
+    _refuse(template, found)
+    host = parts.netloc.rpartition("@")[2]
+    return Imported(f"{parts.scheme}://{host}", template, lifting.secrets, found, tuple(dict.fromkeys(draft.notes)))
+
+
+def _address(request: Request) -> SplitResult:
+    """The address in its parts; a user name and password in it become a header. Raises SpecError."""
+    url = request.url if "://" in request.url else f"https://{request.url}"
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise SpecError("the address of the request (not shown, it may hold a key) is no web address")
+    if parts.username is not None:
+        userinfo = unquote(f"{parts.username}:{parts.password or ''}")
+        request.headers.append(("authorization", "Basic " + base64.b64encode(userinfo.encode()).decode()))
+    return parts
+
+
+def _refuse(template: Template, found: bool) -> None:
+    """Raises SpecError for what no template may hold; that there is no question yet is told otherwise."""
+    for loc, what in template_problems(template):
+        if loc or found:
+            raise SpecError(f"the request cannot be made a template: its {'.'.join(map(str, loc)) or 'text'} {what}")

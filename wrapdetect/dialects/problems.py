@@ -1,0 +1,198 @@
+"""What in a template cannot be used as written: each place named, and no value shown that may be a secret."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from wrapdetect.dialects.filling import (
+    JSON,
+    KNOWN,
+    PLACEHOLDER,
+    is_frame,
+    kept_names,
+    kind_of_body,
+    like_a_secret,
+    names_in,
+    parts_of,
+)
+from wrapdetect.dialects.sources import check_source, is_source
+from wrapdetect.errors import SpecError
+from wrapdetect.model import Step, Template
+
+Loc = tuple[str | int, ...]
+"""Keys and places that lead to a value of a template's table."""
+
+OWN_HEADERS = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "upgrade", "te", "expect"}
+)
+"""Headers that are wrapdetect's own to send."""
+RANK: Mapping[str, int] = {"run": 0, "conversation": 1, "ask": 2}
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LIKE_JSON = re.compile(r'\s*(\{\s*["}]|\[\s*["\[{])')
+
+
+class Problem(NamedTuple):
+    """Where in a table something cannot be used as written, and why; never with a value that may be a secret."""
+
+    loc: Loc
+    what: str
+
+
+def template_problems(template: Template) -> Iterator[Problem]:
+    """Whatever in a template cannot be used; locations as in its table."""
+    for loc, part in _places(template):
+        yield from (Problem((*loc, *p.loc), p.what) for p in _request_problems(part, template))
+    yield from _answer_problems(template)
+    yield from _kept_problems(template)
+    asking = [part for part in parts_of(template) if isinstance(part, Template) or part.when == "ask"]
+    if not any(names_in(part) & {"prompt", "messages"} for part in asking):
+        doubled = any("{{prompt}}" in text for text in template.sent_texts)
+        hint = "; {{prompt}} is the text {prompt} itself, write {prompt}" if doubled else ""
+        yield Problem((), f"holds neither {{prompt}} nor {{messages}}: where does the question go?{hint}")
+
+
+def _places(template: Template) -> Iterator[tuple[Loc, Template | Step]]:
+    yield (), template
+    yield from ((("step", index), step) for index, step in enumerate(template.steps))
+
+
+def _request_problems(part: Template | Step, template: Template) -> Iterator[Problem]:
+    yield from _method_problems(part, template)
+    if part.path and not (part.path.startswith(("/", "?")) and not part.path.startswith("//")):
+        yield Problem(("path",), "begins with neither / nor ?; expected what comes after the url, such as /api/chat")
+    if not part.path.isprintable() or set(part.path) & set(" #\\"):
+        yield Problem(("path",), "holds a space, #, backslash or line break; percent-encode it")
+    for name in _literal_secrets_of_query(part.path):
+        yield Problem(("path",), f"holds a value for {name}, which looks like a secret; write {name}={{env:NAME}}")
+    for name, value in part.headers:
+        yield from (Problem(("headers", name), what) for what in _header_problems(name, value))
+        if [n.lower() for n, _ in part.headers].count(name.lower()) > 1:
+            yield Problem(("headers", name), "stands there twice; join the values")
+    yield from (Problem(("body",), what) for what in _body_problems(part))
+
+
+def _method_problems(part: Template | Step, template: Template) -> Iterator[Problem]:
+    frame = isinstance(part, Step) and is_frame(part)
+    if not re.fullmatch(r"[A-Z]+", part.method):
+        yield Problem(("method",), f"{part.method!r} is no method; expected one such as GET or POST, in capitals")
+    if not isinstance(part, Step) or not frame:
+        return
+    if template.framing != "websocket":
+        yield Problem(("method",), f'{part.method} is for framing = "websocket"; expected GET or POST')
+    if part.when == "run":
+        yield Problem(("when",), f"a {part.method} needs a connection, and each conversation has its own; not run")
+    if part.method == "SEND" and not part.body:
+        yield Problem(("body",), "a SEND needs a body: the frame to send")
+    if part.method == "SEND" and part.keep:
+        yield Problem(("keep",), "a SEND gets no answer to keep anything from; add a step with RECEIVE")
+
+
+def _header_problems(name: str, value: str) -> Iterator[str]:
+    if not _TOKEN.fullmatch(name):
+        yield "is no name of a header; expected letters, digits and -"
+    elif name.lower() in OWN_HEADERS:
+        yield "is wrapdetect's own to send; leave it out"
+    if not (value.isascii() and value.isprintable()):
+        yield "holds a line break, or another character that no header may hold"
+    if like_a_secret(name, header=True) and not _has_a_place(value):
+        yield "looks like a secret (value not shown); write {env:NAME}, and set that variable, or {key} with key_env"
+    if name.lower() == "content-type" and "multipart" in value.lower():
+        yield "multipart bodies are not supported; expected JSON, a form or text"
+
+
+def _body_problems(part: Template | Step) -> Iterator[str]:
+    said = any("json" in v.lower() for k, v in part.headers if k.lower() == "content-type")
+    if part.body.strip() and (said or _LIKE_JSON.match(part.body)) and kind_of_body(part) != JSON:
+        yield f"is not JSON: {_json_error(part.body)}; quotes and braces of the question would break it"
+    elif kind_of_body(part) == JSON:
+        for name in _literal_secrets_of_json(part.body):
+            yield f"holds a value for {name}, which looks like a secret; write {{env:NAME}} instead"
+    else:
+        for name in _literal_secrets_of_query("?" + part.body):
+            yield f"holds a value for {name}, which looks like a secret; write {name}={{env:NAME}}"
+
+
+def _json_error(body: str) -> str:
+    try:
+        json.loads(PLACEHOLDER.sub(lambda m: m[0] if _quoted(body, m.start()) else "0", body), strict=False)
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return "its placeholders stand where no value is due"
+
+
+def _quoted(body: str, at: int) -> bool:
+    return len(re.findall(r'(?<!\\)"', body[:at])) % 2 == 1
+
+
+def _has_a_place(value: str) -> bool:
+    """Whether a value that should not be written down is filled in from elsewhere."""
+    return any(m[2] not in (None, "prompt", "messages", "system", "model") for m in PLACEHOLDER.finditer(value))
+
+
+def _literal_secrets_of_query(path: str) -> list[str]:
+    fields = [field.partition("=") for field in path.partition("?")[2].split("&")]
+    return [n for n, _, v in fields if _NAME.match(n) and like_a_secret(n) and len(v) >= 8 and not _has_a_place(v)]
+
+
+def _literal_secrets_of_json(body: str) -> list[str]:
+    found = re.finditer(r'"((?:[^"\\]|\\.)*)"\s*:\s*"((?:[^"\\]|\\.)*)"', body)
+    return [
+        m[1] for m in found if like_a_secret(m[1]) and len(m[2]) >= 8 and " " not in m[2] and not _has_a_place(m[2])
+    ]
+
+
+def _answer_problems(template: Template) -> Iterator[Problem]:
+    for key, source in (("answer", template.answer), ("error", template.error), ("model", template.model)):
+        if source or key == "answer":
+            yield from _source_problems((key,), source)
+    if template.answer.startswith(("header:", "cookie:")):
+        yield Problem(("answer",), "an answer stands in what is sent after the headers; expected $.., re: or text")
+    if template.done and is_source(template.done):
+        yield from _source_problems(("done",), template.done)
+    if template.framing == "text" and template.mode == "replace":
+        yield Problem(("mode",), 'framing = "text" is cut anywhere, so that no piece is the whole text so far')
+    if template.quiet_s and template.framing != "websocket":
+        yield Problem(("quiet_s",), 'is for framing = "websocket"; elsewhere an answer ends with its body')
+
+
+def _source_problems(loc: Loc, source: str) -> Iterator[Problem]:
+    try:
+        check_source(source, "")
+    except SpecError as error:
+        yield Problem(loc, str(error).removeprefix(": "))
+
+
+def _kept_problems(template: Template) -> Iterator[Problem]:
+    """Names kept under a name that is taken, or used where nothing has kept them yet."""
+    by_steps: set[str] = set()
+    for loc, part in _places(template):
+        for name, source in part.keep:
+            yield from _source_problems((*loc, "keep", name), source)
+            if not _NAME.fullmatch(name):
+                yield Problem((*loc, "keep", name), "is no name to keep something by; expected letters, digits and _")
+            elif name in KNOWN and name != "conversation_id":
+                yield Problem((*loc, "keep", name), f"{{{name}}} has its value already; choose another name")
+            elif isinstance(part, Step) and name in by_steps:
+                yield Problem((*loc, "keep", name), "is kept by an earlier step already; choose another name")
+            by_steps |= {name} if isinstance(part, Step) else set()
+    order = sorted(enumerate(template.steps), key=lambda step: RANK[step[1].when])
+    there: set[str] = {*KNOWN}
+    of_answers = {name for name, _ in template.keep}
+    for index, step in order:
+        yield from _unknown(("step", index), step, there | (of_answers if step.when == "ask" else set()), template)
+        there |= {name for name, _ in step.keep}
+    yield from _unknown((), template, there | of_answers, template)
+
+
+def _unknown(loc: Loc, part: Template | Step, there: set[str], template: Template) -> Iterator[Problem]:
+    for name in sorted(n for n in names_in(part) if not n.startswith("env:") and n not in there):
+        where = next((key for key in ("path", "body") if f"{{{name}}}" in getattr(part, key)), "headers")
+        why = "is kept only later" if name in kept_names(template) else "has no value, and no step keeps one"
+        known = ", ".join(f"{{{n}}}" for n in KNOWN)
+        yield Problem(
+            (*loc, where),
+            f"{{{name}}} {why}; expected {known}, {{env:NAME}} or a name kept before ({{{{{name}}}}} is text)",
+        )

@@ -1,0 +1,259 @@
+"""Asking a chat page: a conversation is a page of its own in Chromium, and its answer is what is seen to grow there."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from wrapdetect.dialects import Call
+from wrapdetect.dialects.page import grown
+from wrapdetect.edge.browser import CLOSE_S, Barred, Chromium, chromium_path, launch, load_playwright, resolver_rules
+from wrapdetect.edge.page_find import Stop, is_playwrights
+from wrapdetect.edge.page_talk import Talk, Turn
+from wrapdetect.edge.secrets import Keyring, like_a_secret
+from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
+
+if TYPE_CHECKING:
+    from playwright.async_api import Playwright
+
+PAGES = 4
+"""Most pages that are asked at a time."""
+BOX_S = 20.0
+"""Most time that a page may take to show where to type."""
+KEEP_S = 10.0
+"""Most time for what is kept beside the answer: secrets to mask, the picture."""
+MISSING: tuple[Missing, ...] = ("raw_chunks", "temperature", "token_limit", "token_counts", "markup")
+Place = tuple[str, AskKey]
+T = TypeVar("T")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Kept:
+    """What stands beside an answer."""
+
+    secrets: tuple[str, ...] = ()
+    hops: tuple[Hop, ...] = ()
+    screenshot: bytes = b""
+
+
+@dataclass(slots=True)
+class _Home:
+    """An endpoint's rules for names, once known, and what was typed there: an earlier conversation is known by it."""
+
+    rules: str | None = None
+    typed: list[str] = field(default_factory=list)
+
+
+class PageSender:
+    """`send` for run_slots, over chat pages. Use as an async context manager; it raises SpecError without a browser."""
+
+    def __init__(
+        self,
+        endpoints: tuple[Endpoint, ...],
+        *,
+        keyring: Keyring,
+        now: Callable[[], datetime],
+        stopwatch: Callable[[], float],
+        timeout_s: float,
+        pages: int = PAGES,
+    ) -> None:
+        self._keyring, self._now, self._stopwatch, self._timeout_s = keyring, now, stopwatch, timeout_s
+        self._homes = {e.name: _Home() for e in endpoints}
+        self._browsers: dict[str, Chromium] = {}
+        """By their rules for names: endpoints of one host share a browser."""
+        self._starting = asyncio.Lock()
+        self._talks: dict[Place, Talk] = {}
+        self._pages = asyncio.Semaphore(pages)
+        self._closing: set[asyncio.Task[None]] = set()
+        self._driver = AsyncExitStack()
+        self._playwright: Playwright | None = None
+
+    async def __aenter__(self) -> Self:
+        self._playwright = await self._driver.enter_async_context(load_playwright())
+        try:
+            chromium_path(self._playwright)
+        except BaseException:
+            await self._driver.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for talk in self._talks.values():
+            self._part(talk)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=CLOSE_S)
+        for chromium in self._browsers.values():
+            await chromium.close()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._driver.aclose(), CLOSE_S)
+
+    async def __call__(self, endpoint: Endpoint, ask: Ask, turn: int, attempt: int, call: Call) -> Exchange:
+        """Type one question and record what is shown. A remote failure is in the exchange, never raised."""
+        async with self._pages:
+            started, begun = self._now(), self._stopwatch()
+            seen = Turn(question=str(call.body["prompt"]), stopwatch=begun)
+            place = (endpoint.name, ask.key)
+            failure = await self._perform(endpoint, place, turn, seen)
+            talk = self._talks.get(place)
+            kept = await self._keep(talk, seen) if talk else _Kept()
+            exchange = self._recorded(endpoint, ask, turn, attempt, started, begun, seen, failure, talk, kept)
+            if (failure and failure.kind is not FailureKind.LIMITED) or turn == len(ask.turns) - 1:
+                self._end(place)
+            return exchange
+
+    # One exchange
+
+    async def _perform(self, endpoint: Endpoint, place: Place, turn: int, seen: Turn) -> Failure | None:
+        try:
+            talk = await self._opened(endpoint, place, turn)
+            self._homes[endpoint.name].typed.append(seen.question)
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await talk.ask(seen, stopwatch=self._stopwatch, limit_s=0.9 * self._timeout_s)
+            except TimeoutError:
+                return await _within(talk.late(seen, self._timeout_s), KEEP_S) or _late(self._timeout_s)
+        except Stop as stop:
+            return stop.failure
+        except Barred as barred:
+            return Failure(kind=FailureKind.CONNECT, detail=str(barred))
+        except Exception as error:
+            if not is_playwrights(error):
+                raise
+            gone = self._talks[place].gone if place in self._talks else ""
+            line = str(error).splitlines()[0][:200]
+            if type(error).__name__ == "TimeoutError" and not gone:
+                return Failure(kind=FailureKind.TIMEOUT, detail=f"the page does not react to our browser ({line})")
+            return Failure(kind=FailureKind.CUT_OFF, detail=f"the browser broke off: {gone or line}")
+        return None
+
+    async def _opened(self, endpoint: Endpoint, place: Place, turn: int) -> Talk:
+        if turn > 0:
+            if place not in self._talks:
+                raise Stop(FailureKind.CUT_OFF, "the page of this conversation is gone")
+            return self._talks[place]
+        self._end(place)
+        home = self._homes[endpoint.name]
+        talk: Talk | None = None
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                chromium = await self._chromium(endpoint)
+                talk = self._talks[place] = await Talk.begin(chromium.browser, endpoint)
+                await talk.open(home.typed, limit_s=min(BOX_S, 0.8 * self._timeout_s))
+        except TimeoutError:
+            detail = f"the page did not load within {self._timeout_s:g} s{talk.wanted() if talk else ''}"
+            raise Stop(FailureKind.TIMEOUT, detail) from None
+        except Stop as stop:
+            if stop.failure.kind is FailureKind.CONNECT:
+                home.rules = None
+            if talk and stop.failure.kind is FailureKind.GARBLED:
+                raise Stop(stop.failure.kind, stop.failure.detail + talk.wanted()) from None
+            raise
+        return talk
+
+    async def _chromium(self, endpoint: Endpoint) -> Chromium:
+        """The running browser, or another where that has gone; the address is looked at again then."""
+        home = self._homes[endpoint.name]
+        async with self._starting:
+            chromium = self._browsers.get(home.rules or "")
+            if chromium is not None and chromium.alive:
+                return chromium
+            if chromium is not None and home.rules is not None:
+                del self._browsers[home.rules]
+                await chromium.close()
+            home.rules = await resolver_rules(endpoint)
+            if home.rules not in self._browsers:
+                assert self._playwright is not None
+                self._browsers[home.rules] = await launch(self._playwright, home.rules)
+            return self._browsers[home.rules]
+
+    # What is kept
+
+    async def _keep(self, talk: Talk, seen: Turn) -> _Kept:
+        kept = _Kept()
+        await talk.traffic.settle()
+        kept.hops = talk.traffic.take(seen.zero or datetime.timestamp(self._now()))
+        found = None if talk.gone else await _within(talk.secrets(), KEEP_S)
+        kept.secrets = tuple(
+            s for s in found or talk.known_secrets if like_a_secret(s) and s.isascii() and s not in seen.question
+        )
+        if found is None:  # there may be secrets in them that we do not know
+            kept.hops = ()
+            return kept
+        kept.screenshot = await _within(talk.picture(kept.secrets), KEEP_S) or b""
+        return kept
+
+    def _recorded(
+        self,
+        endpoint: Endpoint,
+        ask: Ask,
+        turn: int,
+        attempt: int,
+        started: datetime,
+        begun: float,
+        seen: Turn,
+        failure: Failure | None,
+        talk: Talk | None,
+        kept: _Kept,
+    ) -> Exchange:
+        texts = [(max(0.0, t - seen.zero), _masked(text, kept.secrets)) for t, text in seen.seen]
+        ended = texts[-1][0] if texts and failure is None else self._stopwatch() - seen.stopwatch
+        fresh: tuple[Missing, ...] = () if talk is None or talk.fresh else ("fresh_chat",)
+        exchange = Exchange(
+            endpoint=endpoint.name,
+            ask=ask.key,
+            turn=turn,
+            attempt=attempt,
+            started=started + timedelta(seconds=seen.stopwatch - begun),
+            sent=seen.question,
+            status=talk.status if talk else None,
+            headers=talk.headers if talk else (),
+            chunks=grown(texts),
+            ended_s=ended,
+            failure=failure,
+            missing=(*MISSING, *fresh),
+            hops=kept.hops,
+            screenshot=kept.screenshot,
+        )
+        return self._keyring.clean(exchange, kept.secrets)
+
+    # Ends
+
+    def _end(self, place: Place) -> None:
+        if talk := self._talks.pop(place, None):
+            self._part(talk)
+
+    def _part(self, talk: Talk) -> None:
+        async def close() -> None:
+            with suppress(Exception):
+                await asyncio.wait_for(talk.close(), CLOSE_S)
+
+        task = asyncio.create_task(close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+async def _within(work: Awaitable[T], limit_s: float) -> T | None:
+    """What it gives, or None where that takes too long or the page is gone."""
+    try:
+        return await asyncio.wait_for(work, limit_s)
+    except TimeoutError:
+        return None
+    except Exception as error:
+        if not is_playwrights(error):
+            raise
+        return None
+
+
+def _late(timeout_s: float) -> Failure:
+    return Failure(kind=FailureKind.TIMEOUT, detail=f"no complete answer within {timeout_s:g} s")
+
+
+def _masked(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "*" * len(secret))
+    return text

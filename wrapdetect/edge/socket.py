@@ -1,0 +1,265 @@
+"""Websocket conversations: one connection each, every frame stamped when it arrives, even where nobody waits for it.
+
+Redirects of the handshake are not followed, no proxy of the environment is asked, and nothing is compressed: a frame is
+what the server sent, when it sent it. Addresses are looked at before a connection is made.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
+from websockets.datastructures import HeadersLike
+from websockets.exceptions import (
+    ConnectionClosed,
+    ConnectionClosedOK,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidURI,
+)
+from websockets.http11 import Response
+from websockets.typing import Subprotocol
+
+from wrapdetect import __version__
+from wrapdetect.edge.addresses import address_allowed, refusal_of
+from wrapdetect.model import Failure, FailureKind
+
+logging.getLogger("websockets.client").setLevel(logging.WARNING)  # its debug lines show frames and headers
+
+CLOSE_S = 1.0
+"""How long a server may take to say goodbye."""
+OWN_HEADERS = frozenset(
+    {"host", "connection", "upgrade", "content-length", "content-type", "accept-encoding", "transfer-encoding"}
+)
+"""Headers of the handshake that are the library's; and all that begin with sec-websocket-."""
+REFUSING = frozenset({1008, 3000, 3003, 4401, 4403})
+"""Close codes for whoever may not come in (RFC 6455; IANA's registry; by custom 4000 and the HTTP status)."""
+TOO_BIG = 1009
+
+
+class Frame(NamedTuple):
+    """A message received, and when by the stopwatch."""
+
+    at_s: float
+    data: bytes
+
+
+class Refused(Exception):
+    """The handshake was answered by an HTTP status that is no 101."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code)
+        self.status, self.reason = response.status_code, response.reason_phrase
+        self.headers = tuple(response.headers.raw_items())
+        self.body = bytes(response.body or b"")
+
+
+class Unreached(Exception):
+    """No websocket came about; carries the Failure to report."""
+
+    def __init__(self, kind: FailureKind, detail: str) -> None:
+        super().__init__(detail)
+        self.failure = Failure(kind=kind, detail=detail)
+
+
+class Socket:
+    """An open websocket; made by `open_socket`.
+
+    `ending` is None while it is open and after a normal close, and else what broke it.
+    """
+
+    def __init__(self, connection: ClientConnection, stopwatch: Callable[[], float], byte_limit: int) -> None:
+        assert connection.response is not None
+        self.status = connection.response.status_code
+        self.headers: tuple[tuple[str, str], ...] = tuple(connection.response.headers.raw_items())
+        self.ending: Failure | None = None
+        self._connection, self._stopwatch, self._limit = connection, stopwatch, byte_limit
+        self._frames: deque[Frame] = deque()
+        self._unheard_bytes = 0
+        self._news = asyncio.Event()
+        self._listener = asyncio.create_task(self._listen())
+
+    @property
+    def open(self) -> bool:
+        """Whether more may come."""
+        return not self._listener.done()
+
+    async def say(self, text: str) -> None:
+        """Send one text frame. On a closed socket nothing happens: `hear` tells."""
+        try:
+            await self._connection.send(text)
+        except ConnectionClosed:
+            await asyncio.wait([self._listener])
+
+    async def hear(self) -> Frame | None:
+        """The next frame; None once the socket is closed and all frames were heard."""
+        while not self._frames and self.open:
+            self._news.clear()
+            await self._news.wait()
+        if self._frames:
+            return self._take()
+        self._listener.result()  # raises what is a bug of ours
+        return None
+
+    def heard_meanwhile(self) -> list[Frame]:
+        """Frames that came while nobody waited for one."""
+        return [self._take() for _ in range(len(self._frames))]
+
+    async def close(self) -> None:
+        """Say goodbye, wait CLOSE_S at most for the answer, and be gone."""
+        await self._connection.close()
+        await asyncio.wait([self._listener])
+
+    def _take(self) -> Frame:
+        frame = self._frames.popleft()
+        self._unheard_bytes -= len(frame.data)
+        return frame
+
+    async def _listen(self) -> None:
+        self._listener.add_done_callback(lambda _: self._news.set())
+        try:
+            while self._unheard_bytes <= self._limit:
+                data = await self._connection.recv(decode=False)
+                self._frames.append(Frame(self._stopwatch(), data))
+                self._unheard_bytes += len(data)
+                self._news.set()
+        except ConnectionClosedOK:
+            return
+        except ConnectionClosed as closed:
+            self.ending = _broken(closed, self._limit)
+            return
+        self.ending = _too_long(self._limit)
+        await self._connection.close(TOO_BIG)
+
+
+class _Telling(ClientConnection):
+    """Says when the handshake is about to be sent: there is a connection."""
+
+    sending: Callable[[], None]
+
+    async def handshake(
+        self, additional_headers: HeadersLike | None = None, user_agent_header: str | None = None
+    ) -> None:
+        self.sending()
+        await super().handshake(additional_headers, user_agent_header)
+
+
+async def open_socket(
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    *,
+    private: bool,
+    trusted: Callable[[], ssl.SSLContext],
+    sending: Callable[[], None],
+    stopwatch: Callable[[], float],
+    byte_limit: int,
+) -> Socket:
+    """A websocket to a ws: or wss: address; `trusted` gives the certificates for wss, `sending` is called once there is
+    a connection.
+
+    Raises Refused for another answer than 101, Unreached for none or one that is no websocket handshake.
+    """
+    given = {name.lower(): value for name, value in headers}
+    offered = [Subprotocol(p.strip()) for p in given.get("sec-websocket-protocol", "").split(",") if p.strip()]
+    secure = urlsplit(url).scheme == "wss"
+    line = await _connected(url, private)
+
+    def telling(protocol: ClientProtocol, **limits: float | int | None) -> _Telling:
+        connection = _Telling(protocol, **limits)  # type: ignore[arg-type]  # as the library gives them
+        connection.sending = sending
+        return connection
+
+    connection: ClientConnection | None = None
+    try:
+        connection = await connect(
+            url,
+            sock=line,
+            ssl=trusted() if secure else None,
+            proxy=None,
+            compression=None,
+            subprotocols=offered or None,
+            additional_headers=[(n, v) for n, v in headers if not _is_own(n.lower())],
+            user_agent_header=None if "user-agent" in given else f"wrapdetect/{__version__}",
+            open_timeout=None,  # the caller's limit holds
+            close_timeout=CLOSE_S,
+            max_size=byte_limit,
+            create_connection=telling,  # type: ignore[arg-type]  # a factory will do, says the library's documentation
+        )
+    except (OSError, EOFError) as error:  # before ValueError: a certificate that fails is both
+        raise Unreached(FailureKind.CONNECT, str(error) or type(error).__name__) from error
+    except (InvalidHandshake, InvalidURI, ValueError) as error:  # the last two for a redirect that it will not follow
+        raise _no_handshake(error) from error
+    finally:
+        if connection is None:
+            line.close()
+    return Socket(connection, stopwatch, byte_limit)
+
+
+def _is_own(name: str) -> bool:
+    return name in OWN_HEADERS or name.startswith("sec-websocket-")
+
+
+async def _connected(url: str, private: bool) -> socket.socket:
+    """A TCP connection to one of the host's addresses that may be asked."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
+    loop = asyncio.get_running_loop()
+    last = f"no address for {host}"
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Unreached(FailureKind.CONNECT, str(error)) from error
+    for family, kind, protocol, _, address in found:
+        if not address_allowed(host, str(address[0]), private):
+            last = refusal_of(host, str(address[0]))
+            continue
+        line = socket.socket(family, kind, protocol)
+        line.setblocking(False)
+        try:
+            await loop.sock_connect(line, address)
+        except OSError as error:
+            line.close()
+            last = str(error) or type(error).__name__
+        except BaseException:
+            line.close()
+            raise
+        else:
+            return line
+    raise Unreached(FailureKind.CONNECT, last)
+
+
+def _no_handshake(error: Exception) -> Exception:
+    """Refused or Unreached; or the error itself, where it is a bug of ours."""
+    for each in (error, error.__cause__, error.__context__):
+        if isinstance(each, InvalidStatus):
+            return Refused(each.response)
+    if isinstance(error, InvalidMessage):  # no HTTP at all, or the connection broke
+        return Unreached(FailureKind.CUT_OFF, f"the handshake broke off ({error.__cause__ or error})")
+    if isinstance(error, InvalidHandshake):
+        return Unreached(FailureKind.GARBLED, f"no websocket handshake: {error}")
+    return error
+
+
+def _broken(closed: ConnectionClosed, byte_limit: int) -> Failure:
+    """What an abnormal close says: theirs where they said one, else ours."""
+    if closed.rcvd is None and closed.sent is not None:
+        if closed.sent.code == TOO_BIG:
+            return _too_long(byte_limit)
+        kind = FailureKind.GARBLED if closed.sent.code in (1002, 1007) else FailureKind.CUT_OFF
+        return Failure(kind=kind, detail=f"we closed the websocket: {closed.sent.reason or closed.sent.code}")
+    if closed.rcvd is None:
+        return Failure(kind=FailureKind.CUT_OFF, detail="the websocket broke without a closing frame")
+    kind = FailureKind.REFUSED if closed.rcvd.code in REFUSING else FailureKind.CUT_OFF
+    said = f": {closed.rcvd.reason}" if closed.rcvd.reason else ""
+    return Failure(kind=kind, detail=f"the server closed the websocket with code {closed.rcvd.code}{said}")
+
+
+def _too_long(limit: int) -> Failure:
+    return Failure(kind=FailureKind.CUT_OFF, detail=f"the answer passes {limit:,} bytes; reading stopped")

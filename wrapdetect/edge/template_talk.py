@@ -1,0 +1,206 @@
+"""What a template's conversations have on their way: cookies, kept values, a socket, requests beside the question."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.cookiejar import CookieJar
+
+from wrapdetect.dialects import Call
+from wrapdetect.dialects.filling import Values, kept_names, names_in
+from wrapdetect.edge.http import Tape
+from wrapdetect.edge.secrets import Keyring, like_a_secret
+from wrapdetect.edge.socket import Frame, Socket
+from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Missing, Step, Template
+
+HOP_LIMIT = 200_000
+"""Most bytes kept of what a step brought; all of it is searched."""
+PATH_COOKIES = ("__cf", "_cf", "awsalb", "arraffinity", "gclb", "incap_", "visid_", "_ga", "_gid", "ak_", "bm_")
+"""Beginnings of names of cookies by which content networks, load balancers and counters know a visitor, not a chat."""
+NEVER_SHOWN: tuple[Missing, ...] = ("temperature", "token_limit", "token_counts")
+"""A template has no placeholder for the first two, and answers of unknown form have no known place for the third."""
+
+
+class Stopped(Exception):
+    """The ask is over; carries the Failure to report."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+@dataclass(slots=True, repr=False)
+class State:
+    """What a conversation, or the steps `run`, have by now: secrets, so its repr shows nothing."""
+
+    cookies: CookieJar = field(default_factory=CookieJar)
+    values: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> "State":
+        """With a jar of its own."""
+        other = State(values=dict(self.values))
+        for cookie in self.cookies:
+            other.cookies.set_cookie(cookie)
+        return other
+
+    def secrets(self) -> set[str]:
+        """All that was handed out, but for the conversation's id."""
+        kept = {value for name, value in self.values.items() if name != "conversation_id"}
+        return kept | {value.strip('"') for value in self.cookie_values().values()}
+
+    def cookie_values(self) -> dict[str, str]:
+        """By name."""
+        return {c.name: c.value or "" for c in self.cookies}
+
+
+@dataclass(slots=True)
+class Talk:
+    """One conversation. `shared` is what it found of the steps `run`, `begun` whether its own were made."""
+
+    own_id: str
+    shared: State | None = None
+    state: State = field(default_factory=State)
+    begun: bool = False
+    limited: bool = False
+    socket: Socket | None = None
+
+
+@dataclass(slots=True)
+class Bot:
+    """An endpoint, what its steps `run` left, and its conversations."""
+
+    endpoint: Endpoint
+    template: Template
+    shared: State | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    talks: dict[AskKey, Talk] = field(default_factory=dict)
+
+    @property
+    def over_socket(self) -> bool:
+        return self.template.framing == "websocket"
+
+
+@dataclass(slots=True)
+class Aside:
+    """A request beside the question, to become a hop."""
+
+    method: str
+    url: str
+    sent: str
+    tape: Tape
+
+    def hop(self, zero_s: float) -> Hop:
+        """By the clock of an exchange whose question was sent when the stopwatch showed `zero_s`."""
+        shift, left = self.tape.start_s - zero_s, HOP_LIMIT
+        chunks = list[Chunk]()
+        for chunk in self.tape.chunks:
+            if left > 0:
+                chunks.append(Chunk(t_s=chunk.t_s + shift, data=chunk.data[:left]))
+            left -= len(chunk.data)
+        return Hop(
+            t_s=shift,
+            method=self.method,
+            url=self.url,
+            sent=self.sent,
+            status=self.tape.status,
+            headers=self.tape.headers,
+            chunks=tuple(chunks),
+        )
+
+
+@dataclass(slots=True, repr=False)
+class Asking:
+    """One ask on its way. `tape` is the question's, `current` of whatever is waited for; `step` names that.
+
+    `line` is of the socket, where it was opened or used beside the question; `secrets` must not be recorded.
+    """
+
+    bot: Bot
+    talk: Talk
+    call: Call
+    started: datetime
+    tape: Tape
+    current: Tape
+    step: str = ""
+    asides: list[Aside] = field(default_factory=list)
+    line: Aside | None = None
+    secrets: set[str] = field(default_factory=set)
+
+    def stopped(self, failure: Failure) -> Stopped:
+        """To be raised; names the step."""
+        return Stopped(self.named(failure))
+
+    def named(self, failure: Failure) -> Failure:
+        """With the step's name before it."""
+        return Failure(kind=failure.kind, detail=f"{self.step}: {failure.detail}") if self.step else failure
+
+    def missing(self) -> tuple[Missing, ...]:
+        """What this way in does not show."""
+        return NEVER_SHOWN if _afresh(self) else (*NEVER_SHOWN, "fresh_chat")
+
+
+class Filled(Mapping[str, object]):
+    """What placeholders stand for. A uuid is new for each use."""
+
+    def __init__(self, known: Mapping[str, object], hidden: set[str], new_id: Callable[[], str]) -> None:
+        self._known, self._hidden, self._new_id = known, hidden, new_id
+        self._drawn: list[str] = []
+
+    def __getitem__(self, name: str) -> object:
+        if name == "uuid":
+            self._drawn.append(self._new_id())
+            return self._drawn[-1]
+        return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name == "uuid" or name in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self._known, "uuid"))
+
+    def __len__(self) -> int:
+        return len(self._known) + 1
+
+    def shown(self) -> Values:
+        """The same with secrets masked, and with the uuids drawn up to now once more."""
+        known = {n: "*" * len(str(v)) if n in self._hidden else v for n, v in self._known.items()}
+        again = iter(self._drawn)
+        return Filled(known, set(), lambda: next(again, ""))
+
+
+def values_of(asking: Asking, state: State, ring: Keyring, new_id: Callable[[], str]) -> Filled:
+    """What placeholders stand for by now; kept values go before ours, and what is asked before both."""
+    endpoint = asking.bot.endpoint
+    known: dict[str, object] = {f"env:{name}": value for name, value in ring.variables.items()}
+    hidden = {*known, "key", *(n for n, v in state.values.items() if n != "conversation_id" and like_a_secret(v))}
+    known |= {"model": endpoint.model, "key": ring.key_of(endpoint) or "", "conversation_id": _own_id(asking)}
+    return Filled({**known, **state.values, **asking.call.body}, hidden, new_id)
+
+
+def _own_id(asking: Asking) -> str | None:
+    """An id of ours, where the bot hands none out."""
+    template = asking.bot.endpoint.template
+    return None if template is not None and "conversation_id" in kept_names(template) else asking.talk.own_id
+
+
+def write(frame: Frame, tape: Tape) -> None:
+    """A frame as a chunk."""
+    tape.chunks.append(Chunk(t_s=frame.at_s - tape.start_s, data=frame.data))
+
+
+def _afresh(asking: Asking) -> bool:
+    """Whether the server can tell this conversation from others (see the top of edge/template)."""
+    template, talk = asking.bot.template, asking.talk
+    parts: list[Template | Step] = [template, *(s for s in template.steps if s.when != "run")]
+    if asking.bot.over_socket or template.holds_history or any(s.when == "conversation" for s in template.steps):
+        return True
+    if any(names_in(part) & {"conversation_id", "uuid"} for part in parts):
+        return True
+    before = talk.shared.cookie_values() if talk.shared else {}
+    now = talk.state.cookie_values().items()
+    return any(v != before.get(n) and not n.lower().startswith(PATH_COOKIES) for n, v in now)
+
+
+def closed() -> Failure:
+    """A socket was closed in good order where more was due."""
+    return Failure(kind=FailureKind.CUT_OFF, detail="the server closed the websocket")
