@@ -1,9 +1,10 @@
-"""What an exchange costs by each way in: wall time and client CPU of plain and streamed questions, as an audit asks them.
+"""What an exchange costs by each way in, as an audit asks it: wall time and client CPU, plain and streamed.
 
     python -m bench.ways_speed [--asks 1000] [--concurrency 16] [--runs 5] [--only NAME ...]
 
-A lab server in a process of its own answers at once, a RecordedBot behind every API. Questions go through run_slots,
-the sender and a run file on disk, as in an audit. CPU is this process's own, user and system (getrusage).
+A lab server in a process of its own answers at once, a RecordedBot behind every API (the template talks to the chat
+completions of the same server). Questions go through run_slots, edge/ways and a run file on disk, as in an audit. CPU
+is this process's own, user and system (getrusage).
 """
 
 import argparse
@@ -20,9 +21,9 @@ from typing import NamedTuple
 from wrapdetect.codec import load_run
 from wrapdetect.dialects import decode
 from wrapdetect.edge import clock, store
-from wrapdetect.edge.http import HttpSender
 from wrapdetect.edge.secrets import Keyring
-from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Instrument, Item, Pack, Run
+from wrapdetect.edge.ways import open_ways
+from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Instrument, Item, Pack, Run, Template
 from wrapdetect.plan import Slot
 from wrapdetect.run import Limits, run_slots
 
@@ -45,6 +46,7 @@ class Way(NamedTuple):
 
     dialect: Dialect
     version: str
+    template: Template | None = None
 
 
 WAYS = {
@@ -58,6 +60,15 @@ WAYS = {
     "ollama_stream": Way("ollama_stream", ""),
     "gemini_plain": Way("gemini_plain", "/v1beta"),
     "gemini_stream": Way("gemini_stream", "/v1beta"),
+    "template": Way(
+        "template",
+        "/v1",
+        Template(
+            path="/chat/completions",
+            body='{"model": "bot", "messages": "{messages}", "max_tokens": 200}',
+            answer="$.choices[0].message.content",
+        ),
+    ),
 }
 
 
@@ -89,7 +100,14 @@ def measure(way: Way, asks: int, concurrency: int) -> tuple[float, float]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         root = server.stdout.readline().strip()
-        endpoint = Endpoint(name="target", role="target", url=f"{root}{way.version}", model="bot", dialect=way.dialect)
+        endpoint = Endpoint(
+            name="target",
+            role="target",
+            url=f"{root}{way.version}",
+            model="bot",
+            dialect=way.dialect,
+            template=way.template,
+        )
         with tempfile.TemporaryDirectory() as folder:
             ask_all(endpoint, min(100, asks), concurrency, Path(folder) / "warm.jsonl")
             cpu, wall = _cpu_s(), time.perf_counter()
@@ -124,7 +142,7 @@ def ask_all(endpoint: Endpoint, asks: int, concurrency: int, path: Path) -> None
     ]
 
     async def go() -> None:
-        async with HttpSender(
+        async with open_ways(
             (endpoint,), keyring=Keyring({}), now=clock.now, stopwatch=clock.stopwatch, timeout_s=60
         ) as send:
             await run_slots(
@@ -145,9 +163,9 @@ def ask_all(endpoint: Endpoint, asks: int, concurrency: int, path: Path) -> None
 def check(path: Path, endpoint: Endpoint, asks: int) -> None:
     """Raises RuntimeError unless every answer came whole."""
     exchanges = load_run(path.read_bytes()).run.exchanges
-    answers = {decode(e, endpoint).text for e in exchanges}
-    if len(exchanges) != asks or answers != {ANSWER}:
-        raise RuntimeError(f"{endpoint.dialect}: {len(exchanges)} exchanges with {len(answers)} different answers")
+    wrong = [reply for reply in (decode(e, endpoint) for e in exchanges) if reply.text != ANSWER]
+    if len(exchanges) != asks or wrong:
+        raise RuntimeError(f"{endpoint.dialect}: {len(exchanges)} exchanges, {len(wrong)} wrong: {wrong[:1]}")
 
 
 def _cpu_s() -> float:

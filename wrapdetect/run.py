@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from wrapdetect.dialects import DIALECTS, Call, decode
+from wrapdetect.dialects import DIALECTS, Call, Reply, decode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind
 from wrapdetect.plan import Slot, estimate_tokens
 
@@ -98,14 +98,15 @@ async def _converse(state: _State, slot: Slot) -> bool:
     forgotten = _forgotten(state, slot)
     for turn in range(len(ask.turns)):
         exchange = state.last.get((endpoint.name, ask.key, turn))
-        again = forgotten
+        again, reply = forgotten, None
         while exchange is None or again or _worth_another(exchange):
             call = DIALECTS[endpoint.dialect].encode(ask, answers, endpoint)
             cost = _upper_tokens(ask, answers)
             if not _affordable(state, cost):
                 return False
-            exchange, again = await _put(state, slot, turn, exchange, call, cost), False
-        reply = decode(exchange, endpoint)
+            exchange, reply = await _put(state, slot, turn, exchange, call, cost)
+            again = False
+        reply = reply or decode(exchange, endpoint)  # of before: not read yet
         if reply.failure is not None:
             return True
         answers.append(reply.text)
@@ -122,7 +123,10 @@ def _forgotten(state: _State, slot: Slot) -> bool:
     return bool(known) and not over and DIALECTS[endpoint.dialect].remembers(endpoint)
 
 
-async def _put(state: _State, slot: Slot, turn: int, before: Exchange | None, call: Call, cost: int) -> Exchange:
+async def _put(
+    state: _State, slot: Slot, turn: int, before: Exchange | None, call: Call, cost: int
+) -> tuple[Exchange, Reply]:
+    """Send, record and read; the exchange goes to `record` before it is read."""
     endpoint, ask = slot
     state.requests += 1
     state.tokens += cost  # held until the true length is known
@@ -134,10 +138,10 @@ async def _put(state: _State, slot: Slot, turn: int, before: Exchange | None, ca
     exchange = await state.send(endpoint, ask, turn, 0 if before is None else before.attempt + 1, call)
     state.record(exchange)
     state.sent += 1
-    text = decode(exchange, endpoint).text
-    state.tokens += estimate_tokens(text) - ask.max_tokens  # the envelope around them is no token
+    reply = decode(exchange, endpoint)
+    state.tokens += estimate_tokens(reply.text) - ask.max_tokens  # the envelope around them is no token
     _note(state, exchange)
-    return exchange
+    return exchange, reply
 
 
 async def _wait_turn(state: _State, name: str) -> None:

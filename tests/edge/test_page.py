@@ -35,7 +35,7 @@ ANSWERS = {
     TWO: "Because the earth turns once a day.",
     "Show me markdown": MARKDOWN,
 }
-LONG_S, SHORT_S = 120.0, 30.0
+LONG_S, SHORT_S = 120.0, 40.0
 UNENDING = ("never_ends", "hangs", "other_host")
 WALLS = {
     "login_wall": "login wall: a password is asked for",
@@ -321,8 +321,8 @@ def marks() -> set[str]:
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, IndexError):
             parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if mark := re.search(rb"--wrapdetect-mark=\w+", (folder / "cmdline").read_bytes()):
-                found[int(folder.name)] = mark[0].decode()
+            if named := re.search(rb"--wrapdetect-mark=\w+", (folder / "cmdline").read_bytes()):
+                found[int(folder.name)] = named[0].decode()
     ours = set()
     for process, mark in found.items():
         above = process

@@ -7,6 +7,7 @@ JSON's null where it stands alone, and else an empty text.
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
@@ -65,6 +66,7 @@ def request_of(part: Template | Step, values: Values) -> Outgoing:
     return Outgoing(part.method, _fill_path(part.path, values), headers, _fill_body(part.body, kind, values))
 
 
+@lru_cache(maxsize=256)
 def names_in(part: Template | Step) -> frozenset[str]:
     """The placeholders used, such as prompt and env:BOT_COOKIE.
 
@@ -114,6 +116,7 @@ def is_frame(part: Template | Step) -> bool:
     return part.framing == "websocket" if isinstance(part, Template) else part.method in ("SEND", "RECEIVE")
 
 
+@lru_cache(maxsize=256)
 def kind_of_body(part: Template | Step) -> str:
     """JSON, FORM or TEXT: as its content-type says, or else as it looks.
 

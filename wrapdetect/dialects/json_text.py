@@ -44,13 +44,16 @@ def decoded(
 ) -> Reply:
     """The reply in an exchange: of its stream, or of its one JSON object and the moment when that was whole.
 
-    A server that does not stream though asked to answers plainly, as JSON: an answer all the same.
+    A server that does not stream though asked to answers plainly, as JSON: an answer all the same. So is the stream of
+    one that streams unless told otherwise, such as the Responses API of `transformers serve`.
     """
     if exchange.failure is not None:
         return Reply(text="", failure=exchange.failure)
     try:
         chunks = chunks_of(exchange)
-        if stream and content_kind(exchange) != "application/json":
+        kind = content_kind(exchange)
+        as_events = kind == "text/event-stream" and not (chunks and chunks[0].data.lstrip().startswith(b"{"))
+        if as_events or (stream and kind != "application/json"):
             return read_stream(chunks)
         return read_plain(chunks[-1].t_s if chunks else 0.0, only_object(chunks))
     except BodyError as error:

@@ -2,6 +2,9 @@
 
 Beside those of ways.py, `event:NAME` is the data of a server-sent event of that name, and `A => B` reads by B what A
 found: `re:^0:(.*)$ => $` takes the text out of a line such as `0:"Hi."`.
+
+A pattern is the user's own and runs without a limit on time (`re` has none): it sees the first SEARCHED characters of
+what was received, so that a long answer cannot make a slow pattern slower still.
 """
 
 import json
@@ -19,7 +22,12 @@ KINDS = "$.. (JSONPath), re:PATTERN, header:NAME, cookie:NAME, event:NAME or tex
 NO_JSON = object()
 """Stands for the value of a text that is not JSON."""
 
+SEARCHED = 200_000
+"""Most characters of one piece (or of a body, where that is not cut into pieces) that a pattern is run over."""
+
 _ENVIRONMENT = JSONPathEnvironment(strict=True)
+_PLAIN = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_]*|\[\d+\])*", re.ASCII)
+_PLAIN_PART = re.compile(r"\.(\w+)|\[(\d+)\]", re.ASCII)
 _NAMED = ("header:", "cookie:", "event:")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _NEXT = re.compile(r" => (?=\$|re:)")
@@ -93,13 +101,26 @@ def span_of(source: str, text: str) -> tuple[int, int] | None:
     if not source.startswith("re:") or _NEXT.search(source):
         return None
     pattern = re.compile(source.removeprefix("re:"))
-    match = pattern.search(text)
+    match = pattern.search(text, 0, SEARCHED)
     return match.span(1 if pattern.groups else 0) if match else None
 
 
 def is_source(text: str) -> bool:
     """Whether a text is meant as a source; `done` may be a plain text instead."""
     return text == "text" or text.startswith(("$", "re:", *_NAMED))
+
+
+def names_of(source: str) -> tuple[str, ...] | None:
+    """Texts of which one stands in whatever such a source can find something in (JSON's escapes aside); None: unknown.
+
+    >>> names_of("$.data.final"), names_of("event:end"), names_of("$..final"), names_of("re:bye|end")
+    (('final',), ('end',), None, None)
+    """
+    if source.startswith("event:") and " => " not in source:
+        return (source.removeprefix("event:"),)
+    names = _PLAIN_PART.findall(source) if _PLAIN.fullmatch(source) else []
+    last = next((name for name, _ in reversed(names) if name), "")
+    return (last,) if last else None
 
 
 def needs_json(source: str) -> bool:
@@ -164,15 +185,38 @@ def _json_path(source: str) -> Finder:
     except (JSONPathError, RecursionError) as error:
         raise SpecError(f"{source!r} is no JSONPath (RFC 9535): {_first_line(error)}") from error
 
+    if _PLAIN.fullmatch(source):
+        return _plain_path(source)
+
     def finder(received: Received) -> list[object]:
-        if received.json is NO_JSON or not isinstance(received.json, dict | list | str):
-            return [received.json] if source == "$" and received.json is not NO_JSON else []
-        if isinstance(received.json, str):  # the library would parse it, or walk its letters
-            return [received.json] if source == "$" else []
+        if not isinstance(received.json, dict | list):  # in a text the library would parse it, or walk its letters
+            return []
         try:
             return list(path.findall(received.json))
         except (JSONPathError, RecursionError):  # nested too deeply
             return []
+
+    return finder
+
+
+def _plain_path(source: str) -> Finder:
+    """Names and numbers only, which most paths are: the same as the library finds, at a tenth of its time."""
+    steps = tuple(m[1] or int(m[2]) for m in _PLAIN_PART.finditer(source))
+
+    def finder(received: Received) -> list[object]:
+        value = received.json
+        if value is NO_JSON:
+            return []
+        for step in steps:
+            if isinstance(step, str):
+                if not isinstance(value, dict) or step not in value:
+                    return []
+                value = value[step]
+            elif isinstance(value, list) and step < len(value):
+                value = value[step]
+            else:
+                return []
+        return [value]
 
     return finder
 
@@ -184,7 +228,7 @@ def _pattern(source: str) -> Finder:
         raise SpecError(f"{source!r} is no regular expression: {error}") from error
 
     def finder(received: Received) -> list[object]:
-        match = pattern.search(received.text)
+        match = pattern.search(received.text, 0, SEARCHED)
         if match is None:
             return []
         return [(match[1] or "") if pattern.groups else match[0]]

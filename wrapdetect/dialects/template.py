@@ -2,12 +2,13 @@
 
 import codecs
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, so_far
 from wrapdetect.dialects.body import BodyError, inflate, lines, named_events, text_of
 from wrapdetect.dialects.json_text import Answer, content_kind, header, short, whole
-from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, needs_json, span_of
+from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, names_of, needs_json, span_of
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind, Template
 
 END = "[DONE]"
@@ -83,6 +84,29 @@ def finished(template: Template, data: bytes) -> bool:
     except BodyError:
         return False
     return any(_is_end(template, r) or _error_in(template, r) is not None for r in found)
+
+
+@lru_cache(maxsize=64)
+def signs_of_end(template: Template) -> tuple[bytes, ...] | None:
+    """Bytes of which one stands in every piece of a stream that `ended` or `finished` is true of; None: unknown.
+
+    A backslash is among them, since JSON may escape any letter.
+
+    >>> signs_of_end(Template(framing="sse", answer="$.t", done="event:end"))
+    (b'[DONE]', b'error', b'end', b'\\\\')
+    """
+    signs = [END, "error"]
+    for source in (template.done, template.error):
+        if source and not is_source(source):
+            if "\n" in source:  # a server-sent event spells that with another "data:" between
+                return None
+            signs.append(source.strip())
+        elif source:
+            names = names_of(source)
+            if names is None:
+                return None
+            signs += names
+    return *(s.encode() for s in dict.fromkeys(signs)), b"\\"
 
 
 def kept_in(template: Template, exchange: Exchange, cookies: Mapping[str, str]) -> dict[str, str]:

@@ -8,13 +8,16 @@ falsify times, hide outages, or carry a key to another host.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+import os
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import httpx
 
@@ -237,26 +240,46 @@ class HttpSender:
 
 
 class _Line:
-    """How one endpoint is asked: by one connection for each request under way, kept for the next.
-
-    (A pool looks through all its connections, twice for each request: at 16 that is a fifth of the CPU.)
-    """
+    """How one endpoint is asked."""
 
     def __init__(self, endpoint: Endpoint, key: str | None, make: Callable[[], StampingTransport]) -> None:
-        self._endpoint, self._key, self._make = endpoint, key, make
-        self._all: list[StampingTransport] = []
-        self._free: list[StampingTransport] = []
+        self._endpoint, self._key = endpoint, key
+        self._lines = Lines(make)
 
     async def put(self, call: Call) -> None:
         """Send, and read the body to its end; the tape keeps what matters."""
         request = request_of(self._endpoint, call, self._key)
+        with self._lines.one() as transport:
+            await exhaust(transport, request)
+
+    async def aclose(self) -> None:
+        await self._lines.aclose()
+
+
+Transport = TypeVar("Transport", bound=httpx.AsyncBaseTransport)
+
+
+class Lines(Generic[Transport]):
+    """Transports to one place: one for each request under way, kept for the next.
+
+    (A pool looks through all its connections, twice for each request: at 16 that is a fifth of the CPU.)
+    """
+
+    def __init__(self, make: Callable[[], Transport]) -> None:
+        self._make = make
+        self._all: list[Transport] = []
+        self._free: list[Transport] = []
+
+    @contextmanager
+    def one(self) -> Iterator[Transport]:
+        """A transport that nobody else uses meanwhile."""
         transport = self._free.pop() if self._free else self._another()
         try:
-            await exhaust(transport, request)
+            yield transport
         finally:
             self._free.append(transport)
 
-    def _another(self) -> StampingTransport:
+    def _another(self) -> Transport:
         self._all.append(self._make())
         return self._all[-1]
 
@@ -281,9 +304,18 @@ def request_of(endpoint: Endpoint, call: Call, key: str | None) -> httpx.Request
 
 
 def connections() -> Callable[[], httpx.AsyncBaseTransport]:
-    """Transports that share the certificates they trust: loading these takes 27 ms."""
-    trusted = httpx.create_ssl_context()
-    return partial(httpx.AsyncHTTPTransport, verify=trusted)
+    """Transports that share the certificates they trust."""
+    return partial(httpx.AsyncHTTPTransport, verify=trusted())
+
+
+def trusted() -> ssl.SSLContext:
+    """The certificates to trust, as the environment says or as httpx ships them; loading takes 27 ms, once a process."""
+    return _loaded(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@lru_cache(maxsize=4)
+def _loaded(file: str | None, folder: str | None) -> ssl.SSLContext:
+    return httpx.create_ssl_context()
 
 
 async def exhaust(transport: StampingTransport, request: httpx.Request) -> None:

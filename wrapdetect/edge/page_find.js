@@ -22,6 +22,7 @@
     [el.innerText || el.value || "", el.getAttribute("aria-label") || "", el.title || ""].map((t) => t.trim());
 
   function usable(el) {
+    if (!["TEXTAREA", "INPUT"].includes(el.tagName) && !el.isContentEditable) return false;
     if (!wd.visible(el) || el.disabled || el.readOnly || el.getAttribute("aria-disabled") === "true") return false;
     const box = el.getBoundingClientRect();
     return box.width >= 40 && box.height >= 10 && !up(el, "[inert]");
@@ -105,9 +106,13 @@
     return false;
   }
 
-  function consent(blocked) {
+  const SIGNS_IN = 'input[type="password"], input[type="email"], input[type="tel"]';
+
+  function consent(lost) {
+    const blocked = lost && !wd.all(SIGNS_IN).some(wd.visible); // "continue" may sign in there
     for (const el of wd.all('button, [role="button"], a, input[type="submit"], input[type="button"]')) {
       if (!says(el).some((t) => t && t.length <= 40 && ACCEPTS.test(t)) || !wd.visible(el) || el.disabled) continue;
+      if (el.form && el.form.querySelector(SIGNS_IN)) continue;
       if (el.tagName === "A" && /^https?:/.test(el.href) && el.hostname !== location.hostname) continue;
       if (asksConsent(el, blocked) || (blocked && !wd.candidate)) return el;
     }
@@ -170,7 +175,12 @@
   };
   const STOPS =
     /^(stop|cancel)( generating| generation| response| responding| answering)?$|stop (generating|generation|response|streaming|responding)|^(abbrechen|stopp|anhalten|arrêter|detener|parar|停止|停止生成|остановить|中止|중지)/i;
-  wd.stopping = () => wd.all(CLICKABLE).some((el) => says(el).some((t) => t.length < 40 && STOPS.test(t)) && wd.visible(el) && !el.disabled);
+  const BUSY = '[aria-busy="true"], [data-is-streaming="true"], [data-test-script-state="running"], .result-streaming';
+  // Whether the page says that it is still answering: by what to stop it with, or by a mark.
+  wd.working = () =>
+    wd.all(BUSY).some(wd.visible) ||
+    wd.all(CLICKABLE).some((el) => says(el).some((t) => t.length < 40 && STOPS.test(t)) && wd.visible(el) && !el.disabled);
+  wd.stopping = () => !wd.worked && wd.working();
   wd.stored = () => {
     const values = [];
     for (const name of ["localStorage", "sessionStorage"]) {

@@ -26,7 +26,8 @@ COVERED_S = 2.0
 """A box that something lies over is used all the same after this long, where nothing can be pressed away."""
 TRIES_CONSENT = 6
 TRIAL_MS = 600
-PRESS_MS = 4000
+PRESS_MS = 10_000
+CONSENT_MS = 4000
 
 Told = Mapping[str, object]
 
@@ -124,7 +125,11 @@ async def send_button(box: Box, way: Way) -> "ElementHandle | None":
 
 async def type_question(box: Box, text: str) -> None:
     """Put the text into the box, as a whole. Raises Stop where the box does not take it."""
-    await box.element.fill(text, timeout=PRESS_MS)
+    try:
+        await box.element.fill(text, timeout=PRESS_MS)
+    except Exception as error:
+        if not is_playwrights(error):
+            raise
     if _same(await held(box), text):
         return
     await box.element.focus()
@@ -214,7 +219,7 @@ async def _consent(page: "Page", *, blocked: bool) -> bool:
 
 async def _press(button: "ElementHandle") -> bool:
     try:
-        await button.click(timeout=PRESS_MS)
+        await button.click(timeout=CONSENT_MS)
     except Exception as error:
         if not is_playwrights(error):
             raise

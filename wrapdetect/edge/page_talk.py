@@ -34,11 +34,24 @@ SENT_S = 0.7
 """How long a press of Enter may take to show an effect before the button is tried."""
 LOST_S = 3.0
 """How long nothing may come of a question before it is typed again."""
+EARLY_S = 0.02
+"""By how much the clocks of the page and of its network may differ."""
 STALE_S = 8.0
 """A request that is open so long after the last change does not keep an answer from having settled."""
 VIEW = {"width": 1000, "height": 800}
 TEXT_LIMIT = 400_000
 """Most characters of an answer."""
+BREAKS = (
+    ("ERR_TOO_MANY_REDIRECTS", FailureKind.REFUSED),
+    ("ERR_EMPTY_RESPONSE", FailureKind.CUT_OFF),
+    ("ERR_CONNECTION_RESET", FailureKind.CUT_OFF),
+    ("ERR_INCOMPLETE_CHUNKED", FailureKind.CUT_OFF),
+    ("ERR_CONTENT_DECODING", FailureKind.GARBLED),
+    ("ERR_INVALID_", FailureKind.GARBLED),
+    ("ERR_ABORTED", FailureKind.GARBLED),  # a download, or no content
+    ("Download", FailureKind.GARBLED),
+)
+"""Of Chromium's names for what goes wrong, those that are no lack of a connection."""
 SORRY = re.compile(
     r"error|wrong|fail|try again|unavailable|exceeded|limit|denied|unauthori|fehler|erreur|fallo|ошибк|错误|エラー",
     re.I,
@@ -55,6 +68,9 @@ class Turn:
     """What our own stopwatch showed at zero."""
     seen: list[tuple[float, str]] = field(default_factory=list)
 
+    alert: str = ""
+    """What the page called an error, where it gave no answer."""
+
     @property
     def text(self) -> str:
         return self.seen[-1][1] if self.seen else ""
@@ -68,6 +84,10 @@ class _Watched:
     taken: int = 0
     seen: list[tuple[float, str]] = field(default_factory=list)
     moved: bool = False
+
+
+def _length(watched: _Watched) -> int:
+    return len(watched.seen[-1][1]) if watched.seen else 0
 
 
 class Talk:
@@ -84,6 +104,7 @@ class Talk:
         self._endpoint, self._way = endpoint, endpoint.page or Way()
         self._frames: dict[Frame, _Watched] = {}
         self._heard: dict[Frame, str] = {}
+        self._asked: Frame | None = None
         self._by_button = bool(self._way.send)
 
     @classmethod
@@ -157,9 +178,14 @@ class Talk:
         if answer is not None:
             self.status = answer.status
             self.headers = tuple((h["name"], h["value"]) for h in await answer.headers_array())
-        if (self.status or 0) >= 400:
+        if (self.status or 0) >= 400 and self.status != 404:  # pages made of scripts alone are served so by some hosts
             raise Stop(kind_of(self.status or 0), await self._refusal())
-        await find_box(self.page, self._way, limit_s=limit_s)
+        try:
+            await find_box(self.page, self._way, limit_s=limit_s if self.status != 404 else LOST_S)
+        except Stop:
+            if self.status == 404:
+                raise Stop(FailureKind.REFUSED, await self._refusal()) from None
+            raise
         await self.secrets()
         if self._way.new_chat:
             await self._press_new_chat()
@@ -174,7 +200,7 @@ class Talk:
             line = str(error).splitlines()[0].removeprefix("Page.goto: ")
             if self.traffic.refused_hosts:
                 raise Stop(FailureKind.REFUSED, f"the page leads to another host{self.wanted()}") from None
-            raise Stop(FailureKind.CONNECT, line) from None
+            raise Stop(next((k for name, k in BREAKS if name in line), FailureKind.CONNECT), line) from None
 
     async def _refusal(self) -> str:
         wall = await wall_of(self.page)
@@ -224,6 +250,7 @@ class Talk:
 
     async def _send(self, box: Box, turn: Turn, stopwatch: Callable[[], float]) -> None:
         for _ in range(2):
+            self._asked = box.frame
             await type_question(box, turn.question)
             await self._arm(turn, stopwatch)
             await self._press(box, turn)
@@ -258,7 +285,7 @@ class Talk:
         while True:
             self._check_alive()
             await self._read(turn)
-            if self.traffic.begun_since(turn.zero - 0.005) or any(w.moved for w in self._frames.values()):
+            if self.traffic.begun_since(turn.zero - EARLY_S) or any(w.moved for w in self._frames.values()):
                 return True
             if time.monotonic() >= end:
                 return False
@@ -298,9 +325,10 @@ class Talk:
             watched.moved = watched.moved or bool(state["moved"])
             if "outside" in watched.kept:
                 await self._see_outside(frame, watched, moment)
-        best = max(self._frames.values(), key=lambda w: len(w.seen[-1][1]) if w.seen else -1, default=None)
+        here = self._frames.get(self._asked) if self._asked else None
+        best = max(self._frames.values(), key=_length, default=None)
         if best is not None and best.seen:
-            turn.seen = best.seen
+            turn.seen = here.seen if here is not None and _length(here) else best.seen
         return moment
 
     async def _outside(self, frame: "Frame") -> tuple[int, str]:
@@ -329,9 +357,12 @@ class Talk:
         quiet = moment - last
         if len(turn.text) >= TEXT_LIMIT:
             raise Stop(FailureKind.CUT_OFF, f"the answer passes {TEXT_LIMIT:,} characters; reading stopped")
-        still = not self.traffic.open_since(turn.zero - 0.005)
+        still = not self.traffic.open_since(turn.zero - EARLY_S)
         if not turn.text.strip():
-            return bool(quiet >= LOST_S and still and self.traffic.failed_since(turn.zero - 0.005))
+            if quiet < LOST_S or not still:
+                return False
+            turn.alert = " ".join([str(await told(f, "alert") or "") for f in self.page.frames]).strip()
+            return bool(turn.alert or self.traffic.failed_since(turn.zero - EARLY_S))
         if quiet < self._way.quiet_s:
             return False
         if quiet >= max(STALE_S, self._way.quiet_s):
@@ -340,7 +371,7 @@ class Talk:
 
     def _check_answer(self, turn: Turn) -> None:
         """Raises Stop where the page's own request failed and no answer is there, or only word of it."""
-        failed = self.traffic.failed_since(turn.zero - 0.005)
+        failed = self.traffic.failed_since(turn.zero - EARLY_S)
         text = turn.text.strip()
         if failed and (not text or (len(text) <= 300 and SORRY.search(text))):
             status, body = failed
@@ -348,6 +379,9 @@ class Talk:
             raise Stop(
                 kind_of(status), f"the page's request was answered with HTTP {status}{': ' + said if said else ''}"
             )
+
+        if turn.alert and not text:
+            raise Stop(FailureKind.SERVER, f"the page shows an error: {' '.join(turn.alert.split())[:300]}")
 
     def _check_alive(self) -> None:
         if self.gone:
@@ -382,9 +416,11 @@ class Talk:
 
     async def picture(self, secrets: Sequence[str]) -> bytes:
         """A JPEG of what is shown, without password fields and places where a secret stands."""
-        shown = str(await told(self.page.main_frame, "shown") or "")
-        masks = [self.page.locator('input[type="password"]')]
-        masks += [self.page.get_by_text(s) for s in secrets if s in shown]
+        masks = []
+        for frame in self.page.frames:
+            masks.append(frame.locator('input[type="password"]'))
+            shown = str(await told(frame, "shown") or "") if secrets else ""
+            masks += [frame.get_by_text(s) for s in secrets if s in shown]
         return await self.page.screenshot(
             type="jpeg", quality=50, mask=masks, timeout=8000, animations="allow", caret="hide"
         )

@@ -85,9 +85,15 @@ class Traffic:
     # What is asked of it
 
     def begun_since(self, moment: float) -> bool:
-        """Whether the page sent anything to its host after that moment (seconds since the epoch)."""
+        """Whether the page sent anything to its host after that moment (seconds since the epoch).
+
+        What it only asked for again, as it did before, is no sign of that.
+        """
+        usual = {_path(r.url) for r in self._requests.values() if r.begun < moment and r.method == "GET"}
         return any(
-            not r.refused and (r.begun >= moment if r.kind != "WebSocket" else r.written >= moment)
+            not r.refused
+            and not (r.kind in ("XHR", "Fetch") and r.method == "GET" and _path(r.url) in usual)
+            and (r.begun >= moment if r.kind != "WebSocket" else r.written >= moment)
             for r in self._requests.values()
             if r.kind in ("XHR", "Fetch", "EventSource", "Document", "WebSocket")
         )

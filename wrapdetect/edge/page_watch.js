@@ -53,9 +53,14 @@
   const SOFT =
     /(^|[\s_-])(timestamp|time|date|author|sender|user-?name|avatar|role|label|chips?|suggest\w*|toolbar|feedback|meta)(?=$|[\s_-])/i;
   const BUSY = /(^|[\s_-])(typing|spinner|loader|skeleton)(?=$|[\s_-])/i;
+  const ICONS = /icon|material symbols|awesome/i;
+  const ALARM = /(^|\s)(error|error-message|alert-danger|alert-error|toast-error)(?=$|\s)/;
   const MARKS = { STRONG: "**", B: "**", EM: "*", I: "*" };
 
+  const alarming = (el) =>
+    /^alert(dialog)?$/.test(el.getAttribute("role")) || (typeof el.className === "string" && ALARM.test(el.className));
   function hardNoise(el) {
+    if (alarming(el)) return true;
     const role = el.getAttribute("role");
     if (el.tagName === "BUTTON" || el.tagName === "TIME" || el.tagName === "LABEL" || NOISE_ROLES.has(role)) return true;
     return typeof el.className === "string" && BUSY.test(el.className) && el.textContent.trim().length <= 40;
@@ -150,6 +155,7 @@
       if (style.display === "none" || style.visibility !== "visible") {
         if (style.display === "none" || !el.firstElementChild) return;
       }
+      if (ICONS.test(style.fontFamily)) return; // names of icons, drawn by their font
       if (el.tagName === "TEXTAREA") {
         if (el.value.trim() && (el.readOnly || el.disabled)) {
           flush(outer);
@@ -425,12 +431,19 @@
         wd.before = { count: -2, text: "" };
       }
     }
+    wd.worked = !kept && wd.working(); // it always says so: no sign then
     if (kept) sample();
     return { now: nowMs(), baseline: wd.baseline, before: wd.before };
   };
   // What is shown while nothing is asked; what changes until the question is typed is restless.
   wd.rest = () => {
     wd.calm = wd.calm || wd.lines(document.body).map((l) => l.plain);
+  };
+  // What the page calls an error since the question, such as a toast.
+  wd.alert = () => {
+    const before = new Set(wd.baseline);
+    const said = (el) => wd.lines(el).map((l) => l.plain).filter((t) => !before.has(t)).join(" ");
+    return wd.all("[role], [class]").filter((el) => alarming(el) && wd.visible(el)).map(said).find((t) => t.trim()) || "";
   };
   wd.again = () => {
     wd.pending = true;
@@ -440,7 +453,7 @@
     if (!timer && performance.now() >= nextAt) sample();
     return { now: nowMs(), t0: wd.t0, total: wd.samples.length, samples: wd.samples.slice(from), moved: wd.moved, error: wd.error };
   };
-  wd.shown = () => (document.body ? document.body.innerText : "");
+  wd.shown = () => wd.lines(document.body).map((l) => l.plain).join("\n");
   wd.shows = (questions) => {
     const shown = wd.lines(document.body).map((l) => fold(l.plain));
     return questions.some((q) => q.length >= 8 && shown.some((l) => l === fold(q) || (l.endsWith(fold(q)) && l.length < fold(q).length + 24)));

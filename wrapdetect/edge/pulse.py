@@ -122,7 +122,7 @@ class HttpPulse:
             sent_headers=SENT_HEADERS,
             stopwatch=self._stopwatch,
             byte_limit=line.byte_limit,
-            private=line.service.endpoint is not None and line.service.endpoint.private,
+            private=line.service.endpoint is None or line.service.endpoint.private,
         )
         try:
             async with asyncio.timeout(self._timeout_s):
