@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonpath import JSONPathEnvironment
 
 from tests.conftest import an_endpoint
 from wrapdetect.dialects.filling import (
@@ -22,7 +23,7 @@ from wrapdetect.dialects.filling import (
     request_of,
     variables_of,
 )
-from wrapdetect.dialects.sources import Received, check_source, find, holds, span_of
+from wrapdetect.dialects.sources import NO_JSON, SEARCHED, Received, check_source, compiled, find, holds, span_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Step, Template
 
@@ -237,6 +238,43 @@ def test_a_source_finds_what_stands_there(source: str, text: str, found: str | N
 )
 def test_a_source_holds_where_it_finds_something_true(source: str, text: str, true: bool) -> None:
     assert holds(source, Received(text, event="end")) is true
+
+
+NAMES = st.sampled_from(["a", "b", "_c", "length", "0"])
+STEPS = st.one_of(NAMES.filter(lambda n: n != "0").map(lambda n: f".{n}"), st.integers(0, 3).map(lambda n: f"[{n}]"))
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=4)),
+    max_leaves=12,
+)
+
+
+@given(VALUES, st.lists(STEPS, max_size=4).map("".join))
+@settings(deadline=None, derandomize=True, max_examples=300)
+def test_a_plain_path_finds_what_the_library_finds(value: object, steps: str) -> None:
+    expected: list[object] = []
+    if isinstance(value, dict | list):
+        expected = list(JSONPathEnvironment(strict=True).findall("$" + steps, value))
+    elif not steps:
+        expected = [value]
+    assert compiled("$" + steps)(Received(json.dumps(value))) == expected
+
+
+def test_a_path_of_names_finds_nothing_where_no_json_is() -> None:
+    assert compiled("$.a")(Received("so")) == compiled("$")(Received("")) == []
+    assert Received("so").json is NO_JSON
+
+
+@pytest.mark.parametrize("source", ["$.a[01]", "$.a[9007199254740992]"])
+def test_a_number_that_no_path_may_have_is_told(source: str) -> None:
+    with pytest.raises(SpecError, match="no JSONPath"):
+        check_source(source, "answer")
+
+
+def test_a_pattern_sees_the_beginning_of_a_long_text_only() -> None:
+    near, far = "-" * (SEARCHED - 5) + "<b>so", "-" * SEARCHED + "<b>so"
+    assert find("re:<b>(.*)", text=near) == "so"
+    assert find("re:<b>(.*)", text=far) is span_of("re:<b>(.*)", far) is None
 
 
 @pytest.mark.parametrize(

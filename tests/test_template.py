@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.conftest import an_endpoint, an_exchange, failed
 from wrapdetect.dialects import DIALECTS, Reply, decode
 from wrapdetect.dialects.base import Piece
-from wrapdetect.dialects.template import ended
+from wrapdetect.dialects.template import ended, finished, signs_of_end
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, FailureKind, Template
 
 KEY = AskKey("style", "tides", 0)
@@ -306,3 +306,38 @@ def test_who_remembers_and_who_takes_a_system_prompt_is_read_from_the_placeholde
         for body in ("{prompt}", "{messages}", "{system}{prompt}")
     }
     assert found == {"{prompt}": (True, False), "{messages}": (False, True), "{system}{prompt}": (True, True)}
+
+
+ENDS = ("", "$.end", "$.a[0].end", "$[0]", "$..end", "event:end", "re:e.d", "bye", "two\nlines", "$.a => $.end", "text")
+WORDS_OF_ENDS = st.sampled_from(["end", "error", "bye", "t", "two", "lines", "[DONE]", "a"])
+SAID = st.recursive(
+    st.one_of(st.booleans(), WORDS_OF_ENDS, st.none()),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(WORDS_OF_ENDS, inner, max_size=2)),
+    max_leaves=5,
+)
+
+
+@given(
+    done=st.sampled_from(ENDS),
+    error=st.sampled_from(("", "$.error", "$.a.error", "event:bye")),
+    answer=st.sampled_from(("$.t", "text")),
+    event=WORDS_OF_ENDS,
+    said=SAID,
+    escaped=st.booleans(),
+)
+@FIXED
+def test_no_end_of_a_stream_lacks_its_signs(
+    done: str, error: str, answer: str, event: str, said: object, escaped: bool
+) -> None:
+    text = said if isinstance(said, str) else json.dumps(said)
+    if escaped:
+        text = text.replace("e", "\\u0065")
+    data = "".join(f"data: {line}\n" for line in text.splitlines())
+    of_events = Template(framing="sse", answer=answer, done=done, error=error)
+    of_frames = Template(framing="websocket", answer=answer, done=done, error=error)
+    for template, piece, over in (
+        (of_events, f"event: {event}\n{data}\n", lambda t, p: finished(t, p.encode())),
+        (of_frames, text, ended),
+    ):
+        signs = signs_of_end(template)
+        assert signs is None or not over(template, piece) or any(s in piece.encode() for s in signs)

@@ -2,10 +2,10 @@
 
 A *source* says where in an answer something is found: `$.data.text` is a JSONPath (RFC 9535), `re:PATTERN` a regular
 expression (its first group, or else all of it), `header:NAME`, `cookie:NAME`, `event:NAME` the data of a server-sent
-event of that name, and `text` is the whole; in `re:^0:(.*)$ => $` each source looks into what the one before it found. In
-what is sent, `{prompt}`, `{messages}`, `{system}`, `{conversation_id}`, `{uuid}`, `{model}`, `{key}`, `{env:NAME}` and
-every name that was kept stand for their values (null in JSON, or nothing, until it is kept); `{{name}}` is the text {name},
-and any other brace is itself. `[DONE]` alone ends any stream.
+event of that name, and `text` is the whole; in `re:^0:(.*)$ => $` each source looks into what the one before it found.
+In what is sent, `{prompt}`, `{messages}`, `{system}`, `{conversation_id}`, `{uuid}`, `{model}`, `{key}`, `{env:NAME}`
+and every name that was kept stand for their values (null in JSON, or nothing, until it is kept); `{{name}}` is the text
+{name}, and any other brace is itself. `[DONE]` alone ends any stream.
 """
 
 from dataclasses import dataclass

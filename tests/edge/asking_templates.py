@@ -10,7 +10,7 @@ from wrapdetect.dialects import DIALECTS, decode
 from wrapdetect.edge import clock
 from wrapdetect.edge.http import BYTE_LIMIT
 from wrapdetect.edge.secrets import Keyring
-from wrapdetect.edge.template import TemplateSender, connections
+from wrapdetect.edge.template import TemplateSender
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Template
 from wrapdetect.run import Send
 
@@ -29,7 +29,7 @@ def sender(
     variables: dict[str, str] | None = None,
     timeout_s: float = 20.0,
     byte_limit: int = BYTE_LIMIT,
-    transport: Callable[[], httpx.AsyncBaseTransport] = connections,
+    transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
 ) -> TemplateSender:
     return TemplateSender(
         endpoints,
@@ -62,7 +62,7 @@ def ask_all(
     variables: dict[str, str] | None = None,
     timeout_s: float = 20.0,
     byte_limit: int = BYTE_LIMIT,
-    transport: Callable[[], httpx.AsyncBaseTransport] = connections,
+    transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
 ) -> list[list[Exchange]]:
     """Each ask's exchanges, one conversation after the other, through one sender; `between` runs before each."""
 

@@ -5,7 +5,7 @@ import json
 import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -275,6 +275,21 @@ def test_a_long_page_is_read_no_further_than_its_beginning() -> None:
     with serving(BEHAVIOURS["one_gigabyte"]) as server:
         assert beat(a_site(server.url)).outcome is Outcome.UP
     assert sum(server.sent) < 50_000_000 + PAGE_LIMIT
+
+
+def test_a_site_on_a_private_address_is_asked_since_the_user_named_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve = socket.getaddrinfo
+
+    def resolved(host: object, *more: Any, **named: Any) -> Any:
+        return resolve("127.0.0.1" if host in ("status.bot.example", b"status.bot.example") else host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    with serving(ANSWER) as server:
+        url = server.url.replace("127.0.0.1", "status.bot.example")
+        assert beat(a_site(url)).outcome is Outcome.UP
+        assert beat(a_chat(url)).outcome is Outcome.CONNECT  # there a key would go
+        assert beat(a_chat(url, private=True)).outcome is Outcome.UP
+    assert len(server.requests) == 2
 
 
 def test_a_site_that_hangs_up_or_stays_silent_is_not_up() -> None:

@@ -303,8 +303,63 @@ def test_a_get_step_is_redirected_within_its_host() -> None:
     assert "planted" not in dump_exchange(exchange)
 
 
-def test_redirects_without_end_are_refused() -> None:
-    template = Template(path="/ask", body="{prompt}", steps=(Step(path="/start"),))
+def logging_in(status: str) -> Behaviour:
+    """A login form: POST /login sets a cookie and redirects to /home, which knows a token; /ask answers."""
+
+    def behave(peer: Peer) -> None:
+        path = peer.request.head.split()[1]
+        if path.endswith("/login"):
+            headers = ("location: /home", "set-cookie: sid=planted-session-1; Path=/")
+            fixed(b"", status=status, headers=headers)(peer)
+        elif path == "/home":
+            fixed(b'{"token": "planted-token-1"}')(peer)
+        else:
+            ANSWER(peer)
+
+    return behave
+
+
+LOGIN = Step(
+    method="POST",
+    path="/login",
+    headers=(("content-type", "application/x-www-form-urlencoded"), ("x-app", "1")),
+    body="user=me&password={env:BOT_PASSWORD}",
+    keep=(("token", "$.token"),),
+)
+
+
+@pytest.mark.parametrize("status", ["302 Found", "303 See Other"])
+def test_a_login_form_answered_by_a_redirect_is_followed_by_get(status: str) -> None:
+    template = Template(path="/ask", headers=(("x-token", "{token}"),), body="{prompt}", answer="$.a", steps=(LOGIN,))
+    with serving(logging_in(status), keep_open=True) as server:
+        exchange = ask_one(a_bot(server.url, template), variables=PASSWORD)
+    assert exchange.failure is None
+    assert [(h.method, h.url.rpartition("/")[2], h.status) for h in exchange.hops] == [
+        ("POST", "login", int(status[:3])),
+        ("GET", "home", 200),
+    ]
+    login, home, ask = server.requests
+    assert home.head.startswith("GET /home ")
+    assert home.body == b""
+    assert (home.headers["x-app"], home.headers["cookie"]) == ("1", "sid=planted-session-1")
+    assert not {"content-type", "content-length"} & set(home.headers)
+    assert (ask.headers["cookie"], ask.headers["x-token"]) == ("sid=planted-session-1", "planted-token-1")
+    assert login.body.decode() == "user=me&password=planted-pass-1"
+    assert "planted" not in dump_exchange(exchange)
+
+
+@pytest.mark.parametrize("status", ["307 Temporary Redirect", "308 Permanent Redirect"])
+def test_a_form_is_not_sent_twice(status: str) -> None:
+    template = Template(path="/ask", body="{prompt}", answer="$.a", steps=(LOGIN,))
+    with serving(logging_in(status), keep_open=True) as server:
+        exchange = ask_one(a_bot(server.url, template), variables=PASSWORD)
+    assert (failure_of(exchange).kind, len(server.requests)) == ("refused", 1)
+    assert failure_of(exchange).detail.startswith("step 1 (POST /login): HTTP 30")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_redirects_without_end_are_refused(method: str) -> None:
+    template = Template(path="/ask", body="{prompt}", steps=(Step(method=method, path="/start"),))
     with serving(moving(lambda path: "/start" if "start" in path else None), keep_open=True) as server:
         exchange = ask_one(a_bot(server.url, template))
     assert failure_of(exchange).kind == "refused"

@@ -309,7 +309,7 @@ def connections() -> Callable[[], httpx.AsyncBaseTransport]:
 
 
 def trusted() -> ssl.SSLContext:
-    """The certificates to trust, as the environment says or as httpx ships them; loading takes 27 ms, once a process."""
+    """The certificates to trust, as the environment says or httpx has them; loading takes 27 ms, once a process."""
     return _loaded(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 

@@ -12,12 +12,11 @@ user's own cookie what was asked before, or nothing at all: that cannot be seen 
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
+from functools import partial
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -28,44 +27,44 @@ from wrapdetect.dialects import Call, decode
 from wrapdetect.dialects.body import BodyError, inflate
 from wrapdetect.dialects.filling import Outgoing, request_of
 from wrapdetect.dialects.sources import find
-from wrapdetect.dialects.template import ended, finished, kept_in
+from wrapdetect.dialects.template import finished, kept_in, signs_of_end
 from wrapdetect.edge.http import (
     BYTE_LIMIT,
-    USER_AGENT,
+    Lines,
     StampingTransport,
     Tape,
     broken,
+    connections,
     current_tape,
     refusal,
     timed_out,
     too_long,
 )
-from wrapdetect.edge.origins import as_socket, join, may_ask, moved_within
+from wrapdetect.edge.origins import join, may_ask, moved_within
 from wrapdetect.edge.secrets import SHORTEST_LEARNT, Keyring, clean_url
-from wrapdetect.edge.socket import Frame, Refused, Socket, Unreached, open_socket
-from wrapdetect.edge.template_talk import Aside, Asking, Bot, Filled, State, Stopped, Talk, closed, values_of, write
-from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Step, Template
+from wrapdetect.edge.template_socket import ON_SOCKET, Sockets
+from wrapdetect.edge.template_talk import (
+    Aside,
+    Asking,
+    Bot,
+    State,
+    Stopped,
+    Talk,
+    headers_of,
+    shown_of,
+    values_of,
+)
+from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Failure, FailureKind, Step, Template
 from wrapdetect.run import RETRIES_WHEN_LIMITED
 
 GRACE_S = 0.2
 """How long a stream that said its end may take to end, so that its connection can be used again."""
 MOST_REDIRECTS = 5
 MOVED = frozenset({301, 302, 303, 307, 308})
+SEE_OTHER = frozenset({301, 302, 303})
+"""Of these, what any browser follows by a GET, whatever it had sent (RFC 9110, 15.4)."""
 EXPIRED = frozenset({401, 403, 419, 440})
 """Statuses that say that a session is over (419 and 440 by custom): the steps `run` are made again for the next ask."""
-ON_SOCKET = ("SEND", "RECEIVE")
-NOT_OURS_TO_SAY = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "cookie"})
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Certificates to trust: 30 ms, so once a process."""
-    return httpx.create_ssl_context()
-
-
-def connections() -> httpx.AsyncBaseTransport:
-    """A pool of connections, with the certificates that all of them share."""
-    return httpx.AsyncHTTPTransport(verify=_trusted())
 
 
 class TemplateSender:
@@ -80,14 +79,21 @@ class TemplateSender:
         stopwatch: Callable[[], float],
         timeout_s: float,
         byte_limit: int = BYTE_LIMIT,
-        transport: Callable[[], httpx.AsyncBaseTransport] = connections,
+        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
         new_id: Callable[[], str] = lambda: str(uuid4()),
     ) -> None:
-        self._keyring, self._now, self._stopwatch, self._new_id = keyring, now, stopwatch, new_id
-        self._timeout_s, self._limit = timeout_s, byte_limit
+        self._keyring, self._now, self._stopwatch = keyring, now, stopwatch
+        self._timeout_s, self._limit, self._new_id = timeout_s, byte_limit, new_id
+        self._values = partial(values_of, ring=keyring, new_id=new_id)
         self._bots = {e.name: Bot(e, e.template or Template()) for e in endpoints}
-        self._lines = {e.name: transport() for e in endpoints}
-        self._closing: set[asyncio.Task[None]] = set()
+        make = transport or connections()
+        self._lines = {e.name: Lines(make) for e in endpoints}
+        self._sockets = Sockets(
+            values=self._values,
+            address=lambda asking, path: str(self._url(asking, path)),
+            stopwatch=stopwatch,
+            byte_limit=byte_limit,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,8 +103,8 @@ class TemplateSender:
     ) -> None:
         for bot in self._bots.values():
             for talk in bot.talks.values():
-                self._hang_up(talk)
-        await asyncio.gather(*self._closing)
+                self._sockets.hang_up(talk)
+        await self._sockets.aclose()
         for line in self._lines.values():
             await line.aclose()
 
@@ -130,7 +136,7 @@ class TemplateSender:
         if talk is not None and (turn > 0 or talk.limited):
             return talk
         if talk is not None:
-            self._hang_up(talk)
+            self._sockets.hang_up(talk)
         bot.talks[key] = Talk(own_id=self._new_id())
         return bot.talks[key]
 
@@ -146,21 +152,15 @@ class TemplateSender:
         if talk.limited and exchange.attempt < RETRIES_WHEN_LIMITED:
             return
         if last or failure is not None:
-            self._hang_up(bot.talks.pop(ask.key))
-
-    def _hang_up(self, talk: Talk) -> None:
-        if talk.socket is not None:
-            task = asyncio.create_task(talk.socket.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-            talk.socket = None
+            self._sockets.hang_up(bot.talks.pop(ask.key))
 
     async def _within_limits(self, asking: Asking) -> Failure | None:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._before(asking)
                 asking.step, asking.started = "", self._now()
-                await (self._over_socket if asking.bot.over_socket else self._over_http)(asking)
+                await (self._sockets.put(asking) if asking.bot.over_socket else self._over_http(asking))
+                self._keep(asking)
         except Stopped as stopped:
             return stopped.failure
         except (TimeoutError, httpx.TimeoutException):
@@ -204,7 +204,7 @@ class TemplateSender:
     async def _step(self, asking: Asking, number: int, step: Step, state: State) -> None:
         asking.step = f"step {number} ({step.method} {step.path.partition('?')[0]})".replace(" )", ")")
         if step.method in ON_SOCKET:
-            text = await self._socket_step(asking, step, state)
+            text = await self._sockets.step(asking, step, state)
         else:
             text = await self._http_step(asking, step, state)
         for name, source in step.keep:
@@ -216,18 +216,20 @@ class TemplateSender:
         asking.secrets |= state.secrets()
 
     async def _http_step(self, asking: Asking, step: Step, state: State) -> str:
-        """What came, as text. A GET is redirected within its origin, some times."""
+        """What came, as text, after redirects within its origin; most forms to log in are answered by one."""
         values = self._values(asking, state)
-        outgoing, shown = request_of(step, values), request_of(step, values.shown())
-        url, url_shown = self._url(asking, outgoing.path), join(asking.bot.endpoint.url, shown.path)
+        outgoing = request_of(step, values)
+        shown = shown_of(step, outgoing, values)
+        url, url_shown, sent = self._url(asking, outgoing.path), join(asking.bot.endpoint.url, shown.path), shown.body
         for _ in range(MOST_REDIRECTS + 1):
             tape = asking.current = Tape(self._stopwatch())
-            asking.asides.append(Aside(outgoing.method, url_shown, shown.body, tape))
+            asking.asides.append(Aside(outgoing.method, url_shown, sent, tape))
             await self._request(asking, outgoing, url, state, lambda _: False)
             where = next((v for k, v in tape.headers if k.lower() == "location"), None)
             moved = moved_within(str(url), where) if where is not None and tape.status in MOVED else None
-            if moved is None or outgoing.method != "GET":
+            if moved is None or (outgoing.method != "GET" and tape.status not in SEE_OTHER):
                 break
+            outgoing, sent = _as_get(outgoing), ""
             url, url_shown = self._url(asking, moved), clean_url(moved, SHORTEST_LEARNT)
         if (tape.status or 0) >= 300:
             raise asking.stopped(refusal(tape))
@@ -235,78 +237,27 @@ class TemplateSender:
             raise asking.stopped(too_long(self._limit))
         return _text_of(tape, asking)
 
-    async def _socket_step(self, asking: Asking, step: Step, state: State) -> str:
-        socket, line = await self._socket(asking), self._line(asking)
-        asking.current = line.tape
-        if step.method == "SEND":
-            values = self._values(asking, state)
-            line.sent += ("\n" if line.sent else "") + request_of(step, values.shown()).body
-            await socket.say(request_of(step, values).body)
-            return ""
-        frame = await socket.hear()
-        if frame is None:
-            raise asking.stopped(socket.ending or closed())
-        write(frame, line.tape)
-        return frame.data.decode(errors="replace")
-
     # The question
 
     async def _over_http(self, asking: Asking) -> None:
         bot, state, tape = asking.bot, asking.talk.state, asking.tape
         values = self._values(asking, state)
-        outgoing, shown = request_of(bot.template, values), request_of(bot.template, values.shown())
+        outgoing = request_of(bot.template, values)
         url, asking.current = self._url(asking, outgoing.path), tape
         try:
             await self._request(asking, outgoing, url, state, _Watcher(bot.template, tape))
         finally:
+            shown = shown_of(bot.template, outgoing, values)
             tape.sent = shown.body or f"{shown.method} {clean_url(shown.path)}"
             asking.secrets |= state.secrets()
         if (tape.status or 0) >= 300:
             raise Stopped(refusal(tape))
         if tape.overflow:
             raise Stopped(too_long(self._limit))
-        self._keep(asking, state)
 
-    async def _over_socket(self, asking: Asking) -> None:
-        bot, state, tape = asking.bot, asking.talk.state, asking.tape
-        socket, values = await self._socket(asking), self._values(asking, state)
-        for frame in socket.heard_meanwhile():  # of an earlier question, or of nobody's
-            write(frame, self._line(asking).tape)
-        outgoing, tape.sent = request_of(bot.template, values), request_of(bot.template, values.shown()).body
-        tape.status, tape.headers, tape.sending, asking.current = socket.status, socket.headers, True, tape
-        tape.start_s = self._stopwatch()
-        await socket.say(outgoing.body)
-        await self._listen(bot.template, socket, tape)
-        self._keep(asking, state)
-
-    async def _listen(self, template: Template, socket: Socket, tape: Tape) -> None:
-        """Frames of the answer, up to its end."""
-        got, said = 0, False
-        while True:
-            try:
-                async with asyncio.timeout(template.quiet_s if said and template.quiet_s else None) as quiet:
-                    frame = await socket.hear()
-            except TimeoutError:
-                if quiet.expired():
-                    return
-                raise
-            if frame is None:
-                if socket.ending is not None:
-                    raise Stopped(socket.ending)
-                return
-            got += len(frame.data)
-            if got > self._limit:
-                write(Frame(frame.at_s, frame.data[: self._limit - got]), tape)
-                raise Stopped(too_long(self._limit))
-            write(frame, tape)
-            text = frame.data.decode(errors="replace")
-            if ended(template, text):
-                return
-            said = said or bool(find(template.answer, text=text))
-
-    def _keep(self, asking: Asking, state: State) -> None:
+    def _keep(self, asking: Asking) -> None:
         """What the template keeps of an answer."""
-        template, tape = asking.bot.template, asking.tape
+        template, tape, state = asking.bot.template, asking.tape, asking.talk.state
         if not template.keep:
             return
         held = tape.exchange(
@@ -317,9 +268,6 @@ class TemplateSender:
         asking.secrets |= state.secrets()
 
     # What both need
-
-    def _values(self, asking: Asking, state: State) -> Filled:
-        return values_of(asking, state, self._keyring, self._new_id)
 
     def _url(self, asking: Asking, path: str) -> httpx.URL:
         """The address asked. Raises Stopped for one that may not be."""
@@ -338,78 +286,28 @@ class TemplateSender:
     ) -> None:
         """One request, read to its end, or to where `over` says so; asking.current holds what came."""
         current_tape.set(asking.current)
-        headers = _headers(outgoing, url, state)
+        headers = headers_of(outgoing, str(url), state)
         request = httpx.Request(outgoing.method, url, headers=headers, content=outgoing.body.encode() or None)
-        stamping = StampingTransport(
-            self._lines[asking.bot.endpoint.name],
-            origin=url,
-            sent_headers=frozenset(request.headers.keys()),
-            stopwatch=self._stopwatch,
-            byte_limit=self._limit,
-            private=asking.bot.endpoint.private,
-        )
-        response = await stamping.handle_async_request(request)
-        response.request = request
-        httpx.Cookies(state.cookies).extract_cookies(response)
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        try:
-            body = aiter(response.stream)
-            async for data in body:
-                if over(data):
-                    await _let_end(body)
-                    break
-        finally:
-            await response.stream.aclose()
-
-    async def _socket(self, asking: Asking) -> Socket:
-        """The conversation's socket, opened where it is not open."""
-        talk, bot, state = asking.talk, asking.bot, asking.talk.state
-        if talk.socket is not None and talk.socket.open:
-            return talk.socket
-        self._hang_up(talk)
-        values = self._values(asking, state)
-        outgoing, shown = request_of(bot.template, values), request_of(bot.template, values.shown())
-        url = self._url(asking, outgoing.path)
-        tape = asking.current = Tape(self._stopwatch())
-        asking.line = Aside("GET", as_socket(join(bot.endpoint.url, shown.path)), "", tape)
-        asking.asides.append(asking.line)
-
-        def sending() -> None:
-            tape.start_s, tape.sending = self._stopwatch(), True
-
-        try:
-            talk.socket = await open_socket(
-                as_socket(str(url)),
-                _headers(outgoing, url, state),
-                private=bot.endpoint.private,
-                trusted=_trusted,
-                sending=sending,
+        with self._lines[asking.bot.endpoint.name].one() as line:
+            stamping = StampingTransport(
+                line,
+                origin=url,
+                sent_headers=frozenset(request.headers.keys()),
                 stopwatch=self._stopwatch,
                 byte_limit=self._limit,
+                private=asking.bot.endpoint.private,
             )
-        except Unreached as unreached:
-            raise asking.stopped(unreached.failure) from None
-        except Refused as refused:
-            tape.status, tape.reason, tape.headers = refused.status, refused.reason, refused.headers
-            tape.chunks = [Chunk(t_s=self._stopwatch() - tape.start_s, data=refused.body)] if refused.body else []
-            asking.step = asking.step or "the websocket's handshake"
-            raise asking.stopped(refusal(tape)) from None
-        tape.status, tape.headers = talk.socket.status, talk.socket.headers
-        handshake = httpx.Response(tape.status, headers=tape.headers, request=httpx.Request("GET", url))
-        httpx.Cookies(state.cookies).extract_cookies(handshake)
-        asking.secrets |= state.secrets()
-        return talk.socket
-
-    def _line(self, asking: Asking) -> Aside:
-        """Where frames beside the question are written."""
-        if asking.line is None:
-            bot, socket = asking.bot, asking.talk.socket
-            assert socket is not None
-            shown = request_of(bot.template, self._values(asking, asking.talk.state).shown())
-            tape = Tape(self._stopwatch(), status=socket.status, headers=socket.headers, sending=True)
-            asking.line = Aside("GET", as_socket(join(bot.endpoint.url, shown.path)), "", tape)
-            asking.asides.append(asking.line)
-        return asking.line
+            response = await stamping.handle_async_request(request)
+            state.take_cookies(str(url), asking.current.headers)
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            try:
+                body = aiter(response.stream)
+                async for data in body:
+                    if over(data):
+                        await _let_end(body)
+                        break
+            finally:
+                await response.stream.aclose()
 
 
 class _Watcher:
@@ -417,6 +315,7 @@ class _Watcher:
 
     def __init__(self, template: Template, tape: Tape) -> None:
         self._template, self._tape, self._rest = template, tape, b""
+        self._signs = signs_of_end(template)
         self._ends = {"sse": (b"\n\n", b"\r\r", b"\r\n\r\n"), "ndjson": (b"\n",)}.get(template.framing, ())
 
     def __call__(self, data: bytes) -> bool:
@@ -426,6 +325,8 @@ class _Watcher:
         if not self._rest.endswith(self._ends):
             return False
         whole, self._rest = self._rest, b""
+        if self._signs is not None and not any(sign in whole for sign in self._signs):
+            return False
         return finished(self._template, whole)
 
 
@@ -437,17 +338,10 @@ async def _let_end(body: AsyncIterator[bytes]) -> None:
                 pass
 
 
-def _headers(outgoing: Outgoing, url: httpx.URL, state: State) -> list[tuple[str, str]]:
-    """What goes out: the template's, with our defaults where it says nothing, and the cookies of both."""
-    given = {name.lower() for name, _ in outgoing.headers}
-    headers = [(n, v) for n, v in outgoing.headers if n.lower() not in NOT_OURS_TO_SAY]
-    headers += [(n, v) for n, v in (("accept", "*/*"), ("user-agent", USER_AGENT)) if n not in given]
-    jar = httpx.Request("GET", url, cookies=httpx.Cookies(state.cookies)).headers.get("cookie", "")
-    own = "; ".join(value for name, value in outgoing.headers if name.lower() == "cookie")
-    cookies = {c.partition("=")[0].strip(): c.strip() for c in f"{own};{jar}".split(";") if c.strip()}
-    if cookies:
-        headers.append(("cookie", "; ".join(cookies.values())))
-    return [*headers, ("accept-encoding", "identity")]
+def _as_get(outgoing: Outgoing) -> Outgoing:
+    """What follows a redirect: the same headers, but for those of a body that is not sent again."""
+    headers = tuple((n, v) for n, v in outgoing.headers if not n.lower().startswith("content-"))
+    return Outgoing("GET", outgoing.path, headers, "")
 
 
 def _text_of(tape: Tape, asking: Asking) -> str:

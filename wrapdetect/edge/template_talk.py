@@ -1,18 +1,21 @@
 """What a template's conversations have on their way: cookies, kept values, a socket, requests beside the question."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.message import Message
 from http.cookiejar import CookieJar
+from urllib.request import Request
 
 from wrapdetect.dialects import Call
-from wrapdetect.dialects.filling import Values, kept_names, names_in
-from wrapdetect.edge.http import Tape
+from wrapdetect.dialects.filling import Outgoing, Values, kept_names, names_in, request_of
+from wrapdetect.edge.http import USER_AGENT, Tape
 from wrapdetect.edge.secrets import Keyring, like_a_secret
-from wrapdetect.edge.socket import Frame, Socket
-from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Missing, Step, Template
+from wrapdetect.edge.socket import Socket
+from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, Hop, Missing, Step, Template
 
+NOT_OURS_TO_SAY = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "cookie"})
 HOP_LIMIT = 200_000
 """Most bytes kept of what a step brought; all of it is searched."""
 PATH_COOKIES = ("__cf", "_cf", "awsalb", "arraffinity", "gclb", "incap_", "visid_", "_ga", "_gid", "ak_", "bm_")
@@ -51,6 +54,33 @@ class State:
     def cookie_values(self) -> dict[str, str]:
         """By name."""
         return {c.name: c.value or "" for c in self.cookies}
+
+    def take_cookies(self, url: str, headers: Iterable[tuple[str, str]]) -> None:
+        """Those that the answer to a request sets."""
+        said = Message()
+        for name, value in headers:
+            if name.lower() == "set-cookie":
+                said[name] = value
+        if said:
+            self.cookies.extract_cookies(_Answer(said), Request(url))  # type: ignore[arg-type]  # only info() is used
+
+    def cookies_for(self, url: str) -> str:
+        """What goes out to an address as its header."""
+        if not len(self.cookies):
+            return ""
+        request = Request(url)
+        self.cookies.add_cookie_header(request)
+        return request.get_header("Cookie") or ""
+
+
+class _Answer:
+    """The headers of an answer, as http.cookiejar wants them."""
+
+    def __init__(self, headers: Message) -> None:
+        self._headers = headers
+
+    def info(self) -> Message:
+        return self._headers
 
 
 @dataclass(slots=True)
@@ -143,7 +173,7 @@ class Filled(Mapping[str, object]):
     """What placeholders stand for. A uuid is new for each use."""
 
     def __init__(self, known: Mapping[str, object], hidden: set[str], new_id: Callable[[], str]) -> None:
-        self._known, self._hidden, self._new_id = known, hidden, new_id
+        self._known, self.hidden, self._new_id = known, hidden, new_id
         self._drawn: list[str] = []
 
     def __getitem__(self, name: str) -> object:
@@ -163,7 +193,7 @@ class Filled(Mapping[str, object]):
 
     def shown(self) -> Values:
         """The same with secrets masked, and with the uuids drawn up to now once more."""
-        known = {n: "*" * len(str(v)) if n in self._hidden else v for n, v in self._known.items()}
+        known = {n: "*" * len(str(v)) if n in self.hidden else v for n, v in self._known.items()}
         again = iter(self._drawn)
         return Filled(known, set(), lambda: next(again, ""))
 
@@ -177,15 +207,30 @@ def values_of(asking: Asking, state: State, ring: Keyring, new_id: Callable[[], 
     return Filled({**known, **state.values, **asking.call.body}, hidden, new_id)
 
 
+def shown_of(part: Template | Step, outgoing: Outgoing, values: Filled) -> Outgoing:
+    """A request that was filled in, with what is secret masked."""
+    plain = not names_in(part) & values.hidden and "\\" not in part.body  # JSON may escape a brace
+    return outgoing if plain else request_of(part, values.shown())
+
+
+def headers_of(outgoing: Outgoing, url: str, state: State) -> list[tuple[str, str]]:
+    """What goes out: the template's, with our defaults where it says nothing, and the cookies of both."""
+    given = {name.lower() for name, _ in outgoing.headers}
+    headers = [(n, v) for n, v in outgoing.headers if n.lower() not in NOT_OURS_TO_SAY]
+    headers += [(n, v) for n, v in (("accept", "*/*"), ("user-agent", USER_AGENT)) if n not in given]
+    own = "; ".join(value for name, value in outgoing.headers if name.lower() == "cookie")
+    cookies = {
+        c.partition("=")[0].strip(): c.strip() for c in f"{own};{state.cookies_for(url)}".split(";") if c.strip()
+    }
+    if cookies:
+        headers.append(("cookie", "; ".join(cookies.values())))
+    return [*headers, ("accept-encoding", "identity")]
+
+
 def _own_id(asking: Asking) -> str | None:
     """An id of ours, where the bot hands none out."""
     template = asking.bot.endpoint.template
     return None if template is not None and "conversation_id" in kept_names(template) else asking.talk.own_id
-
-
-def write(frame: Frame, tape: Tape) -> None:
-    """A frame as a chunk."""
-    tape.chunks.append(Chunk(t_s=frame.at_s - tape.start_s, data=frame.data))
 
 
 def _afresh(asking: Asking) -> bool:
@@ -199,8 +244,3 @@ def _afresh(asking: Asking) -> bool:
     before = talk.shared.cookie_values() if talk.shared else {}
     now = talk.state.cookie_values().items()
     return any(v != before.get(n) and not n.lower().startswith(PATH_COOKIES) for n, v in now)
-
-
-def closed() -> Failure:
-    """A socket was closed in good order where more was due."""
-    return Failure(kind=FailureKind.CUT_OFF, detail="the server closed the websocket")
