@@ -101,6 +101,8 @@ def test_a_table_with_several_speakers_is_judged_at_once(
     report = json.loads(done.out)
     assert (report["target"]["name"], [r["name"] for r in report["references"]]) == ("shopbot", ["heron", "magpie"])
     assert report["bugs"] == []
+    assert not any("outages of" in need for need in report["needs"])  # no times, no outages
+    assert sum("(pasted text)" in limit for limit in report["limits"]) == 1  # of all three at once
     run = loaded(tmp_path / "run.jsonl")
     assert {(e.ask.probe, e.ask.item) for e in run.exchanges} >= {
         ("identity", "en_maker"),
@@ -197,10 +199,19 @@ def test_a_har_of_a_home_made_chat_is_read_by_its_template(commands: Commands, t
         '[target.template]\npath = "/talk"\nbody = \'{"q": "{prompt}"}\'\nanswer = "$.said"\n'
         '[target.template.headers]\nauthorization = "{env:BOT_AUTH}"\n'
     )
-    save(tmp_path / "bot.har", entry("https://bot.example/talk", sent={"q": "Why?"}, answer='{"said": "So."}'))
+    answered = entry("https://bot.example/talk", sent={"q": "Why?"}, answer='{"said": "So."}')
+    save(tmp_path / "bot.har", answered, entry("https://bot.example/talk", sent={"q": "How?"}, answer='{"other": 1}'))
     assert "--template" in complaint_of(commands.run("import", "bot.har", "--out", "run.jsonl", cwd=tmp_path))
+    (tmp_path / "wrong.toml").write_text((tmp_path / "bot.toml").read_text().replace("$.said", "$.sayd"))
+    # a reference that nobody could reach, were it asked
+    argv = ["import", "bot.har", "--template", "wrong.toml", "--reference", "lost=http://127.0.0.1:9/v1#m"]
+    assert "bot.har: 2 questions found, 0 answers read: $.sayd finds nothing" in complaint(
+        commands.run(*argv, "--out", "run.jsonl", cwd=tmp_path)
+    )
+    assert not (tmp_path / "run.jsonl").exists()
     done = commands.run("import", "bot.har", "--template", "bot.toml", "--out", "run.jsonl", cwd=tmp_path)
     assert done.code == 0, done.err
+    assert "1 answers to questions of collected (2); without an answer: 1 garbled" in done.err
     run = loaded(tmp_path / "run.jsonl")
     assert decode(run.exchanges[0], run.target).text == "So."
 
@@ -227,7 +238,12 @@ BAD_FILES: dict[str, tuple[str, bytes, tuple[str, ...], str]] = {
         ("--target", "x"),
         "--target x",
     ),
-    "an unknown format": ("a.jsonl", b"{}", ("--format", "xml"), "--format xml: no such format"),
+    "an unknown format": (
+        "a.jsonl",
+        b"{}",
+        ("--format", "xml"),
+        "--format xml: no such format; expected one of jsonl, csv, parquet, alpaca_eval, har",
+    ),
     "a fault in the last row": ("a.jsonl", ROW + b'{"prompt":"c"}\n', (), "line 2: no 'answer'"),
     "a reference named as a speaker": (
         "a.jsonl",
@@ -350,6 +366,11 @@ def test_a_person_stops_and_goes_on_later(tmp_path: Path) -> None:
     ended = by_hand(*argv, "--resume", typed="more\n.\n" * (turns + 1), cwd=tmp_path)
     assert ended.code == 0, ended.err
     assert "wrapdetect match run.jsonl" in ended.err
+    places = [line.split(":")[0] for line in ended.err.splitlines() if line.startswith("--- ")]
+    # a conversation that was broken off is begun again
+    over = 2 if len(next(i for i in PACK if i.id == kept[1].ask.item).turns) == 1 else 1
+    assert places == [f"--- {n} of {turns + 1}" for n in range(over + 1, turns + 2)]
+    assert ended.err.count("alone on the first line: c takes") == 1
     run = loaded(tmp_path / "run.jsonl")
     assert {(e.ask.item, e.turn) for e in run.exchanges} >= {(i.id, t) for i in PACK for t in range(len(i.turns))}
 
@@ -357,5 +378,5 @@ def test_a_person_stops_and_goes_on_later(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_bot_that_fails_the_hello_is_not_asked_on(tmp_path: Path) -> None:
     done = by_hand("--manual", "--pack", "short", "--out", "run.jsonl", typed="f\nit is down\n", cwd=tmp_path)
-    assert "server: it is down" in complaint(done)
+    assert "server: it is down" in complaint(done, 3)
     assert not (tmp_path / "run.jsonl").exists()

@@ -8,20 +8,26 @@ import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.edge.misbehaving import Peer, fixed, serving
+from tests.conftest import an_endpoint, an_exchange
+from tests.edge.misbehaving import BEHAVIOURS, Peer, fixed, serving
 from tests.edge.test_look import base, served
 from tests.test_detect import DIFY_401, LOST, PRODUCTS, SPA, Product, ok
 from tests.warm_cli import Done
 from wrapdetect.cli import main
 from wrapdetect.commands.demo import load_voices
+from wrapdetect.commands.endpoints import gather
+from wrapdetect.commands.target import shown
+from wrapdetect.dialects import Call
 from wrapdetect.edge import store
 from wrapdetect.edge.config import load_config
+from wrapdetect.errors import SpecError
 from wrapdetect.lab.bots import Schedule, VoiceBot
 from wrapdetect.lab.server import Served, serve
-from wrapdetect.model import Endpoint
+from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Page, Template
 
 KEY = "sk-planted-0123456789abcdef"
 CURL = f"""curl 'https://bot.example/api/ask?lang=en' \\
@@ -231,6 +237,68 @@ def test_a_dify_app_is_asked_with_its_key_and_the_key_is_shown_nowhere(commands:
     assert KEY not in done.out + done.err + (tmp_path / "bot.toml").read_text()
 
 
+EVENTS = "".join(f'data: {{"delta": "{t}"}}\n\n' for t in ("There is no ", "ChatGPT ", "behind me."))
+
+
+def write_template(folder: Path, url: str, **keys: str) -> None:
+    more = "".join(f'{k} = "{v}"\n' for k, v in keys.items())
+    table = f'[target.template]\npath = "/ask"\nbody = \'{{"q": "{{prompt}}"}}\'\n{more}'
+    (folder / "bot.toml").write_text(f'[target]\nurl = "{url}"\ndialect = "template"\n{table}')
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "told"),
+    [
+        (EVENTS, "text/event-stream", 'set framing = "sse" and answer = "$.delta"'),
+        ('{"ok": true, "reply": {"text": "Hello."}}', "application/json", 'answer = "$.reply.text"'),
+    ],
+)
+def test_an_answer_that_is_still_wrapped_is_told_by_check_and_never_judged(
+    text: str, kind: str, told: str, commands: Commands, tmp_path: Path
+) -> None:
+    with serving(fixed(text.encode(), kind=kind)) as server:
+        write_template(tmp_path, base(server))
+        checked = commands.run("target", "check", "bot.toml", cwd=tmp_path)
+        audited = commands.run("audit", "--config", "bot.toml", "--pack", "short", cwd=tmp_path)
+    assert checked.code == 3
+    assert told in next(line for line in checked.out.splitlines() if line.startswith("NOTE"))
+    assert told in complaint(audited, 2)
+    assert len(server.requests) == 2
+
+
+def test_what_came_is_shown_where_it_is_no_answer_and_a_websocket_without_an_end_is_told() -> None:
+    bot = an_endpoint("target", "target", dialect="template", template=Template(body="{prompt}", framing="websocket"))
+    late = Failure(kind=FailureKind.TIMEOUT, detail="60 s passed")
+    came = (Chunk(t_s=0.1, data=b"\x1b[2Jhel" + b"-" * 2000), Chunk(t_s=0.2, data=b"the end"))
+    exchange = an_exchange("target", AskKey("hello", "hello", 0), None, chunks=came, failure=late)
+    lines = list(shown(bot, Call(body={}, stream=True, path=""), exchange))
+    line = next(line for line in lines if line.startswith("came"))
+    assert "hel---" in line
+    assert line.endswith("---the end")
+    assert len(line) < 700
+    assert "\x1b" not in line
+    assert any(line.startswith("NOTE") and "quiet_s = 2" in line for line in lines)
+
+
+def test_a_model_that_a_pages_own_traffic_names_is_told_once() -> None:
+    body = b'data: {"model": "nova", "x": 1}\n\ndata: {"model": "nova", "provider":"Nova Labs"}\n\n'
+    chunks = (Chunk(t_s=0.1, data=body),)
+    url = "https://bot.example/api"
+    hop = Hop(t_s=0.0, method="POST", url=url, sent="", status=200, headers=(), chunks=chunks)
+    page = an_endpoint("target", "target", dialect="page", page=Page())
+    exchange = an_exchange("target", AskKey("hello", "hello", 0), hops=(hop, hop))
+    lines = [s for s in shown(page, Call(body={}, stream=True, path=""), exchange) if s.startswith("told")]
+    assert lines == [f"told     {url}: model = nova", f"told     {url}: provider = Nova Labs"]
+
+
+def test_check_waits_as_long_as_it_is_told(commands: Commands, tmp_path: Path) -> None:
+    with serving(BEHAVIOURS["never_ending"]) as server:
+        write_template(tmp_path, base(server))
+        done = commands.run("target", "check", "bot.toml", "--timeout", "0.3", cwd=tmp_path)
+    assert done.code == 3
+    assert "FAILED   timeout" in done.out
+
+
 # import
 
 
@@ -245,6 +313,18 @@ def test_a_pasted_curl_command_becomes_a_target_without_its_secrets(commands: Co
     assert endpoint.template is not None
     assert "{prompt}" in endpoint.template.body
     assert "BOT_AUTHORIZATION" in done.err
+
+
+def test_the_id_of_a_conversation_in_the_command_gets_its_place(commands: Commands, tmp_path: Path) -> None:
+    body = '{"q": "hello there", "thread": "c-17-of-mine"}'
+    (tmp_path / "curl.txt").write_text(f"curl https://bot.example/ask --json '{body}'")
+    asked = ("target", "import", "curl.txt", "--prompt", "hello there", "--conversation", "c-17-of-mine")
+    done = commands.run(*asked, cwd=tmp_path)
+    assert done.code == 0, done.err
+    (tmp_path / "bot.toml").write_text(done.out)
+    template = target_of(tmp_path / "bot.toml").template
+    assert template is not None
+    assert json.loads(template.body) == {"q": "{prompt}", "thread": "{conversation_id}"}
 
 
 def test_a_question_that_is_not_in_the_command_is_said(commands: Commands, tmp_path: Path) -> None:
@@ -288,22 +368,24 @@ def test_a_url_alone_is_looked_at_written_down_and_audited(bot: Served, commands
     assert "No reference was asked" in text
     assert "More references (3)" in text
     folder = tmp_path / "wrapdetect-runs"
-    assert target_of(folder / "127.0.0.1.toml").model == "heron-2"
+    written = f"127.0.0.1-{urlsplit(bot.url).port}.toml"
+    assert target_of(folder / written).model == "heron-2"
     (run,) = folder.glob("*.jsonl")
     assert [e.role for e in store.load(run).run.endpoints] == ["target"]
     assert commands.run(*command, cwd=tmp_path).code == 0
-    assert [p.name for p in folder.glob("*.toml")] == ["127.0.0.1.toml"]  # the same target is not written twice
+    assert [p.name for p in folder.glob("*.toml")] == [written]  # the same target is not written twice
 
 
 @pytest.mark.slow
 def test_another_target_of_that_host_gets_a_number(bot: Served, commands: Commands, tmp_path: Path) -> None:
     folder = tmp_path / "wrapdetect-runs"
     folder.mkdir()
-    (folder / "127.0.0.1.toml").write_text("# mine\n")
+    stem = f"127.0.0.1-{urlsplit(bot.url).port}"
+    (folder / f"{stem}.toml").write_text("# mine\n")
     done = commands.run("audit", bot.url, "--pack", write_pack(tmp_path), "--no-embed", cwd=tmp_path)
     assert done.code == 0, done.err
-    assert (folder / "127.0.0.1.toml").read_text() == "# mine\n"
-    assert target_of(folder / "127.0.0.1-2.toml").url == bot.url
+    assert (folder / f"{stem}.toml").read_text() == "# mine\n"
+    assert target_of(folder / f"{stem}-2.toml").url == bot.url
 
 
 @pytest.mark.slow
@@ -317,6 +399,65 @@ def test_the_written_target_and_references_are_audited_from_a_config(
     )
     assert done.code == 0, done.err
     assert "against heron (heron-2)" in done.err
+
+
+def test_an_audit_of_the_hello_alone_ends_and_is_replayed_with_the_same_report(
+    bot: Served, commands: Commands, tmp_path: Path
+) -> None:
+    asked = ("audit", bot.url, "--model", "heron-2", "--pack", "hello", "--out", "run.jsonl", "--no-embed", "--json")
+    done = commands.run(*asked, cwd=tmp_path)
+    assert done.code == 0, done.err
+    again = commands.run("replay", "run.jsonl", "--no-embed", "--json", cwd=tmp_path)
+    assert (again.code, again.out) == (0, done.out)
+
+
+ADVICE = {
+    "an API that is down": ("openai", 500, (), 3, "try again later"),
+    "a template's bot that is down": ("template", 503, (), 3, "try again later"),
+    "a template's bot that refuses": ("template", 404, (), 2, "`wrapdetect target check`"),
+    "no such call": ("openai", 404, (), 2, 'dialect = "responses"'),
+    "no key": ("openai", 401, (), 2, "give the key: --key-env"),
+    "a wrong key": ("openai", 401, ("--key-env", "BOT_KEY"), 2, "check the URL"),
+}
+
+
+@pytest.mark.parametrize("name", ADVICE)
+def test_a_hello_that_failed_gets_the_advice_that_fits_and_writes_nothing(
+    name: str, commands: Commands, tmp_path: Path
+) -> None:
+    way, status, more, code, said = ADVICE[name]
+    with serving(fixed(b'{"error": {"message": "no"}}', status=f"{status} X")) as server:
+        write_template(tmp_path, base(server))
+        target = ("--config", "bot.toml") if way == "template" else (base(server), "--model", "m", *more)
+        done = commands.run("audit", *target, "--pack", "short", "--out", "x.jsonl", cwd=tmp_path, BOT_KEY=KEY)
+    line = complaint(done, code)
+    assert said in line
+    assert ("check the URL" in line) == (name in ("no such call", "a wrong key"))
+    assert [p.name for p in tmp_path.iterdir()] == ["bot.toml"]
+
+
+def test_what_could_not_be_recorded_is_told_before_the_address_is_looked_at(tmp_path: Path) -> None:
+    there = tmp_path / "run.jsonl"
+    there.touch()
+    with serving(fixed(b"")) as server:
+        for out, resume, said in ((None, True, "--resume needs --out"), (there, False, "is there already")):
+            with pytest.raises(SpecError, match=said):
+                gather(base(server), None, None, [], None, plain=False, out=out, resume=resume)
+    assert server.requests == []
+
+
+def test_a_url_beside_a_config_files_target_is_told(commands: Commands, bot: Served, tmp_path: Path) -> None:
+    write_template(tmp_path, "https://bot.example")
+    done = commands.run("audit", bot.url, "--model", "heron-2", "--config", "bot.toml", "--dry-run", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "goes before the [target] of the config file" in done.err
+
+
+def test_the_reason_why_there_is_no_way_in_is_said_once(commands: Commands, tmp_path: Path) -> None:
+    with serving(served(PRODUCTS["all is json"])) as server:
+        done = commands.run("target", "detect", base(server), cwd=tmp_path)
+    assert done.err.count("nothing else fits") == 1
+    assert "give that address; else copy a chat's request" in complaint(done, 3)
 
 
 def test_without_a_reference_only_what_needs_none_is_asked(bot: Served, commands: Commands, tmp_path: Path) -> None:

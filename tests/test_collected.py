@@ -438,6 +438,20 @@ def test_a_home_made_chat_is_read_by_its_template(tmp_path: Path) -> None:
         seen(tmp_path, other, bot=a_bot(template))
 
 
+def test_an_archive_saved_without_bodies_is_not_laid_to_the_template(tmp_path: Path) -> None:
+    bot = a_bot(Template(path="/talk", body='{"q": "{prompt}"}', answer="$.said"))
+    bare = [entry("https://bot.example/api/talk", sent={"q": f"Why {n}?"}, answer=None) for n in range(5)]
+    other = entry("https://bot.example/api/talk", sent={"other": 1}, answer=None)
+    with pytest.raises(
+        SpecError, match=r'entry \d+: calls that the template describes: 5.*save it again "with content"'
+    ):
+        seen(tmp_path, other, *bare, bot=bot)
+    with pytest.raises(SpecError, match="no call that the template describes"):
+        seen(tmp_path, other, bot=bot)
+    whole = entry("https://bot.example/api/talk", sent={"q": "Why?"}, answer='{"said": "So."}')
+    assert said(a_run_of(seen(tmp_path, *bare, whole, bot=bot)))[0][3] == "So."
+
+
 def test_history_in_the_messages_makes_turns(tmp_path: Path) -> None:
     template = Template(path="/talk", body='{"m": "{messages}"}', answer="$.said")
     sent = {"m": asked("Remember: heron.", "Noted.", "What was it?")["messages"]}

@@ -229,6 +229,29 @@ def test_what_only_a_person_can_know_is_told() -> None:
     assert "was not found" in " ".join(from_curl("curl bot.example -d '{prompt}'", conversation_id="c-9").notes)
 
 
+def test_ids_of_sessions_and_signatures_in_a_query_do_not_stay() -> None:
+    ids = {"sid": "QSECRET-999888777abc", "sig": "QSIG77777ffff", "session_id": "0a1b2c3d4e5f6a7b"}
+    query = "&".join(f"{k}={v}" for k, v in ids.items())
+    found = from_curl(f"curl 'https://bot.example/sse?q={{prompt}}&{query}' -H 'X-Device-Fingerprint: DEVSEC-31337'")
+    assert dict(found.secrets) == {f"BOT_{k.upper()}": v for k, v in ids.items()}
+    assert not any(v in readable(found) for v in ids.values())
+    notes = " ".join(found.notes)
+    assert "'sid' was taken out" in notes
+    assert "X-Device-Fingerprint stays as it was written" in notes
+
+
+def test_a_session_that_is_marked_as_the_conversation_is_no_secret() -> None:
+    command = "curl 'https://bot.example/ask?q={prompt}&sid=0a1b2c3d4e5f6a7b'"
+    found = from_curl(command, conversation_id="0a1b2c3d4e5f6a7b")
+    assert found.template.path == "/ask?q={prompt}&sid={conversation_id}"
+    assert found.secrets == {}
+    assert "'sid' looks like" in " ".join(from_curl("curl 'https://bot.example/ask?q={prompt}&sid=ab'").notes)
+
+
+def test_a_websocket_whose_answer_nothing_ends_is_told() -> None:
+    assert "quiet_s = 2" in " ".join(from_curl("curl 'wss://bot.example/ws'").notes)
+
+
 def test_a_question_that_is_not_there_is_not_found_and_nothing_else_is_taken_for_it() -> None:
     found = from_curl("""curl bot.example -d '{"q": "other", "message": "words"}'""", prompt="hello there")
     assert not found.prompt_found

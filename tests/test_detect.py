@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wrapdetect.detect import MOST_LOOKS, RECOGNISERS, Detection, Look, Seen, base_of, detect, next_looks, report
-from wrapdetect.detect.apis import choose
+from wrapdetect.detect.apis import MODELS, choose
 from wrapdetect.detect.base import NEEDED_KEY, NO_MODEL
 from wrapdetect.dialects.filling import request_of
 
@@ -315,6 +315,15 @@ def test_a_model_that_the_user_named_is_taken_and_one_not_listed_is_told() -> No
     assert (known.endpoint.model, unknown.endpoint.model) == ("gpt-4o", "gpt-9")
     assert not any("does not list" in n for n in known.notes)
     assert any("does not list the model gpt-9" in n for n in unknown.notes)
+
+
+def test_a_host_that_connects_and_never_answers_is_left_after_two_rounds() -> None:
+    first = next_looks(HOST, (), has_key=False)
+    second = next_looks(HOST, [Seen(look=look, failure="late") for look in first], has_key=False)
+    seen = [Seen(look=look, failure="late") for look in (*first, *second)]
+    assert {look.name for look in second} <= set(MODELS)
+    assert next_looks(HOST, seen, has_key=False) == ()
+    assert "accepts connections and answers nothing" in detect(HOST, seen).why
 
 
 @pytest.mark.parametrize("name", ["openai shut", "anthropic shut"])

@@ -23,9 +23,10 @@ from wrapdetect.dialects.filling import (
     request_of,
     variables_of,
 )
+from wrapdetect.dialects.problems import envelope
 from wrapdetect.dialects.sources import NO_JSON, SEARCHED, Received, check_source, compiled, find, holds, span_of
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Step, Template
+from wrapdetect.model import Framing, Step, Template
 
 FIXED = settings(deadline=None, derandomize=True, max_examples=60)
 MESSAGES = [{"role": "user", "content": "Why?"}]
@@ -177,6 +178,43 @@ def test_headers_that_usually_hold_secrets_are_known(name: str) -> None:
     assert like_a_secret(name, header=True)
 
 
+@pytest.mark.parametrize("name", ["sig", "X-Amz-Signed", "sas"])
+def test_signatures_are_secrets(name: str) -> None:
+    assert like_a_secret(name)
+
+
+LINES = '{"t": "Hel"}\n{"t": "lo."}\n'
+
+
+@pytest.mark.parametrize(
+    ("framing", "kind", "text", "said"),
+    [
+        ("body", "text/event-stream", "data: Hello\n\n", "where the text stands"),
+        ("text", "", 'event: x\ndata: {"id": "0123456789", "d": [{"c": "Hel"}]}\n', 'answer = "$.d[0].c"'),
+        (
+            "sse",
+            "text/event-stream",
+            '{"t": "Hel"}{"t": "lo."}',
+            "this is JSON, not an answer: set answer to where the",
+        ),
+        ("body", "application/x-ndjson", LINES, 'framing = "ndjson"'),
+        ("ndjson", "application/x-ndjson", LINES, 'such as answer = "$.t"'),
+        ("body", "application/json", '["Hello."]', 'answer = "$[0]"'),
+        ("body", "application/json", '{"ok": true}', 'answer = "$.reply.text"'),
+        ("body", "text/plain", "Hello.", ""),
+        ("body", "text/plain", "[1] says {so}: hello.", ""),
+        ("body", "text/plain", "{hello}", ""),
+        ("body", "text/plain", '{"a": 1} is JSON.', ""),
+        ("sse", "text/event-stream", "Hello.", ""),
+    ],
+)
+def test_an_answer_that_is_still_wrapped_is_known(framing: Framing, kind: str, text: str, said: str) -> None:
+    found = envelope(Template(framing=framing, answer="text"), kind, text)
+    assert said in found
+    assert bool(found) == bool(said)
+    assert envelope(Template(framing=framing, answer="$.t"), kind, text) == ""
+
+
 @pytest.mark.parametrize(
     "name", ["max_tokens", "session_id", "keyword", "content-type", "accept", "tokenizer", "sort_key"]
 )
@@ -274,7 +312,8 @@ def test_a_number_that_no_path_may_have_is_told(source: str) -> None:
 def test_a_pattern_sees_the_beginning_of_a_long_text_only() -> None:
     near, far = "-" * (SEARCHED - 5) + "<b>so", "-" * SEARCHED + "<b>so"
     assert find("re:<b>(.*)", text=near) == "so"
-    assert find("re:<b>(.*)", text=far) is span_of("re:<b>(.*)", far) is None
+    assert find("re:<b>(.*)", text=far) is None
+    assert span_of("re:<b>(.*)", far) is None
 
 
 @pytest.mark.parametrize(

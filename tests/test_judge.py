@@ -51,6 +51,14 @@ def test_what_a_way_in_does_not_show_is_said_for_each_endpoint() -> None:
     assert set(MISSING) == set(get_args(Missing))
 
 
+def test_endpoints_that_lack_the_same_share_a_sentence() -> None:
+    key = AskKey("style", "tides", 0)
+    names = ["target", *(f"ref{n}" for n in range(9))]
+    exchanges = tuple(an_exchange(name, key, missing=("markup",)) for name in names)
+    (said,) = missing_of(a_run(references=9, exchanges=exchanges))
+    assert said.startswith("Of target, ref0, ref1, ref2, ref3, ref4, ref5, ref6 and 2 more (API): its answers were")
+
+
 def test_without_a_reference_the_report_says_that_nothing_was_compared() -> None:
     said = limits_of(None, 0, (), (), ("words",), NONE)
     assert NO_REFERENCE in said
@@ -429,6 +437,10 @@ def test_missing_incidents_are_a_limit_and_a_need(seeds: Seeds, incidents: int, 
     (need,) = needs_of("insufficient", candidate, 3, 40)
     assert need.startswith("More outages of ref0")
     assert f"({2 - incidents} shared ones, an hour apart" in need
+
+
+def test_no_outage_is_asked_of_answers_whose_times_nobody_knows(seeds: Seeds) -> None:
+    assert needs_of("insufficient", a_candidate(seeds, 0.0, 0.0, incidents=0), 3, 40, timed=False) == []
 
 
 def test_one_reference_is_a_limit_and_a_need() -> None:

@@ -68,7 +68,7 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
             *missing_of(run),
             *history.limits,
         ),
-        needs=(*(needs_of(state, best, len(ranked), questions) if asked else ()), *history.needs),
+        needs=(*(needs_of(state, best, len(ranked), questions, timed=_timed(run)) if asked else ()), *history.needs),
         bugs=reader_bugs + comparison.bugs + control_bugs,
     )
     outages = comparison.outages.found if comparison.outages else ()
@@ -99,6 +99,12 @@ def tally(run: Run, observations: tuple[Observation, ...]) -> tuple[Tally, ...]:
         )
         for e in run.endpoints
     )
+
+
+def _timed(run: Run) -> bool:
+    """Whether it is known of any answer, or heartbeat, of the target when it came; of a run without any, it may be."""
+    own = [e for e in run.exchanges if e.endpoint == run.target.name]
+    return run.history is not None or not own or any("times" not in e.missing for e in own)
 
 
 def _within_bounds(finding: Finding, seeds: Seeds, calibrator: Calibrator) -> Finding:

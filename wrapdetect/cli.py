@@ -109,7 +109,9 @@ def audit(
     from wrapdetect.commands.asking import Options
     from wrapdetect.commands.endpoints import gather
 
-    gathered = gather(url, model, key_env, reference or [], config, plain=plain, may_look=not dry_run)
+    gathered = gather(
+        url, model, key_env, reference or [], config, plain=plain, may_look=not dry_run, out=out, resume=resume
+    )
     options = Options(
         pack=command.pack_names(pack) if pack is not None else None,
         draws=draws,

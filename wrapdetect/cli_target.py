@@ -27,11 +27,14 @@ def target_detect(
 def target_check(
     config: Annotated[Path, typer.Argument(help="TOML file with [target].")],
     prompt: Annotated[str | None, typer.Option(help="Question to ask. Default: that of the pack hello.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, max=86_400, help="Seconds for the whole answer. Default 60.")
+    ] = None,
 ) -> None:
     """Ask a target one question; show the request, the answer and what was read of it."""
     from wrapdetect.commands.target import check_target
 
-    raise typer.Exit(check_target(config, prompt=prompt))
+    raise typer.Exit(check_target(config, prompt=prompt, timeout_s=timeout))
 
 
 @app.command("import")

@@ -5,10 +5,12 @@
 
 The demo's bots (an own voice, the same model, a relay behind a persona) are each audited by the real command line
 through every way, against three references over the OpenAI API, with the pack short. The same model is asked with the
-first seed only, and against open weights; the others against --weights. Ends with 1 where a bot with its own voice is accused, or where a state differs by way.
+first seed only, and against open weights; the others against --weights. Ends with 1 where a bot with its own voice is
+accused, or where a state differs by way.
 """
 
 import argparse
+import logging
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from bench.ways.audits import Outcome, audited
-from bench.ways.lab import FIRST, WAYS, Truth
+from bench.ways.lab import FIRST, USUAL, WAYS, Truth
 from bench.ways.table import ACCUSED, markdown
 from wrapdetect.model import Weights
 
@@ -54,13 +56,14 @@ def main() -> int:
 def _all(trials: Sequence[Trial], folder: Path, given: argparse.Namespace) -> list[Outcome]:
     """In the order of the trials, made by as many processes."""
     weights: dict[Truth, Weights] = {"own voice": given.weights, "same model": "open", "relay": given.weights}
-    with ProcessPoolExecutor(given.jobs) as pool:
-        order = sorted(trials, key=lambda t: t.way not in SLOW)
+    with ProcessPoolExecutor(given.jobs, initializer=logging.disable) as pool:  # a lab that is down says so at length
+        order = sorted(trials, key=lambda t: (t.seed, t.way not in SLOW))
         running = {t: pool.submit(audited, *t, folder, weights=weights[t.truth], embed=given.embed) for t in order}
         for number, (trial, future) in enumerate(running.items(), 1):
             done = future.result()
             print(
-                f"[{number} of {len(trials)}] {', '.join(map(str, trial))}: {done.state} {done.seconds:.0f} s",
+                f"[{number} of {len(trials)}] {', '.join(map(str, trial))}: {done.state} "
+                f"p {done.probability:.2f} nats {done.behaviour:+.1f} {done.dependence:+.1f}, {done.seconds:.0f} s",
                 file=sys.stderr,
                 flush=True,
             )
@@ -79,7 +82,7 @@ def _folder(kept: Path | None) -> Iterator[Path]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=WAYS, default=list(WAYS), help=f"beside {FIRST}")
+    parser.add_argument("--only", nargs="+", choices=WAYS, default=USUAL, help=f"beside {FIRST}")
     parser.add_argument("--truths", nargs="+", choices=get_args(Truth), default=list(get_args(Truth)))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--weights", choices=get_args(Weights), default="closed", help="known of the references")

@@ -1,6 +1,7 @@
 """One bot audited by one way in, by the real command line: audit, import of a table, or ask --manual."""
 
 import json
+import random
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from wrapdetect.edge.target_config import dump_target
 from wrapdetect.model import Endpoint, Item, Weights
 
 PACK = "short"
-ASKING = ("--concurrency", "8", "--pace", "0.14")
+ASKING = ("--concurrency", "8", "--pace", "0.14", "--timeout", "20")
 """As in the demo."""
 TOGETHER = 4
 """Conversations at a time of whoever fills a table."""
@@ -65,11 +66,12 @@ def audited(
         common += ["--config", str(config)]
         match way:
             case Pasted("import"):
-                text = _imported(place.target, run.with_suffix(".table.jsonl"), common)
+                items = random.Random(seed).sample(load_pack(PACK).items, k=len(load_pack(PACK).items))
+                text = _imported(place.target, items, run.with_suffix(".table.jsonl"), common)
             case Pasted("by hand"):
                 text = _by_hand(place.target, common)
             case _:
-                text = _finished(["audit", "--timeout", "60", *ASKING, *common])
+                text = _finished(["audit", *ASKING, *common])
     return _outcome(truth, name, seed, json.loads(text), run, time.perf_counter() - begun)
 
 
@@ -105,10 +107,10 @@ def _outcome(truth: Truth, way: str, seed: int, report: dict[str, object], run: 
     )
 
 
-def _imported(bot: Endpoint, table: Path, common: Sequence[str]) -> str:
+def _imported(bot: Endpoint, items: Sequence[Item], table: Path, common: Sequence[str]) -> str:
     """Ask for each conversation, write down those that were answered to their end, import the table."""
     with ThreadPoolExecutor(TOGETHER) as pool:
-        told = list(pool.map(lambda item: _conversation(bot, item), load_pack(PACK).items))
+        told = list(pool.map(lambda item: _conversation(bot, item), items))
     table.write_text("".join(json.dumps({"messages": m}) + "\n" for m in told if m), encoding="utf-8")
     return _finished(["import", str(table), "--target", "target", *ASKING, *common])
 

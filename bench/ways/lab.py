@@ -21,6 +21,8 @@ REFERENCES = {"heron": "heron-2", "magpie": "magpie-large", "wren": "wren-mini"}
 OUTAGES = ((12, 18), (28, 34))
 """The upstream is down from the target's first such request to its second. In seconds, as in the demo, a slow way would
 meet another outage than a quick one, or none."""
+REFUSALS = 8
+"""It refuses no more than so many requests in one outage: a person may be slower than all references together."""
 
 
 class Api(NamedTuple):
@@ -71,6 +73,8 @@ WAYS: Mapping[str, Way] = {
     "pasted_import": Pasted("import"),
     "pasted_by_hand": Pasted("by hand"),
 }
+USUAL = tuple(w for w in WAYS if w == "openai_plain" or not w.endswith("_plain"))
+"""Those of a benchmark, where none are named: the other plain answers come as OpenAI's do."""
 FIRST = "openai_stream"
 """The way that the others are held against."""
 
@@ -96,10 +100,13 @@ class AsItIsAsked(Outages):
     """Down while the target is at certain requests."""
 
     asked: list[str] = field(default_factory=list)
+    refused: list[int] = field(default_factory=lambda: [0] * len(OUTAGES))
 
     def check(self) -> None:
-        if any(a <= len(self.asked) < b for a, b in OUTAGES):
-            raise Down(503)
+        for number, (first, after) in enumerate(OUTAGES):
+            if first <= len(self.asked) < after and self.refused[number] < REFUSALS:
+                self.refused[number] += 1
+                raise Down(503)
 
 
 class Place(NamedTuple):

@@ -33,7 +33,7 @@ LIMITED, SERVER, GARBLED, CUT_OFF = (
     FailureKind.GARBLED,
     FailureKind.CUT_OFF,
 )
-UNENDING_S = 1.5
+UNENDING_S = 3.0
 """The limit on time where a server would go on for ever; all of these are asked at once."""
 
 LOGIN = b"<!DOCTYPE html><html><body><form action=/login>Log in<input type=password></form></body></html>"

@@ -5,6 +5,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from tests.catalogue.case import FINE, QUESTION, Case
@@ -154,7 +155,9 @@ LIFELESS_SOCKETS: Mapping[str, Case] = {
     "socket_fragments_for_ever": at(
         server=breaks(frame(b'{"delta": "', fin=False), end=lambda peer: over_fragments(peer)), ends=TIMEOUT
     ),
-    "socket_never_quiet": at(server=over_and_over(piece("on ")), template=TALKATIVE, ends=TIMEOUT),
+    "socket_never_quiet": at(
+        server=over_and_over(piece("on ")), template=replace(TALKATIVE, quiet_s=5.0), ends=TIMEOUT
+    ),
     "socket_greeting_never_comes": at(
         server=breaks(end=silent),
         template=GREETED,

@@ -124,7 +124,7 @@ def test_what_a_handshake_hands_out_leads_to_no_other_host() -> None:
         for path in ("{next}", "/{next}", "/go/{next}"):
             template = Template(path=path, body='{"m": "{prompt}"}', answer="$.reply", steps=steps)
             said = json.dumps({"next": stranger.url, "reply": FINE}).encode()
-            with serving(fixed(said)) as server:
+            with serving(fixed(said), keep_open=True) as server:
                 ask(an_endpoint("bot", url=server.url, dialect="template", template=template))
     assert stranger.visits == []
 
@@ -138,7 +138,7 @@ def test_an_answer_with_an_address_is_only_text(talk: str) -> None:
             f"refresh: 0; url={stranger.url}",
             f'alt-svc: h2="{OTHER_HOST}:{stranger.port}"',
         )
-        with serving(fixed(body_of(talk, said), kind=TALKS[talk].kind, headers=headers)) as server:
+        with serving(fixed(body_of(talk, said), kind=TALKS[talk].kind, headers=headers), keep_open=True) as server:
             spoken = TALKS[talk]
             _, reply = ask(an_endpoint("bot", url=server.url, dialect=spoken.dialect, template=spoken.template))
     assert reply.text == said

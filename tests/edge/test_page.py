@@ -22,7 +22,7 @@ from wrapdetect.lab.bots import RecordedBot, Schedule
 from wrapdetect.lab.pages import COOKIE, LAYOUTS, QUERIED, STORED, Pages, serve_pages
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind, Page
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("page")]
 
 T = TypeVar("T")
 ONE, TWO = "Why are there tides?", "And why two a day?"
@@ -50,7 +50,7 @@ OTHERS = [f"127.0.0.{k}" for k in range(2, 10)]
 
 
 def bot(first_s: float = 0.1) -> RecordedBot:
-    return RecordedBot(model="lab-1", answers=ANSWERS, schedule=Schedule(first_s=first_s, gap_s=0.02))
+    return RecordedBot(model="lab-1", answers=ANSWERS, schedule=Schedule(first_s=first_s, gap_s=0.05))
 
 
 def target(pages: Pages, layout: str, **more: object) -> Endpoint:
@@ -256,7 +256,7 @@ def test_the_pages_own_traffic_is_kept_with_its_times(answered: dict[str, list[E
     assert TWO in stream.sent
     body = b"".join(c.data for c in stream.chunks).decode()
     assert body.count('"model": "lab-1"') == len(re.findall(r"\S+", ANSWERS[TWO]))
-    assert len({c.t_s for c in stream.chunks}) > 2
+    assert len({c.t_s for c in stream.chunks}) > 1
     assert [c.t_s for c in stream.chunks] == sorted(c.t_s for c in stream.chunks)
     assert "authorization" not in {k for h in answered["stream"][1].hops for k, _ in h.headers}
     frames = next(h for h in answered["socket"][1].hops if "/socket" in h.url)
@@ -306,7 +306,7 @@ def test_a_browser_that_dies_is_a_failure_of_that_exchange_and_the_next_has_anot
             (lived,) = await converse(send, endpoint, question(TWO, draw=1))
         return [died, lived]
 
-    with serve_pages(bot(first_s=1.0)) as pages:
+    with serve_pages(bot(first_s=5.0)) as pages:
         died, lived = run(go(pages))
     assert died.failure is not None
     assert died.failure.kind is FailureKind.CUT_OFF

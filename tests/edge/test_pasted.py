@@ -16,7 +16,7 @@ from tests.conftest import START, an_endpoint, read_as
 from wrapdetect.dialects import DIALECTS
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.edge.clipboard import NONE, Clipboard, find_clipboard
-from wrapdetect.edge.pasted import LONGEST_LINE, SKIPPED, UNKNOWN, PersonSender, StoppedByHand
+from wrapdetect.edge.pasted import COMMANDS, LONGEST_LINE, SKIPPED, UNKNOWN, PersonSender, StoppedByHand
 from wrapdetect.model import Ask, AskKey, Exchange, FailureKind
 
 BOT = an_endpoint("target", "target", dialect="pasted")
@@ -50,6 +50,8 @@ class Desk:
 
     source: int
     clipboard: Clipboard = NONE
+    total: int = 0
+    done: int = 0
     shown: list[str] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
 
@@ -87,6 +89,8 @@ class Desk:
             show=self.shown.append,
             offer=offer,
             clipboard=self.clipboard,
+            total=self.total,
+            done=self.done,
         )
 
 
@@ -126,6 +130,14 @@ def test_turns_of_one_conversation_are_announced_as_such() -> None:
     assert "start a NEW conversation" in first
     assert "same conversation, turn 2 of 2" in second
     assert "start a NEW conversation" in third
+
+
+def test_a_session_that_goes_on_counts_on_and_explains_itself_once() -> None:
+    with typed(b"one\n.\ntwo\n.\n") as source:
+        desk = Desk(source, total=44, done=2)
+        desk.ask(an_ask(), an_ask(item="other"))
+    assert [s.split(":")[0] for s in desk.shown if s.startswith("\n--- ")] == ["\n--- 3 of 44", "\n--- 4 of 44"]
+    assert desk.text.count(COMMANDS) == 1
 
 
 def test_a_skipped_question_is_named_and_the_rest_goes_on() -> None:

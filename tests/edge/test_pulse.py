@@ -280,7 +280,7 @@ def test_a_long_page_is_read_no_further_than_its_beginning() -> None:
 def test_a_site_on_a_private_address_is_asked_since_the_user_named_it(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve = socket.getaddrinfo
 
-    def resolved(host: object, *more: Any, **named: Any) -> Any:
+    def resolved(host: Any, *more: Any, **named: Any) -> Any:
         return resolve("127.0.0.1" if host in ("status.bot.example", b"status.bot.example") else host, *more, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolved)

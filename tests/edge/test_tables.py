@@ -131,6 +131,16 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(format_: str, tmp_path: 
     assert read(path) == SAID
 
 
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_cells_are_parted_by_what_parts_the_first_line(between: str, tmp_path: Path) -> None:
+    said = [("m", "One, two; three?", "Four\tfive, six;\n“seven”")]
+    path = tmp_path / "excel.csv"
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file, delimiter=between).writerows([("model", "message", "reply"), *said])
+    assert read(path) == said
+    assert read_table(path, None, Fields()).columns == ("model", "message", "reply")
+
+
 def test_columns_can_be_named_and_the_table_says_which_it_reads(tmp_path: Path) -> None:
     path = given(tmp_path, "a.csv", "model,host,prompt,text,answer\nm,h,p,t,a\n")
     assert read(path) == [("m", "p", "a")]
@@ -243,10 +253,15 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "UTF-16": ("a.csv", "model,prompt,answer\n".encode("utf-16"), "a.csv, line 1: not UTF-8"),
     "a wrong column in csv": (
         "a.csv",
-        b"model,prompt,reply\nm,p,a\n",
-        "a.csv, line 2: no column for the answer .*; found model, prompt, reply: name it by --answer-field",
+        b"model,prompt,said\nm,p,a\n",
+        "a.csv, line 1: no column for the answer .*; found model, prompt, said: name it by --answer-field",
     ),
-    "semicolons": ("a.csv", b"model;prompt;answer\nm;p;a\n", "no column for the model .*found model;prompt;answer: "),
+    "a comma too many among semicolons": ("a.csv", b"model;prompt,answer\nm;p,a\n", "found model;prompt, answer: "),
+    "a short row of semicolons": (
+        "a.csv",
+        b"model;prompt;answer\nm;p\n",
+        "a.csv, line 2: 2 cells where the first line names 3",
+    ),
     "a doubled column": ("a.csv", b"model,prompt,answer,answer\nm,p,a,b\n", "line 1: a column stands there twice"),
     "a short row": (
         "a.csv",

@@ -9,11 +9,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from wrapdetect.collected.har import Json, object_at, objects_at, raw_requests, text_at
 from wrapdetect.collected.said import Conversation, Said
 from wrapdetect.model import Chunk, Failure
+from wrapdetect.spellings import spellings
 
 SHORTEST = 8
 """Characters; a shorter value cannot be told from ordinary text."""
@@ -177,8 +178,4 @@ def _secret_name(name: str) -> bool:
 
 def _spellings(secret: str) -> Iterator[str]:
     for text in {secret, unquote(secret)}:
-        quoted = quote(text, safe="")
-        yield from (text, quoted, quote_plus(text), re.sub("%..", lambda m: m[0].lower(), quoted))
-        for ascii_only in (True, False):
-            escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-            yield from (escaped, escaped.replace("/", "\\/"))
+        yield from spellings(text)

@@ -13,6 +13,7 @@ from wrapdetect.collected.har import Entry
 from wrapdetect.collected.rows import text_of_content
 from wrapdetect.collected.said import Conversation, Said, Speaker
 from wrapdetect.dialects.filling import FORM, JSON, kind_of_body, names_in, request_of
+from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Missing, Template
 
 Values = Mapping[str, object]
@@ -22,7 +23,8 @@ def collect_templated(entries: Iterable[Entry], endpoint: Endpoint) -> Collectio
     """Every question in the archive that the template would have sent, with its answer; none where nothing fits.
 
     Who wrote earlier turns is told by a template that sends {messages}; else each question is a conversation of its
-    own, and `missing` tells that nobody knows whether it was.
+    own, and `missing` tells that nobody knows whether it was. Raises SpecError where questions are there and all are
+    saved without what was answered.
     """
     assert endpoint.template is not None
     speaker = Speaker(
@@ -32,7 +34,14 @@ def collect_templated(entries: Iterable[Entry], endpoint: Endpoint) -> Collectio
         dialect=endpoint.dialect,
         template=_as_read(endpoint.template),
     )
-    found = [c for e in entries for c in _conversations(e, endpoint, endpoint.template)]
+    every = list(entries)
+    found = [c for e in every for c in _conversations(e, endpoint, endpoint.template)]
+    unanswered = [] if found else [e for e in every if _without_body(e, endpoint, endpoint.template)]
+    if unanswered:
+        raise SpecError(
+            f"{unanswered[0].place}: calls that the template describes: {len(unanswered)}, and the file was saved "
+            'without what was answered; save it again "with content", after the answers are complete'
+        )
     return Collection(speakers=(speaker,), conversations=tuple(found))
 
 
@@ -62,10 +71,9 @@ def read_back(template: Template, *, target: str, body: str) -> Values | None:
 
 
 def _conversations(entry: Entry, endpoint: Endpoint, template: Template) -> Iterator[Conversation]:
-    theirs, ours = urlsplit(entry.url), urlsplit(endpoint.url)
-    if theirs.netloc != ours.netloc or not unquote(theirs.path).startswith(unquote(ours.path)):
+    target = _target_of(entry, endpoint)
+    if target is None:
         return
-    target = theirs.path[len(ours.path) :] + (f"?{theirs.query}" if theirs.query else "")
     if template.framing == "websocket":
         yield from _of_frames(entry, endpoint, template)
     elif entry.method == template.method.upper() and entry.status and (entry.body is not None or entry.status >= 300):
@@ -73,6 +81,26 @@ def _conversations(entry: Entry, endpoint: Endpoint, template: Template) -> Iter
         if values is not None:
             said = said_of(entry, stream=template.framing != "body")
             yield _conversation(entry, endpoint, template, values, said)
+
+
+def _target_of(entry: Entry, endpoint: Endpoint) -> str | None:
+    """Path and query beyond the endpoint's address; None where the request went elsewhere."""
+    theirs, ours = urlsplit(entry.url), urlsplit(endpoint.url)
+    if theirs.netloc != ours.netloc or not unquote(theirs.path).startswith(unquote(ours.path)):
+        return None
+    return theirs.path[len(ours.path) :] + (f"?{theirs.query}" if theirs.query else "")
+
+
+def _without_body(entry: Entry, endpoint: Endpoint, template: Template) -> bool:
+    """Whether the template would have asked this, and the archive was saved without what came back."""
+    target = _target_of(entry, endpoint)
+    return (
+        target is not None
+        and template.framing != "websocket"
+        and entry.method == template.method.upper()
+        and entry.body is None
+        and read_back(template, target=target, body=entry.sent) is not None
+    )
 
 
 def _conversation(entry: Entry, endpoint: Endpoint, template: Template, values: Values, said: Said) -> Conversation:

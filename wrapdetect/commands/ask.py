@@ -19,13 +19,14 @@ from wrapdetect.commands.asking import (
 from wrapdetect.commands.collect import next_steps
 from wrapdetect.commands.present import present
 from wrapdetect.commands.terminal import say
-from wrapdetect.edge import clock
+from wrapdetect.dialects import decode
+from wrapdetect.edge import clock, store
 from wrapdetect.edge.clipboard import find_clipboard, osc_52
 from wrapdetect.edge.config import TARGET, Config, check_names, check_url
 from wrapdetect.edge.pasted import PersonSender, StoppedByHand
 from wrapdetect.edge.shipped import HELLO, load_packs
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Endpoint, Run
+from wrapdetect.model import AskKey, Endpoint, Exchange, Run
 from wrapdetect.plan import Slot, check_budget, estimate_cost, make_plan
 from wrapdetect.prose import quote
 
@@ -70,7 +71,7 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
             replace(options, out=out),
             one_by_one,
             lambda asker: _ask(asker, slots),
-            person=_person(by_hand.requests),
+            person=_person(by_hand.requests, _put_before(out, slots) if options.resume else 0),
         )
     except StoppedByHand:
         say(f"stopped; what was answered is in {out}; go on with the same command and --resume")
@@ -110,7 +111,23 @@ async def _ask(asker: Asker, slots: tuple[Slot, ...]) -> None:
         raise
 
 
-def _person(total: int) -> PersonSender:
+def _put_before(out: Path, slots: tuple[Slot, ...]) -> int:
+    """Turns of the person's conversations that are over in a run file; those broken off are begun again. Raises
+    RunFormatError for another file."""
+    if not out.exists() or store.broken_off(out):
+        return 0
+    held: dict[tuple[str, AskKey], dict[int, Exchange]] = defaultdict(dict)
+    for exchange in store.load(out).run.exchanges:
+        held[exchange.endpoint, exchange.ask][exchange.turn] = exchange
+    put = 0
+    for endpoint, ask in (s for s in slots if s.endpoint.dialect == "pasted"):
+        known = held[endpoint.name, ask.key]
+        if len(known) == len(ask.turns) or any(decode(e, endpoint).failure for e in known.values()):
+            put += len(ask.turns)
+    return put
+
+
+def _person(total: int, done: int) -> PersonSender:
     """Raises SpecError where there is nothing to read from."""
     if sys.stdin is None:
         raise SpecError("standard input is closed; answers are read from a terminal or a pipe")
@@ -130,6 +147,7 @@ def _person(total: int) -> PersonSender:
         offer=offer,
         clipboard=clipboard,
         total=total,
+        done=done,
     )
 
 

@@ -18,20 +18,28 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from wrapdetect.commands.terminal import say
 from wrapdetect.dialects import decode
+from wrapdetect.dialects.problems import ENDLESS, envelope, is_endless
 from wrapdetect.edge import clock, store
 from wrapdetect.edge.config import Config, title
 from wrapdetect.edge.secrets import read_keys
 from wrapdetect.edge.shipped import DEFAULT_PACKS, HELLO, load_seeds
 from wrapdetect.edge.ways import Sender, open_ways
 from wrapdetect.errors import PreflightError, SpecError, TargetSilent
-from wrapdetect.model import Endpoint, Exchange, Instrument, Pack, Run
+from wrapdetect.model import Endpoint, Exchange, Failure, FailureKind, Instrument, Pack, Run
 from wrapdetect.plan import Slot
 from wrapdetect.prose import quote
 from wrapdetect.run import Limits, Send, run_slots
 
 INTERRUPTED_EXIT = 130
+DOWN = (FailureKind.SERVER, FailureKind.CONNECT, FailureKind.TIMEOUT)
 RECORDED_VERSIONS = ("wrapdetect", "httpx", "websockets", "playwright")
 MAX_REQUESTS, MAX_TOKENS = 3000, 2_000_000
+
+
+class TargetDown(PreflightError):
+    """The first plain question found the target down, and nothing worse."""
+
+    exit_code = TargetSilent.exit_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,22 +213,52 @@ def recorded(
 
 
 def _check_hello(run: Run, exchanges: list[Exchange]) -> None:
-    """Raises PreflightError for endpoints that gave no answer to the first plain question."""
-    lines: list[str] = []
+    """Raises PreflightError for endpoints that gave no answer to the first plain question; TargetDown where the target
+    is one of them and all are down."""
+    lines, advice, failed = list[str](), dict[str, None](), list[tuple[Endpoint, FailureKind]]()
     for endpoint in run.endpoints:
         tries = [e for e in exchanges if e.endpoint == endpoint.name and e.ask.probe == HELLO and not e.ask.variant]
         if not tries:
             continue
         last = max(tries, key=lambda e: (e.ask.draw == 0, e.attempt))
-        failure = decode(last, endpoint).failure
+        failure = hello_failure(last, endpoint)
         if failure is not None:
             lines.append(
                 f"{title(endpoint.role, endpoint.name)} at {endpoint.url}: {failure.kind}: {quote(failure.detail, 300)}"
             )
+            advice[_advice(endpoint, last.status, failure)] = None
+            failed.append((endpoint, failure.kind))
     if lines:
-        raise PreflightError(
-            "; ".join(lines) + ". Nothing else was asked: check the URL (often ending in /v1), --model and the key"
+        down = any(e.role == "target" for e, _ in failed) and all(kind in DOWN for _, kind in failed)
+        raise (TargetDown if down else PreflightError)(
+            f"{'; '.join(lines)}. Nothing else was asked: {'; '.join(advice)}"
         )
+
+
+def hello_failure(exchange: Exchange, endpoint: Endpoint) -> Failure | None:
+    """Why an exchange holds no answer; an answer that is still wrapped in events or JSON is none."""
+    reply = decode(exchange, endpoint)
+    if reply.failure is not None or endpoint.template is None:
+        return reply.failure
+    media_type = next((v.lower() for k, v in exchange.headers if k.lower() == "content-type"), "")
+    wrapped = envelope(endpoint.template, media_type, reply.text)
+    return Failure(kind=FailureKind.GARBLED, detail=wrapped) if wrapped else None
+
+
+def _advice(endpoint: Endpoint, status: int | None, failure: Failure) -> str:
+    """What to do about an endpoint that did not answer the first plain question."""
+    if failure.kind == FailureKind.TIMEOUT and endpoint.template is not None and is_endless(endpoint.template):
+        return ENDLESS
+    if failure.kind in (*DOWN, FailureKind.LIMITED):
+        return "it is down or busy, or this is not its address: try again later"
+    if status in (401, 403) and endpoint.key_env is None and endpoint.dialect not in ("page", "template"):
+        return "give the key: --key-env VARIABLE (key_env in a TOML)"
+    if endpoint.dialect in ("page", "template"):
+        return "`wrapdetect target check` with its TOML shows what came (`wrapdetect target detect` writes one)"
+    usual = "check the URL (often ending in /v1), --model and the key"
+    if endpoint.dialect in ("openai_stream", "openai_plain") and status in (404, 405):
+        return f'{usual}; it may offer another API: dialect = "responses" in the TOML'
+    return usual
 
 
 def _open(path: Path, run: Run, resume: bool) -> tuple[Run, store.RunFile, bool]:
@@ -243,12 +281,15 @@ def _open(path: Path, run: Run, resume: bool) -> tuple[Run, store.RunFile, bool]
 
 
 def _refuse_silence(run: Run) -> None:
+    """Raises TargetSilent where the target was asked more than the hello and answered none of that."""
     target = run.target
-    answered = any(
-        decode(e, target).failure is None for e in run.exchanges if e.endpoint == target.name and e.ask.probe != HELLO
-    )
-    if not answered:
-        raise TargetSilent(f"{target.url} answered the first hello and then nothing; the failures are in the recording")
+    said = [e for e in run.exchanges if e.endpoint == target.name]
+    rest = [e for e in said if e.ask.probe != HELLO]
+    if not rest or any(decode(e, target).failure is None for e in rest):
+        return
+    if len(rest) == len(said):  # collected: nobody asked it a hello
+        raise TargetSilent(f"{target.url}: no answer could be read in what was collected of it; see the recording")
+    raise TargetSilent(f"{target.url} answered the first hello and then nothing; the failures are in the recording")
 
 
 @contextmanager

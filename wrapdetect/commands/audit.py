@@ -30,7 +30,7 @@ ALONE = ["identity", "coherence"]
 def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options, *, looked: Looked | None = None) -> int:
     """Audit a target; returns the exit code. Raises WrapdetectError for what cannot be done.
 
-    Of a target that was `looked` at, its TOML is written beside the run before anything is asked.
+    Of a target that was `looked` at, its TOML is written beside the run once it has answered the hello.
     """
     check_names(endpoints)
     check_resume(options)
@@ -49,12 +49,12 @@ def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options, *, 
     if options.dry_run:
         say("dry run: nothing was sent")
         return 0
-    if looked is not None:
-        folder = options.out.parent if options.out else Path("wrapdetect-runs")
-        say(f"target written to {write_beside(folder, looked)}; next time: --config with it")
 
     async def ask(asker: Asker) -> None:
         rest = await asker.hello(slots)
+        if looked is not None:
+            folder = options.out.parent if options.out else Path("wrapdetect-runs")
+            say(f"target written to {write_beside(folder, looked)}; next time: --config with it")
         with progress_shown(len(rest)) as progress:
             await asker.ask(rest, progress)
 

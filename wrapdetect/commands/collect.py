@@ -2,6 +2,7 @@
 references that are asked the same questions now."""
 
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +23,13 @@ from wrapdetect.commands.asking import (
 )
 from wrapdetect.commands.present import present
 from wrapdetect.commands.terminal import say
-from wrapdetect.dialects import Call
+from wrapdetect.dialects import Call, decode
 from wrapdetect.edge import clock, store
 from wrapdetect.edge.answers import More, read_answers
 from wrapdetect.edge.config import Config, check_names, load_config, parse_reference
 from wrapdetect.edge.har import is_har, read_har, without_tokens
 from wrapdetect.edge.shipped import DEFAULT_PACKS, HELLO, load_packs
-from wrapdetect.edge.tables import Fields
+from wrapdetect.edge.tables import FORMATS, Fields
 from wrapdetect.errors import PreflightError, SpecError
 from wrapdetect.model import Ask, Endpoint, Instrument, Run
 from wrapdetect.plan import Cost, Slot, check_budget, estimate_cost, make_plan
@@ -68,6 +69,7 @@ def import_(path: Path, references: tuple[Endpoint, ...], config: Config, option
         ),
     )
     run = replace(without_tokens(run), note=f"imported from {path.name}", seed=chosen.seed)
+    _refuse_unread(run, str(path))
     for note in (*collection.notes, _counts(run)):
         say(note)
     if run.references and not asked_together(run):
@@ -123,6 +125,9 @@ class Nobody:
 
 def _collection(path: Path, reading: Reading) -> tuple[str, Collection]:
     """The target's name, and what is kept."""
+    if reading.format_ is not None and reading.format_ not in (*FORMATS, "har"):
+        known = ", ".join((*(f for f in FORMATS if f != "run"), "har"))
+        raise SpecError(f"--format {reading.format_}: no such format; expected one of {known}")
     if is_har(path, reading.format_):
         found = read_har(path, None if reading.template is None else _bot(reading.template))
     elif reading.template is not None:
@@ -202,9 +207,21 @@ def _plan(run: Run, references: tuple[Endpoint, ...], cost: Cost, chosen: Chosen
     )
 
 
+def _refuse_unread(run: Run, place: str) -> None:
+    """Raises SpecError where no answer of the target can be read: nobody is asked for the sake of none."""
+    replies = [decode(e, run.target) for e in run.exchanges if e.endpoint == run.target.name]
+    failures = [r.failure for r in replies if r.failure is not None]
+    if len(failures) == len(replies):
+        why = f": {quote(failures[0].detail, 300)}" if failures else ""
+        raise SpecError(f"{place}: {len(replies)} questions found, 0 answers read{why}")
+
+
 def _counts(run: Run) -> str:
     own = [e for e in run.exchanges if e.endpoint == run.target.name]
+    failed = Counter(f.kind for e in own if (f := decode(e, run.target).failure) is not None)
+    unread = ", ".join(f"{n} {kind}" for kind, n in sorted(failed.items()))
     known = {(e.ask.probe, e.ask.item) for e in own}
     packs = ", ".join(f"{p.id} ({n})" for p in run.packs if (n := sum(probe == p.id for probe, _ in known)))
+    without = f"; without an answer: {unread}" if unread else ""
     others = f"; {len(run.references)} references in the same file" if run.references else ""
-    return f"{quote(run.target.name, 40)}: {len(own)} answers to questions of {packs}{others}"
+    return f"{quote(run.target.name, 40)}: {len(own) - failed.total()} answers to questions of {packs}{without}{others}"

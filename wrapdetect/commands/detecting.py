@@ -30,8 +30,7 @@ class Looked(NamedTuple):
         """Raises TargetSilent where there is no way to talk to it."""
         found = self.detection
         if found.endpoint is None:
-            helps = f"; what would help: {'; '.join(found.missing)}" if found.missing else ""
-            raise TargetSilent(f"no way in was found ({found.found}): {found.why}{helps}")
+            raise TargetSilent(f"no way in was found ({found.found}): {found.why}; {'; '.join(found.missing)}")
         return found.endpoint
 
 
@@ -71,9 +70,11 @@ def write_new(path: Path, text: str) -> None:
 
 
 def write_beside(folder: Path, looked: Looked) -> Path:
-    """<host>.toml in the folder, or <host>-2.toml and so on where another stands there; the same one is kept."""
+    """<host>.toml in the folder (<host>-<port>.toml where a port is named), or -2.toml and so on where another stands
+    there; the same one is kept."""
     text = toml_of(looked)
-    stem = (urlsplit(looked.endpoint.url).hostname or TARGET).replace(":", "-")
+    parts = urlsplit(looked.endpoint.url)
+    stem = (parts.hostname or TARGET).replace(":", "-") + (f"-{parts.port}" if parts.port else "")
     for number in range(1, 1000):
         path = folder / (f"{stem}.toml" if number == 1 else f"{stem}-{number}.toml")
         if not path.exists():

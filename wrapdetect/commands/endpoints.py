@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from wrapdetect.commands.detecting import Looked, look_at
+from wrapdetect.commands.terminal import say
 from wrapdetect.edge.config import TARGET, Config, load_config, make_endpoint, parse_reference
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Dialect, Endpoint
@@ -27,10 +28,13 @@ def gather(
     *,
     plain: bool,
     may_look: bool = True,
+    out: Path | None = None,
+    resume: bool = False,
 ) -> Gathered:
     """The command line's target replaces the config's; its references are added.
 
-    A URL without a model is looked at, by a handful of harmless requests, unless `may_look` forbids to send anything.
+    A URL without a model is looked at, by a handful of harmless requests, unless `may_look` forbids to send anything,
+    or the recording could not be made anyway (`out` is there already, or `resume` has no file to go on with).
     Raises SpecError or ConfigError for what cannot be asked, TargetSilent where there is no way in.
     """
     settings = load_config(config) if config is not None else Config()
@@ -38,8 +42,11 @@ def gather(
     added = tuple(parse_reference(r) for r in references)
     looked = None
     if url is not None:
+        if any(e.role == "target" for e in given):
+            say("the URL given goes before the [target] of the config file, which is not asked")
         target = make_endpoint(name=TARGET, role="target", url=url, model=model or "", key_env=key_env)
         if model is None:
+            check_recording(out, resume=resume)
             looked = _look(url, key_env, may_look=may_look)
             target = looked.endpoint
         given = (target, *(e for e in given if e.role == "reference"))
@@ -47,6 +54,14 @@ def gather(
         raise SpecError("--model and --key-env go with the target's URL on the command line; the URL is missing")
     endpoints = (*given, *added)
     return Gathered(tuple(map(unstreamed, endpoints)) if plain else endpoints, settings, looked)
+
+
+def check_recording(out: Path | None, *, resume: bool) -> None:
+    """Raises SpecError where no recording could be made; said before anything is sent."""
+    if resume and out is None:
+        raise SpecError("--resume needs --out: the run file to go on with")
+    if out is not None and out.exists() and not resume:
+        raise SpecError(f"{out} is there already, and nothing is overwritten; name another --out, or add --resume")
 
 
 def unstreamed(endpoint: Endpoint) -> Endpoint:

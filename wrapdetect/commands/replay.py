@@ -10,10 +10,13 @@ from wrapdetect.edge.shipped import folder
 from wrapdetect.errors import SpecError
 from wrapdetect.prose import quote
 
+LIBRARY = "library"
+"""Pack of a run that asked the questions of a library, as `audit --library` names it."""
+
 
 def replay(path: Path, *, as_json: bool, embed: bool | None, fail_at: float | None) -> int:
     """`path` is a run file, a folder with run.jsonl, or the name of a shipped run. Raises RunFormatError;
-    SpecError for a run of a library's questions, which has no references."""
+    SpecError for a run of a library's questions or of collected answers, which has no references."""
     gc.disable()  # one pass over facts, then the end: collecting takes a seventh of the time and frees nothing
     shipped = folder("fixtures") / "runs" / path
     loaded = store.load(path if path.exists() or not shipped.is_dir() else shipped)
@@ -21,9 +24,10 @@ def replay(path: Path, *, as_json: bool, embed: bool | None, fail_at: float | No
         say(f"{path}: the last line is torn ({len(loaded.torn)} bytes) and was left out")
     if not loaded.run.references and loaded.run.history is not None:
         raise SpecError(f"{path} holds the history of a monitor without a target and candidates; nothing can be judged")
-    if not loaded.run.references:
+    if not loaded.run.references and (loaded.run.draws == 0 or any(p.id == LIBRARY for p in loaded.run.packs)):
+        note = f" ({quote(loaded.run.note)})" if loaded.run.note else ""
         raise SpecError(
-            f"{path} holds no reference to judge by ({quote(loaded.run.note) or 'no note'}); "
+            f"{path} holds no reference to judge by{note}; "
             f"match it with a library: wrapdetect match {path} --library NAME"
         )
     return present(loaded.run, as_json=as_json, embed=embed, fail_at=fail_at)

@@ -1,15 +1,18 @@
 """wrapdetect target: what stands at a URL and how to talk to it; does a target TOML work; a curl command as one."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from wrapdetect.commands.asking import hello_failure
 from wrapdetect.commands.detecting import look_at, toml_of, write_new
 from wrapdetect.commands.terminal import say
 from wrapdetect.curl import from_text
 from wrapdetect.dialects import DIALECTS, Call, decode
+from wrapdetect.dialects.problems import ENDLESS, is_endless
 from wrapdetect.edge import clock
 from wrapdetect.edge.config import TARGET, load_config
 from wrapdetect.edge.secrets import read_keys
@@ -17,13 +20,19 @@ from wrapdetect.edge.shipped import HELLO, load_pack
 from wrapdetect.edge.target_config import dump_target
 from wrapdetect.edge.ways import open_ways
 from wrapdetect.errors import ConfigError, SpecError, TargetSilent
-from wrapdetect.model import Ask, AskKey, Endpoint, Exchange
+from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind
 from wrapdetect.prose import quote
 
 NOTHING_EXIT = TargetSilent.exit_code
 CHECK_TIMEOUT_S = 60.0
 MOST_HOPS = 12
 """Requests beside the question that are shown one by one."""
+MOST_TOLD = 5
+TOLD = re.compile(r'\\?"(model|provider)\\?"\s*:\s*\\?"([^"\\]{1,200})\\?"')
+"""What a page's own traffic gives away; the quotes are escaped where JSON stands within JSON."""
+READ_OF_HOP = 200_000
+CAME = 300
+"""Characters shown of the start and the end of what came, where it was no answer."""
 
 
 def detect_target(url: str, *, key_env: str | None, model: str | None, out: Path | None) -> int:
@@ -40,10 +49,11 @@ def detect_target(url: str, *, key_env: str | None, model: str | None, out: Path
     return 0
 
 
-def check_target(config: Path, *, prompt: str | None) -> int:
+def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = None) -> int:
     """Ask the target of a config file one question, and show what went out and what came back.
 
-    3 where no answer came, else 0. Raises ConfigError or SpecError for what cannot be asked.
+    3 where no answer came, or one that is still wrapped in events or JSON; else 0.
+    Raises ConfigError or SpecError for what cannot be asked.
     """
     endpoint = next((e for e in load_config(config).endpoints() if e.role == "target"), None)
     if endpoint is None:
@@ -57,19 +67,19 @@ def check_target(config: Path, *, prompt: str | None) -> int:
         max_tokens=item.max_tokens,
     )
     call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
-    exchange = asyncio.run(_put(endpoint, ask, call))
+    exchange = asyncio.run(_put(endpoint, ask, call, timeout_s or CHECK_TIMEOUT_S))
     for line in shown(endpoint, call, exchange):
         print(line)
-    return NOTHING_EXIT if decode(exchange, endpoint).failure else 0
+    return NOTHING_EXIT if hello_failure(exchange, endpoint) else 0
 
 
-async def _put(endpoint: Endpoint, ask: Ask, call: Call) -> Exchange:
+async def _put(endpoint: Endpoint, ask: Ask, call: Call, timeout_s: float) -> Exchange:
     ways = open_ways(
         (endpoint,),
         keyring=read_keys((endpoint,)),
         now=clock.now,
         stopwatch=clock.stopwatch,
-        timeout_s=CHECK_TIMEOUT_S,
+        timeout_s=timeout_s,
     )
     async with ways as send:
         return await send(endpoint, ask, 0, 0, call)
@@ -87,9 +97,32 @@ def shown(endpoint: Endpoint, call: Call, exchange: Exchange) -> Iterator[str]:
     yield from [f"model    {quote(reply.model, 100)}"] if reply.model else []
     yield from [f"finish   {quote(reply.finish, 100)}"] if reply.finish else []
     yield from (f"field    {quote(k, 60)} = {quote(v, 160)}" for k, v in reply.fields)
+    failure = hello_failure(exchange, endpoint)
+    if failure is not None and reply.failure is None:
+        yield f"NOTE     {quote(failure.detail, 400)}"
     yield from [f"missing  {', '.join(exchange.missing)}"] if exchange.missing else []
     if reply.failure is not None:
+        yield from [f"came     {_came(exchange)}"] if exchange.chunks else []
         yield f"FAILED   {reply.failure.kind}: {quote(reply.failure.detail, 400)}"
+        if reply.failure.kind == FailureKind.TIMEOUT and endpoint.template and is_endless(endpoint.template):
+            yield f"NOTE     {ENDLESS}"
+
+
+def _came(exchange: Exchange) -> str:
+    """The start and the end of what came, where it could not be read as an answer."""
+    text = b"".join(c.data for c in exchange.chunks).decode("utf-8", "replace")
+    if len(text) <= 2 * CAME:
+        return quote(text, 2 * CAME)
+    return f"{quote(text[:CAME], CAME)} [...] {quote(text[-CAME:], CAME)}"
+
+
+def _told(exchange: Exchange) -> Iterator[str]:
+    """Names of models and providers in the other requests' answers, each once."""
+    found: dict[str, None] = {}
+    for hop in exchange.hops:
+        text = b"".join(c.data for c in hop.chunks)[:READ_OF_HOP].decode("utf-8", "replace")
+        found |= {f"{quote(hop.url, 120)}: {m[1]} = {quote(m[2], 100)}": None for m in TOLD.finditer(text)}
+    yield from (f"told     {line}" for line in list(found)[:MOST_TOLD])
 
 
 def _beside(endpoint: Endpoint, exchange: Exchange) -> Iterator[str]:
@@ -99,6 +132,7 @@ def _beside(endpoint: Endpoint, exchange: Exchange) -> Iterator[str]:
         yield f"also     {hop.method} {quote(hop.url, 120)}: {hop.status if hop.status is not None else 'no answer'}"
     if len(hops) > MOST_HOPS:
         yield f"also     {len(hops) - MOST_HOPS} more requests"
+    yield from _told(exchange)
     own = urlsplit(endpoint.url).hostname
     asked = {urlsplit(h.url).hostname or "" for h in hops if h.status is not None} - {""}
     wanted = {urlsplit(h.url).hostname or "" for h in hops if h.status is None} - asked - {"", own}

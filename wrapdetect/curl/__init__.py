@@ -69,7 +69,7 @@ def from_raw(text: str, *, prompt: str | None = None, conversation_id: str | Non
 def _imported(request: Request, prompt: str | None, conversation_id: str | None) -> Imported:
     parts = _address(request)
     socket = parts.scheme in ("ws", "wss")
-    lifting = Lifting()
+    lifting = Lifting(notes=request.notes, conversation_id=conversation_id or "")
     headers = headers_of(request, lifting)
     kind = kind_of_body(Template(headers=headers, body=request.body, framing="websocket" if socket else "body"))
     path = (parts.path if parts.path != "/" or parts.query else "") + ("?" + parts.query if parts.query else "")

@@ -12,6 +12,16 @@ from wrapdetect.errors import SpecError
 
 SHORTEST_SECRET = 8
 """Characters of a body's or query's field that is taken for a secret."""
+SESSION_WORDS = frozenset({"session", "sid", "sessionid"})
+SHORTEST_SESSION = 12
+"""Characters of letters and digits from which on a session's id may be what lets somebody in."""
+ORDINARY = frozenset(
+    {
+        "accept", "accept-language", "content-type", "origin", "referer", "user-agent", "x-requested-with", "from",
+        "content-encoding", "content-language", "range", "date",
+    }
+)  # fmt: skip
+"""Headers whose values are never secret."""
 
 NOISE = frozenset(
     {
@@ -29,6 +39,8 @@ class Lifting:
     """Secrets as they are found, by the names of the variables that shall hold them."""
 
     secrets: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    conversation_id: str = ""
 
     def lift(self, name: str, value: str) -> str:
         """The placeholder for a value; the same value has one variable."""
@@ -43,7 +55,18 @@ class Lifting:
     def field(self, name: str, text: str) -> str:
         """The placeholder in place of a query's or body's field that looks like a secret; any other text as it is."""
         secret = like_a_secret(name) and len(text) >= SHORTEST_SECRET and " " not in text and not has_marks(text)
+        if not secret and self._is_session(name, text):
+            self.notes.append(
+                f"{name!r} was taken out as a session's id; if it is the conversation's, so that all questions would "
+                "share one, write {conversation_id} in its place"
+            )
+            secret = True
         return self.lift(name, text) if secret else text
+
+    def _is_session(self, name: str, text: str) -> bool:
+        named = bool(set(snake(name).split("_")) & SESSION_WORDS)
+        marked = bool(self.conversation_id) and self.conversation_id in text
+        return named and not marked and not has_marks(text) and like_an_id(text)
 
     def hide(self, text: str) -> str:
         """A text in which no secret is left that was found elsewhere."""
@@ -53,6 +76,16 @@ class Lifting:
             ):
                 text = text.replace(spelt, f"{{env:{variable}}}")
         return text
+
+
+def like_an_id(text: str) -> bool:
+    """Whether a text looks made by a machine, and long enough to let somebody in.
+
+    >>> [t for t in ("QSECRET-999888777abc", "abc", "a long title of 2", "internationalisation") if like_an_id(t)]
+    ['QSECRET-999888777abc']
+    """
+    has_both = re.search(r"\d", text) is not None and re.search(r"[A-Za-z]", text) is not None
+    return len(text) >= SHORTEST_SESSION and has_both and not re.search(r"\s", text)
 
 
 def headers_of(request: Request, lifting: Lifting) -> tuple[tuple[str, str], ...]:
@@ -74,7 +107,11 @@ def headers_of(request: Request, lifting: Lifting) -> tuple[tuple[str, str], ...
         kept[low] = (name, value)
     if "cookie" in kept:
         request.notes.append("the cookie may carry a conversation: a bot that remembers by it is never asked afresh")
-    return tuple((name, _header_value(name, value, lifting)) for name, value in kept.values())
+    made = tuple((name, _header_value(name, value, lifting)) for name, value in kept.values())
+    for name, value in made:
+        if name.lower() not in ORDINARY and "{" not in value and like_an_id(value):
+            request.notes.append(f"the header {name} stays as it was written; if it is a secret, write {{env:NAME}}")
+    return made
 
 
 def _header_value(name: str, value: str, lifting: Lifting) -> str:

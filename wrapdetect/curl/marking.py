@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from wrapdetect.curl.fields import Change, doubled, map_body, map_query, map_segments, snake
 from wrapdetect.curl.request import Request
 from wrapdetect.dialects.filling import JSON
+from wrapdetect.dialects.problems import ENDLESS
 from wrapdetect.model import Framing
 
 QUESTION_NAMES = ("prompt", "question", "query", "message", "msg", "text", "input", "content", "q", "userInput", "ask")
 CONVERSATION_WORDS = frozenset({"conversation", "session", "thread", "chat", "dialog"})
+SESSION_NAMES = ({"session"}, {"sid"}, {"sessionid"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,6 +103,7 @@ def framing_of(request: Request, path: str, body: str, *, socket: bool) -> tuple
     """Framing, answer and done, as far as a request tells them."""
     if socket:
         request.notes.append("a websocket's command holds no frame: write the one that asks as body, with {prompt}")
+        request.notes.append(ENDLESS)
         return "websocket", "text", ""
     accept = " ".join(v.lower() for k, v in request.headers if k.lower() == "accept")
     streams = bool(re.search(r'"stream(?:ing)?"\s*:\s*true', body))
@@ -120,7 +123,8 @@ def note_what_is_open(draft: Draft) -> None:
     """What only a person can know: ids of conversations and messages that stand there as they were."""
     for name, text in draft.fields():
         said = set(snake(name).split("_"))
-        if text and "{" not in text and said & CONVERSATION_WORDS and said & {"id", "uuid", "key"}:
+        names_one = (said & CONVERSATION_WORDS and said & {"id", "uuid", "key"}) or said in SESSION_NAMES
+        if text and "{" not in text and names_one:
             draft.notes.append(
                 f"{name!r} looks like a conversation's id, so that all questions would share one: mark it"
             )

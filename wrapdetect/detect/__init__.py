@@ -48,17 +48,18 @@ def next_looks(url: str, seen: Sequence[Seen], *, has_key: bool) -> tuple[Look, 
     """What to ask for next, given what was seen; none where that is enough.
 
     First the address itself; then what known APIs and programs have beside it (only lists of models where the address
-    is that of an API, unless none is there); then what one of them needs besides.
+    is that of an API, unless none is there); then what one of them needs besides. Where the address and its lists of
+    models connect and answer nothing, that is all.
     """
     names = {s.look.name for s in seen}
     if not names:
         return (Look(name="page", url=url),)
-    if any(s.unreachable for s in seen if s.look.name == "page"):
+    if any(s.unreachable for s in seen if s.look.name == "page") or (len(names) > 1 and _is_mute(seen)):
         return ()
     base = _raised(base_of(url), seen)
     models, programs = _models(base, has_key), _programs(base, has_key)
     if not names & {look.name for look in models}:
-        return models if VERSION.search(base) else _once((*models, *programs))
+        return models if VERSION.search(base) or _is_mute(seen) else _once((*models, *programs))
     sight = Sight(url=url, seen=tuple(seen))
     is_known = any(recognise(sight) for recognise in (apis.anthropic, apis.gemini, apis.openai))
     if not names & {look.name for look in programs} and not is_known:
@@ -77,12 +78,15 @@ def detect(url: str, seen: Sequence[Seen], *, key_env: str | None = None, model:
 
 
 def report(detection: Detection, seen: Sequence[Seen]) -> tuple[str, ...]:
-    """The whole in plain words, a line each."""
+    """The whole in plain words, a line each. What was found where there is no way in is left to the complaint that
+    ends the command."""
     keyed = {"": "", "authorization": " (with the key)"}
     asked = (
         f"asked  GET {quote(s.look.url, 100)}{keyed.get(s.look.key, f' (with the key, {s.look.key})')}: {_outcome(s)}"
         for s in seen
     )
+    if detection.endpoint is None:
+        return (*asked, *(f"note   {n}" for n in detection.notes))
     return (
         *asked,
         f"found  {detection.found}",
@@ -158,18 +162,24 @@ def _nothing(sight: Sight) -> Detection:
         return Detection(
             found="a redirect to another host",
             why=f"it leads to {quote(page.away, 100)}, which was not followed",
-            missing=("that address itself, if it is meant",),
+            missing=("give that address itself, if it is meant",),
         )
     if page.failure:
-        helps = "an address that answers" if page.unreachable else f"a page that ends; {ELSEWHERE}"
-        why = f"{page.look.url}: {quote(page.failure, 200)}"
+        helps = "give an address that answers" if page.unreachable else ELSEWHERE
+        mute = "it accepts connections and answers nothing: " if _is_mute(sight.seen) else ""
+        why = f"{mute}{page.look.url}: {quote(page.failure, 200)}"
         return Detection(found="nothing that answers", why=why, missing=(helps,))
     said = page.media_type or "no content type"
     return Detection(
         found="nothing that is known",
         why=f"{page.look.url} answers {page.status} ({quote(said, 40)}), and nothing else fits a known API or page",
-        missing=(f"a way in; {ELSEWHERE}",),
+        missing=(ELSEWHERE,),
     )
+
+
+def _is_mute(seen: Sequence[Seen]) -> bool:
+    """Whether whatever was asked connected, and got no answer."""
+    return bool(seen) and all(s.status is None and not s.unreachable for s in seen)
 
 
 def _outcome(seen: Seen) -> str:

@@ -133,7 +133,7 @@ def gradio(sight: Sight) -> Detection | None:
             return Detection(
                 found="Gradio",
                 why=f"{refused.look.url} answers 401",
-                missing=("a login: wrapdetect does not log in; take a curl command of a chat: `target import`",),
+                missing=("wrapdetect does not log in: copy a chat's request as curl (`target import`)",),
             )
         return None
     found = f"Gradio {quote(text_in(config, 'version'), 20)}"

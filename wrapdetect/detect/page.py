@@ -17,7 +17,7 @@ CHALLENGE = re.compile(
     r"just a moment\.\.\.|verify(ing)? (that )?you are (a )?human|attention required!", re.IGNORECASE
 )
 ALONE = (
-    "a way round it: it is left alone; ask by hand (`wrapdetect ask --manual`), or `target import` of a curl command"
+    "it is left alone: ask by hand (`wrapdetect ask --manual`), or make a target of a copied request (`target import`)"
 )
 LATER = "whether there is somewhere to type is seen in the browser only"
 BY_PAGE = "questions are typed into the page in a browser (Chromium), the answer is read as it appears"
@@ -31,7 +31,8 @@ RAW_END = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("script", "
 ATTRIBUTES_READ = 4000
 """Characters of a tag."""
 TYPED = ("text", "search", "")
-ELSEWHERE = "if it answers elsewhere, give that address; else take a curl command of a chat (`target import`)"
+ELSEWHERE = "if it answers elsewhere, give that address; else copy a chat's request as curl (`target import`)"
+"""What to do, as an own sentence: it follows the reason why there is no way in."""
 
 
 @dataclass(slots=True)
@@ -146,5 +147,5 @@ def _hosts(sight: Sight, addresses: list[str]) -> list[str]:
 
 def _for_status(status: int) -> str:
     if status in (401, 403):
-        return "leave to look at it: a login (`target import` of a curl command carries a session), or another address"
-    return "another address, or another time" if status >= 500 else f"the right address; {ELSEWHERE}"
+        return "it wants a login: copy a chat's request as curl (`target import`), which carries it; or another address"
+    return "try again later, or give another address" if status >= 500 else ELSEWHERE

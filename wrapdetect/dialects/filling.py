@@ -29,7 +29,7 @@ JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "tex
 SECRET_WORDS = frozenset(
     {
         "auth", "authorization", "bearer", "cookie", "cookies", "credential", "credentials", "csrf", "jwt", "passwd",
-        "password", "pwd", "secret", "signature", "token", "xsrf", "apikey",
+        "password", "pwd", "sas", "secret", "sig", "signature", "signed", "token", "xsrf", "apikey",
     }
 )  # fmt: skip
 SECRET_IN_HEADERS = frozenset({"session", "sessionid", "sid"})  # elsewhere they name a conversation

@@ -52,12 +52,17 @@ def decoded(
     try:
         chunks = chunks_of(exchange)
         kind = content_kind(exchange)
-        as_events = kind == "text/event-stream" and not (chunks and chunks[0].data.lstrip().startswith(b"{"))
+        as_events = kind == "text/event-stream" and not _begins_with(b"{", chunks)
         if as_events or (stream and kind != "application/json"):
             return read_stream(chunks)
         return read_plain(chunks[-1].t_s if chunks else 0.0, only_object(chunks))
     except BodyError as error:
         return Reply(text="", failure=error.failure)
+
+
+def _begins_with(start: bytes, chunks: Iterable[Chunk]) -> bool:
+    """Whether that is the first that is not blank; the first chunks of a packed body may hold nothing."""
+    return next((data for c in chunks if (data := c.data.lstrip())), b"").startswith(start)
 
 
 def only_object(chunks: Iterable[Chunk]) -> Json:

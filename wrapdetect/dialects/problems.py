@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from wrapdetect.dialects.filling import (
     JSON,
@@ -31,7 +31,14 @@ RANK: Mapping[str, int] = {"run": 0, "conversation": 1, "ask": 2}
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LABEL = re.compile(r"(?:^|_)(?:id|uuid|type|role|status|model|event|object|created|time|date|url|session)$|id$")
 _LIKE_JSON = re.compile(r'\s*(\{\s*["}]|\[\s*["\[{])')
+
+
+ENDLESS = (
+    "nothing says where an answer ends: set done (what only the last frame holds) or quiet_s = 2 (seconds of silence), "
+    "unless the server hangs up after each answer"
+)
 
 
 class Problem(NamedTuple):
@@ -52,6 +59,84 @@ def template_problems(template: Template) -> Iterator[Problem]:
         doubled = any("{{prompt}}" in text for text in template.sent_texts)
         hint = "; {{prompt}} is the text {prompt} itself, write {prompt}" if doubled else ""
         yield Problem((), f"holds neither {{prompt}} nor {{messages}}: where does the question go?{hint}")
+
+
+def is_endless(template: Template) -> bool:
+    """Whether only the server can end an answer, by hanging up."""
+    return template.framing == "websocket" and not template.done and not template.quiet_s
+
+
+def envelope(template: Template, media_type: str, text: str) -> str:
+    """What is wrong with an answer that was taken whole though it is events or JSON, and what to write; "" if nothing.
+
+    A denial cut into frames reads as a claim, so that no such answer may be judged.
+
+    >>> envelope(Template(answer="text"), "application/json", '{"ok": true, "reply": "Hello."}')
+    'this is JSON, not an answer: set answer to where the text stands, such as answer = "$.reply"'
+    """
+    if template.answer != "text":
+        return ""
+    text = text.strip()
+    events = "event-stream" in media_type or re.match(r"(?:data|event|id|retry):", text) is not None
+    if events and template.framing not in ("sse", "websocket"):
+        path = _path_in(text)
+        found = (
+            f"answer = {json.dumps(path)}" if path else "answer = where the text stands in one of them (docs/ways.md)"
+        )
+        return f'these are server-sent events, not an answer: set framing = "sse" and {found}'
+    values, whole = _json_values(text)
+    if not values:
+        return ""
+    one = f"such as answer = {json.dumps(_longest_text(values) or '$.reply.text')}"
+    many = len(values) > 1 and whole and template.framing in ("body", "text")
+    if many or ("ndjson" in media_type and template.framing in ("body", "text")):
+        return f'these are lines of JSON, not an answer: set framing = "ndjson" and answer to the text\'s place, {one}'
+    return f"this is JSON, not an answer: set answer to where the text stands, {one}" if whole else ""
+
+
+def _json_values(text: str) -> tuple[list[object], bool]:
+    """The JSON objects and lists that a text consists of, and whether they are all of it."""
+    values, at = list[object](), 0
+    while at < len(text) and text[at] in "{[":
+        try:
+            value, at = json.JSONDecoder(strict=False).raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        values.append(value)
+        at += len(text[at:]) - len(text[at:].lstrip())
+    return values, at >= len(text)
+
+
+def _path_in(events: str) -> str:
+    """Where the text stands in the data of server-sent events; "" where they hold no JSON."""
+    lines = (line.partition(":")[2] for line in events.splitlines() if line.startswith("data:"))
+    return _longest_text([value for line in lines for value in _json_values(line.strip())[0]])
+
+
+def _longest_text(values: list[object]) -> str:
+    """The place that holds the most characters of text over all the values; "" of none."""
+    sizes: dict[str, int] = {}
+    for value in values:
+        for path, size in _texts(value, "$", 0):
+            sizes[path] = sizes.get(path, 0) + size
+    return max(sizes, key=lambda path: sizes[path], default="")
+
+
+def _texts(value: object, path: str, depth: int) -> Iterator[tuple[str, int]]:
+    """The texts within JSON: their places and lengths; what looks like an id or type counts little."""
+    if depth > 12:
+        return
+    if isinstance(value, str):
+        if path != "$":
+            name = re.split(r"[.\[]", path)[-1].lower()
+            yield path, 0 if _LABEL.search(name) else len(value)
+    elif isinstance(value, dict):
+        for name, inner in cast("dict[str, object]", value).items():
+            step = f".{name}" if _NAME.fullmatch(name) else f"[{json.dumps(name)}]"
+            yield from _texts(inner, path + step, depth + 1)
+    elif isinstance(value, list):
+        for index, inner in enumerate(cast("list[object]", value)[:50]):
+            yield from _texts(inner, f"{path}[{index}]", depth + 1)
 
 
 def _places(template: Template) -> Iterator[tuple[Loc, Template | Step]]:

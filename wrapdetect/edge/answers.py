@@ -8,7 +8,7 @@ from typing import NamedTuple
 from wrapdetect.collected import Collection, Conversation, Speaker
 from wrapdetect.collected.gather import once
 from wrapdetect.collected.rows import Columns, read_row
-from wrapdetect.edge.tables import Fields, choose, guess_format, read_records
+from wrapdetect.edge.tables import Fields, choose, guess_format, place_of_names, read_records
 from wrapdetect.errors import LibraryError, SpecError
 from wrapdetect.prose import quote
 
@@ -39,7 +39,7 @@ def read_answers(path: Path, format_: str | None, fields: Fields, more: More, *,
     first = next(records, None)
     if first is None:
         raise LibraryError(f"{path}: no rows; expected one row for each answer")
-    columns = columns_of(list(first[1]), first[0], fields, more)
+    columns = columns_of(list(first[1]), place_of_names(path, kind, first[0]), fields, more)
     rows = [read_row(first[1], columns, first[0], speaker=speaker)]
     rows += (read_row(cells, columns, place, speaker=speaker) for place, cells in records)
     kept, doubled = once(rows)

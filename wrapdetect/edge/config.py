@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -10,12 +11,25 @@ from pydantic import Field, ValidationError
 
 from wrapdetect.dialects.filling import like_a_secret
 from wrapdetect.edge.secrets import check_variable
-from wrapdetect.edge.target_tables import EndpointTable, Strict, dialect_of, page_of, problems, template_of
+from wrapdetect.edge.target_tables import (
+    EndpointTable,
+    PageTable,
+    StepTable,
+    Strict,
+    TemplateTable,
+    dialect_of,
+    page_of,
+    problems,
+    template_of,
+)
 from wrapdetect.edge.toml_lines import Loc, line_of
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Dialect, Endpoint, Page, Role, Template, TokenLimit, Weights
 
 TARGET = "target"
+OF_WAYS = {"template", "page", "hosts", "private", "dialect"}
+"""Keys that docs/ways.md tells of, and not the README."""
+KEYS_THEMSELVES = {"key", "api_key", "apikey", "token", "api_token", "access_token", "secret", "password"}
 
 
 class _AuditTable(Strict):
@@ -46,6 +60,16 @@ class Config(Strict):
         if self.target is not None:
             yield ("target",), self.target
         yield from ((("reference", index), table) for index, table in enumerate(self.reference))
+
+
+TABLES: dict[str, type[Strict]] = {
+    "target": EndpointTable,
+    "reference": EndpointTable,
+    "template": TemplateTable,
+    "page": PageTable,
+    "step": StepTable,
+    "audit": _AuditTable,
+}
 
 
 def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
@@ -92,7 +116,7 @@ def parse_config(text: str, path: Path) -> Config:
         # A misspelt key explains a missing one.
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         # The value is not repeated: a key may have been put there by mistake.
-        raise _refusal(path, text, first["loc"], _said(first["type"], first["msg"])) from error
+        raise _refusal(path, text, first["loc"], _said(first["loc"], first["type"], first["msg"])) from error
     for at, table in config.tables():
         for loc, what in problems(table):
             raise _refusal(path, text, (*at, *loc), what)
@@ -104,11 +128,27 @@ def _refusal(path: Path, text: str, loc: Loc, what: str) -> ConfigError:
     line = next((n for n in lines if n is not None), None)
     where = str(path) if line is None else f"{path}, line {line}"
     spelt = ".".join(" ".join(str(p).split()) for p in loc)
-    return ConfigError(f"{where}: {spelt}: {what}; see the README for the keys of a config file")
+    page = "docs/ways.md" if OF_WAYS & set(loc) else "the README"
+    return ConfigError(f"{where}: {spelt}: {what}; see {page} for the keys of a config file")
 
 
-def _said(kind: str, message: str) -> str:
-    return "unknown key" if kind == "extra_forbidden" else " ".join(message.split())
+def _said(loc: Loc, kind: str, message: str) -> str:
+    return f"unknown key{_meant(loc)}" if kind == "extra_forbidden" else " ".join(message.split())
+
+
+def _meant(loc: Loc) -> str:
+    """What an unknown key may have been meant to be, from a semicolon on; "" where nothing is like it.
+
+    >>> _meant(("target", "template", "framming"))
+    '; did you mean framing?'
+    """
+    *tables, key = (part for part in loc if isinstance(part, str))
+    table = TABLES.get(tables[-1], Config) if tables else Config
+    if table is EndpointTable and key.lower().replace("-", "_") in KEYS_THEMSELVES:
+        return '; a key never stands in a file: key_env = "VARIABLE" names the variable that holds it'
+    known = [field.alias or name for name, field in table.model_fields.items()]
+    close = get_close_matches(key, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def parse_reference(text: str) -> Endpoint:

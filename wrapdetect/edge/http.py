@@ -41,6 +41,10 @@ SENT_HEADERS = KEY_HEADERS | {
 USER_AGENT = f"python-httpx/{httpx.__version__}"
 """True, and common: it does not tell a target that it is looked at."""
 
+IDLE_S = 1.0
+"""A connection idle for longer is not used again: servers close theirs after 2 or 5 s, and a question that meets the
+closing would break off and count as an outage."""
+
 SENDING = ("http11.send_request_headers.started", "http2.send_request_headers.started")
 CONNECTED = "connection.connect_tcp.complete"
 
@@ -305,7 +309,7 @@ def request_of(endpoint: Endpoint, call: Call, key: str | None) -> httpx.Request
 
 def connections() -> Callable[[], httpx.AsyncBaseTransport]:
     """Transports that share the certificates they trust."""
-    return partial(httpx.AsyncHTTPTransport, verify=trusted())
+    return partial(httpx.AsyncHTTPTransport, verify=trusted(), limits=httpx.Limits(keepalive_expiry=IDLE_S))
 
 
 def trusted() -> ssl.SSLContext:

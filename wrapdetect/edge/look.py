@@ -129,7 +129,9 @@ class Looker:
             return _Came(response.status_code, headers, data, cut)
 
     def _headers(self, look: Look) -> dict[str, str]:
-        asked = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "wrapdetect", **dict(look.headers)}
+        # A connection kept may be closed by the other side just as the next look goes out: each look has its own.
+        plain = {"accept": "*/*", "accept-encoding": "identity", "connection": "close", "user-agent": "wrapdetect"}
+        asked = {**plain, **dict(look.headers)}
         if look.key and self._key:
             asked[look.key] = f"Bearer {self._key}" if look.key == "authorization" else self._key
         return asked

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 PAGES = 4
 """Most pages that are asked at a time."""
-BOX_S = 20.0
-"""Most time that a page may take to show where to type."""
-KEEP_S = 10.0
-"""Most time for what is kept beside the answer: secrets to mask, the picture."""
+KEEP_S = 3.0
+"""Most time, where the limit is reached, for what is kept beside the answer: secrets to mask, the picture."""
+KEEP_WELL_S = 20.0
+"""The same where the limit is far."""
 MISSING: tuple[Missing, ...] = ("raw_chunks", "temperature", "token_limit", "token_counts", "markup")
 Place = tuple[str, AskKey]
 T = TypeVar("T")
@@ -99,9 +99,10 @@ class PageSender:
             seen = Turn(question=str(call.body["prompt"]), stopwatch=begun)
             place = (endpoint.name, ask.key)
             failure = await self._perform(endpoint, place, turn, seen)
-            talk = self._talks.get(place)
-            kept = await self._keep(talk, seen) if talk else _Kept()
-            exchange = self._recorded(endpoint, ask, turn, attempt, started, begun, seen, failure, talk, kept)
+            ended, talk = self._stopwatch(), self._talks.get(place)
+            left_s = max(KEEP_S, min(KEEP_WELL_S, begun + self._timeout_s - ended))
+            kept = await self._keep(talk, seen, left_s) if talk and talk.status is not None else _Kept()
+            exchange = self._recorded(endpoint, ask, turn, attempt, started, begun, ended, seen, failure, talk, kept)
             if (failure and failure.kind is not FailureKind.LIMITED) or turn == len(ask.turns) - 1:
                 self._end(place)
             return exchange
@@ -109,14 +110,17 @@ class PageSender:
     # One exchange
 
     async def _perform(self, endpoint: Endpoint, place: Place, turn: int, seen: Turn) -> Failure | None:
+        """Open the page where it is not, and ask it, both within the limit; that a browser starts is no time of it."""
         try:
-            talk = await self._opened(endpoint, place, turn)
-            self._homes[endpoint.name].typed.append(seen.question)
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    await talk.ask(seen, stopwatch=self._stopwatch, limit_s=0.9 * self._timeout_s)
-            except TimeoutError:
-                return await _within(talk.late(seen, self._timeout_s), KEEP_S) or _late(self._timeout_s)
+            chromium = await self._begun(endpoint, place) if turn == 0 else None
+            seen.stopwatch = self._stopwatch()
+            async with asyncio.timeout(self._timeout_s):
+                talk = await self._opened(endpoint, place, chromium)
+                self._homes[endpoint.name].typed.append(seen.question)
+                left_s = self._timeout_s - (self._stopwatch() - seen.stopwatch)
+                await talk.ask(seen, stopwatch=self._stopwatch, limit_s=0.9 * left_s)
+        except TimeoutError:
+            return await self._late(place, seen)
         except Stop as stop:
             return stop.failure
         except Barred as barred:
@@ -131,29 +135,37 @@ class PageSender:
             return Failure(kind=FailureKind.CUT_OFF, detail=f"the browser broke off: {gone or line}")
         return None
 
-    async def _opened(self, endpoint: Endpoint, place: Place, turn: int) -> Talk:
-        if turn > 0:
+    async def _begun(self, endpoint: Endpoint, place: Place) -> Chromium:
+        self._end(place)
+        return await self._chromium(endpoint)
+
+    async def _opened(self, endpoint: Endpoint, place: Place, chromium: Chromium | None) -> Talk:
+        if chromium is None:
             if place not in self._talks:
                 raise Stop(FailureKind.CUT_OFF, "the page of this conversation is gone")
             return self._talks[place]
-        self._end(place)
         home = self._homes[endpoint.name]
-        talk: Talk | None = None
+        talk = self._talks[place] = await Talk.begin(chromium.browser, endpoint)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                chromium = await self._chromium(endpoint)
-                talk = self._talks[place] = await Talk.begin(chromium.browser, endpoint)
-                await talk.open(home.typed, limit_s=min(BOX_S, 0.8 * self._timeout_s))
-        except TimeoutError:
-            detail = f"the page did not load within {self._timeout_s:g} s{talk.wanted() if talk else ''}"
-            raise Stop(FailureKind.TIMEOUT, detail) from None
+            await talk.open(home.typed, limit_s=self._timeout_s)
         except Stop as stop:
             if stop.failure.kind is FailureKind.CONNECT:
                 home.rules = None
-            if talk and stop.failure.kind is FailureKind.GARBLED:
+            if stop.failure.kind is FailureKind.GARBLED:
                 raise Stop(stop.failure.kind, stop.failure.detail + talk.wanted()) from None
             raise
         return talk
+
+    async def _late(self, place: Place, seen: Turn) -> Failure:
+        talk = self._talks.get(place)
+        if talk is None or not talk.ready:
+            detail = f"the page did not load within {self._timeout_s:g} s{talk.wanted() if talk else ''}"
+            return Failure(kind=FailureKind.TIMEOUT, detail=detail)
+        failure = await _within(talk.late(seen, self._timeout_s), KEEP_S)
+        if failure is None:
+            talk.gone = talk.gone or "the page hangs"
+            failure = Failure(kind=FailureKind.TIMEOUT, detail=f"no complete answer within {self._timeout_s:g} s")
+        return failure
 
     async def _chromium(self, endpoint: Endpoint) -> Chromium:
         """The running browser, or another where that has gone; the address is looked at again then."""
@@ -173,18 +185,20 @@ class PageSender:
 
     # What is kept
 
-    async def _keep(self, talk: Talk, seen: Turn) -> _Kept:
-        kept = _Kept()
+    async def _keep(self, talk: Talk, seen: Turn, limit_s: float) -> _Kept:
+        kept, begun = _Kept(), self._stopwatch()
         await talk.traffic.settle()
-        kept.hops = talk.traffic.take(seen.zero or datetime.timestamp(self._now()))
-        found = None if talk.gone else await _within(talk.secrets(), KEEP_S)
+        zero = seen.zero or datetime.timestamp(self._now()) - (self._stopwatch() - seen.stopwatch)
+        kept.hops = talk.traffic.take(zero)
+        found = None if talk.gone else await _within(talk.secrets(), limit_s)
         kept.secrets = tuple(
             s for s in found or talk.known_secrets if like_a_secret(s) and s.isascii() and s not in seen.question
         )
         if found is None:  # there may be secrets in them that we do not know
             kept.hops = ()
             return kept
-        kept.screenshot = await _within(talk.picture(kept.secrets), KEEP_S) or b""
+        left_s = max(0.1, begun + limit_s - self._stopwatch())
+        kept.screenshot = await _within(talk.picture(kept.secrets, left_s), left_s) or b""
         return kept
 
     def _recorded(
@@ -195,13 +209,14 @@ class PageSender:
         attempt: int,
         started: datetime,
         begun: float,
+        ended: float,
         seen: Turn,
         failure: Failure | None,
         talk: Talk | None,
         kept: _Kept,
     ) -> Exchange:
         texts = [(max(0.0, t - seen.zero), _masked(text, kept.secrets)) for t, text in seen.seen]
-        ended = texts[-1][0] if texts and failure is None else self._stopwatch() - seen.stopwatch
+        ended_s = texts[-1][0] if texts and failure is None else ended - seen.stopwatch
         fresh: tuple[Missing, ...] = () if talk is None or talk.fresh else ("fresh_chat",)
         exchange = Exchange(
             endpoint=endpoint.name,
@@ -213,7 +228,7 @@ class PageSender:
             status=talk.status if talk else None,
             headers=talk.headers if talk else (),
             chunks=grown(texts),
-            ended_s=ended,
+            ended_s=ended_s,
             failure=failure,
             missing=(*MISSING, *fresh),
             hops=kept.hops,
@@ -247,10 +262,6 @@ async def _within(work: Awaitable[T], limit_s: float) -> T | None:
         if not is_playwrights(error):
             raise
         return None
-
-
-def _late(timeout_s: float) -> Failure:
-    return Failure(kind=FailureKind.TIMEOUT, detail=f"no complete answer within {timeout_s:g} s")
 
 
 def _masked(text: str, secrets: tuple[str, ...]) -> str:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Dialog, Frame, Page, Response, Route, WebSocketRoute
 
 POLL_S = 0.05
+BOX_S = 20.0
+"""Most time that a page may take to show where to type."""
 SENT_S = 0.7
 """How long a press of Enter may take to show an effect before the button is tried."""
 LOST_S = 3.0
@@ -38,6 +40,8 @@ EARLY_S = 0.02
 """By how much the clocks of the page and of its network may differ."""
 STALE_S = 8.0
 """A request that is open so long after the last change does not keep an answer from having settled."""
+OWN_ERROR = "chrome-error:"
+"""How the address of Chromium's own page begins, which it shows where one does not load."""
 VIEW = {"width": 1000, "height": 800}
 TEXT_LIMIT = 400_000
 """Most characters of an answer."""
@@ -99,6 +103,8 @@ class Talk:
         self.status: int | None = None
         self.headers: tuple[tuple[str, str], ...] = ()
         self.gone = ""
+        self.ready = False
+        """Whether it is open, and a question may be typed."""
         self.fresh = True
         self._secrets: set[str] = set()
         self._endpoint, self._way = endpoint, endpoint.page or Way()
@@ -131,7 +137,8 @@ class Talk:
 
     async def _guard(self, hosts: Hosts) -> None:
         async def refuse(route: "Route") -> None:
-            self.traffic.refuse(route.request.url, route.request.method, time.time())
+            asked, document = route.request, route.request.is_navigation_request()
+            self.traffic.refuse(asked.url, asked.method, time.time(), document=document)
             await route.abort("addressunreachable")
 
         async def refuse_socket(route: "WebSocketRoute") -> None:
@@ -173,16 +180,19 @@ class Talk:
     # A conversation
 
     async def open(self, typed: Sequence[str], *, limit_s: float) -> None:
-        """Load the page, give consent, press what begins a new chat. Raises Stop."""
+        """Load the page, give consent, press what begins a new chat. Raises Stop; `limit_s` is the caller's."""
+        begun = time.monotonic()
         answer = await self._load()
         if answer is not None:
             self.status = answer.status
             self.headers = tuple((h["name"], h["value"]) for h in await answer.headers_array())
         if (self.status or 0) >= 400 and self.status != 404:  # pages made of scripts alone are served so by some hosts
             raise Stop(kind_of(self.status or 0), await self._refusal())
+        left_s = limit_s - (time.monotonic() - begun)
         try:
-            await find_box(self.page, self._way, limit_s=limit_s if self.status != 404 else LOST_S)
+            await find_box(self.page, self._way, limit_s=min(BOX_S, 0.6 * left_s) if self.status != 404 else LOST_S)
         except Stop:
+            self._check_alive()
             if self.status == 404:
                 raise Stop(FailureKind.REFUSED, await self._refusal()) from None
             raise
@@ -190,6 +200,7 @@ class Talk:
         if self._way.new_chat:
             await self._press_new_chat()
         self.fresh = not any([await told(f, "shows", list(typed)) for f in self.page.frames])
+        self.ready = True
 
     async def _load(self) -> "Response | None":
         try:
@@ -236,8 +247,10 @@ class Talk:
         box = await find_box(self.page, self._way, limit_s=limit_s)
         known = await wall_of(self.page, built=True)
         await self._send(box, turn, stopwatch)
-        while not await self._settled(turn):
-            self._check_alive()
+        settled = 0
+        while settled < 2:  # a page that was held up shows by the second time what was due at the first
+            settled = settled + 1 if await self._settled(turn) else 0
+            self._check_alive()  # what stands in a page that is gone, or is Chromium's own, is no answer
             await asyncio.sleep(POLL_S)
         await self._walled(known)
         self._check_answer(turn)
@@ -309,6 +322,8 @@ class Talk:
         """Take over what the frames saw; gives their clock, in seconds since the epoch."""
         moment = 0.0
         for frame in self.page.frames:
+            if frame.url.startswith(OWN_ERROR):
+                continue
             watched = self._frames.setdefault(frame, _Watched({"baseline": [], "before": {"count": 0, "text": ""}}))
             told_now = await told(frame, "read", watched.taken)
             if told_now is None:  # a new document stands in the frame
@@ -386,6 +401,10 @@ class Talk:
     def _check_alive(self) -> None:
         if self.gone:
             raise Stop(FailureKind.CUT_OFF, self.gone)
+        if self.page.url.startswith(OWN_ERROR):
+            if self.traffic.led_away:
+                raise Stop(FailureKind.REFUSED, f"the page led away to another host{self.wanted()}")
+            raise Stop(FailureKind.CUT_OFF, "the page led to another one, which did not load")
 
     async def late(self, turn: Turn, timeout_s: float) -> Failure:
         """Why no whole answer came within the limit."""
@@ -414,7 +433,7 @@ class Talk:
         """Those that were seen up to now."""
         return tuple(self._secrets)
 
-    async def picture(self, secrets: Sequence[str]) -> bytes:
+    async def picture(self, secrets: Sequence[str], limit_s: float) -> bytes:
         """A JPEG of what is shown, without password fields and places where a secret stands."""
         masks = []
         for frame in self.page.frames:
@@ -422,7 +441,7 @@ class Talk:
             shown = str(await told(frame, "shown") or "") if secrets else ""
             masks += [frame.get_by_text(s) for s in secrets if s in shown]
         return await self.page.screenshot(
-            type="jpeg", quality=50, mask=masks, timeout=8000, animations="allow", caret="hide"
+            type="jpeg", quality=50, mask=masks, timeout=1000 * limit_s, animations="allow", caret="hide"
         )
 
     async def close(self) -> None:

@@ -122,13 +122,18 @@ class Traffic:
         """Hosts that the page wanted and did not get."""
         return tuple(sorted({urlsplit(r.url).hostname or "?" for r in self._requests.values() if r.refused}))
 
-    def refuse(self, url: str, method: str, moment: float) -> None:
+    @property
+    def led_away(self) -> bool:
+        """Whether a document was refused: the page, or a frame of it, went to another host."""
+        return any(r.refused and r.kind == "Document" for r in self._requests.values())
+
+    def refuse(self, url: str, method: str, moment: float, *, document: bool = False) -> None:
         """Note a request that was refused."""
         bare = url.partition("?")[0].partition("#")[0]
         if any(r.refused and r.url == bare for r in self._requests.values()):
             return
         self._requests[f"refused {len(self._requests)}"] = _Request(
-            begun=moment, method=method, url=bare, kind="refused", sent="", refused=True
+            begun=moment, method=method, url=bare, kind="Document" if document else "refused", sent="", refused=True
         )
 
     def take(self, zero: float) -> tuple[Hop, ...]:

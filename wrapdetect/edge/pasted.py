@@ -51,7 +51,8 @@ class PersonSender:
     """`send` for run_slots, by a person at the keyboard: one question at a time, in the order they come.
 
     `source` is the descriptor of what they type (a terminal or a pipe), `show` writes text for them, and `offer` puts a
-    question where it can be pasted from, telling whether it could. Whoever sends the turns of one conversation one
+    question where it can be pasted from, telling whether it could. `done` of the `total` questions were put in an
+    earlier session. Whoever sends the turns of one conversation one
     after the other must send no other in between.
     """
 
@@ -65,11 +66,12 @@ class PersonSender:
         offer: Callable[[str], bool],
         clipboard: Clipboard = NONE,
         total: int = 0,
+        done: int = 0,
     ) -> None:
         self._now, self._stopwatch, self._show, self._offer = now, stopwatch, show, offer
         self._source, self._clipboard, self._total = source, clipboard, total
         self._lock = asyncio.Lock()
-        self._shown, self._before = 0, b""
+        self._shown, self._explained, self._before = done, False, b""
 
     async def __aenter__(self) -> Self:
         self._lines = _Lines(self._source)
@@ -110,7 +112,8 @@ class PersonSender:
         self._show(f"\n--- {number}: {place} ---\n{printable(prompt)}\n---\n")
         offered = await asyncio.to_thread(self._offer, prompt)  # references are timed meanwhile
         self._show(f"{'The question is in the clipboard. ' if offered else ''}{HOW}\n")
-        if self._shown == 1:
+        if not self._explained:
+            self._explained = True
             self._show(f"{COMMANDS}\n{LITERALLY}\n")
 
     async def _hear(self, prompt: str) -> _Said:

@@ -4,7 +4,8 @@ The requests are those of edge/http, under its rules: one origin a request, no r
 only the headers named there, and a key goes to its own endpoint alone. Here each request has a connection of its own,
 and all share the certificates they trust (10,000 targets with their own would take minutes and gigabytes). Connections
 are not kept: rounds are minutes apart, and a heartbeat that finds a dead connection would speak of the connection. (A
-pool, too, looks through all that are open, for every request.)
+pool, too, looks through all that are open, for every request.) A site's name may lead to a private address: the user
+named that site, and nothing secret goes there.
 """
 
 import asyncio
@@ -97,7 +98,8 @@ class HttpPulse:
             return None
         exchange, _ = await self._put(line, print_ask(item))
         reply = decode(exchange, line.service.endpoint)
-        return None if reply.failure else reply.text
+        kept = line.keyring.withheld(exchange, reply.text)
+        return None if reply.failure or kept.failure else reply.text
 
     async def _put(self, line: _Line, ask: Ask | None) -> tuple[Exchange, float]:
         """The exchange, keys masked, and when its first byte left, by the stopwatch."""

@@ -1,19 +1,18 @@
 """Keys and other secrets: read from the environment, bound to their endpoint, masked wherever they come back."""
 
-import html
-import json
 import os
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TypeVar
-from urllib.parse import quote, quote_plus, unquote_plus
+from urllib.parse import unquote_plus
 
 from wrapdetect.dialects.body import BodyError, inflate
 from wrapdetect.dialects.filling import variables_of
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, Hop, Missing
+from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
+from wrapdetect.spellings import spellings
 
 RAW_CHUNKS: Missing = "raw_chunks"
 
@@ -50,6 +49,10 @@ class Keyring:
     def __repr__(self) -> str:
         return f"Keyring({', '.join(sorted({*self.keys, *self.variables})) or 'empty'})"
 
+    @property
+    def holds_any(self) -> bool:
+        return bool(self.keys or self.variables)
+
     def key_of(self, endpoint: Endpoint) -> str | None:
         return self.keys.get(endpoint.name)
 
@@ -69,6 +72,17 @@ class Keyring:
             failure=failure and Failure(kind=failure.kind, detail=_mask_text(failure.detail, secrets)),
             missing=exchange.missing if plain is exchange else tuple(dict.fromkeys((*exchange.missing, RAW_CHUNKS))),
             hops=tuple(_mask_hop(h, secrets) for h in exchange.hops),
+        )
+
+    def withheld(self, exchange: Exchange, text: str) -> Exchange:
+        """The same; or, where the answer as read (`text`) spells a secret out, piece by piece, a failure without its
+        bytes: what stands in several envelopes cannot be masked where it stands."""
+        if not any(s.decode() in text for s in _spelt(frozenset(self._all()))):
+            return exchange
+        return replace(
+            exchange,
+            chunks=tuple(Chunk(t_s=c.t_s, data=b"*" * len(c.data)) for c in exchange.chunks),
+            failure=Failure(kind=FailureKind.GARBLED, detail="the answer spells a secret out; its bytes are not kept"),
         )
 
     def _all(self) -> Iterable[str]:
@@ -190,22 +204,7 @@ def _parts(value: str) -> Iterable[str]:
 @lru_cache(maxsize=512)
 def _spelt(secrets: frozenset[str]) -> tuple[bytes, ...]:
     """All spellings, the longest first: a key may be the beginning of another."""
-    return tuple(sorted({s.encode() for secret in secrets for s in _spellings(secret)}, key=len, reverse=True))
-
-
-def _spellings(key: str) -> set[str]:
-    """As it is, in URLs and forms, in JSON as several libraries write it, in HTML."""
-    if key.isalnum() and key.isascii():
-        return {key}
-    quoted = {quote(key, safe=""), quote(key), quote_plus(key)}
-    spelt = {key, *quoted, *(re.sub("%..", lambda m: m[0].lower(), q) for q in quoted)}
-    for text in {json.dumps(key)[1:-1], json.dumps(key, ensure_ascii=False)[1:-1]}:
-        spelt |= {text, text.replace("/", "\\/"), _escaped(text, "<>&"), _escaped(text, "<>&='")}
-    return spelt | {html.escape(key), html.escape(key, quote=False)}
-
-
-def _escaped(text: str, characters: str) -> str:
-    return "".join(f"\\u{ord(c):04x}" if c in characters else c for c in text)
+    return tuple(sorted({s.encode() for secret in secrets for s in spellings(secret)}, key=len, reverse=True))
 
 
 def _mask(data: bytes, secrets: Sequence[bytes]) -> bytes:

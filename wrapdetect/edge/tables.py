@@ -53,8 +53,8 @@ Choice = Callable[[Sequence[str], str], Sequence[str | None]]
 
 USUAL = {
     "model": ("model", "generator", "target", "speaker"),
-    "prompt": ("prompt", "instruction", "question", "input"),
-    "answer": ("answer", "output", "response", "completion", "text"),
+    "prompt": ("prompt", "instruction", "question", "input", "message"),
+    "answer": ("answer", "output", "response", "completion", "text", "reply", "bot"),
 }
 """Names of each column that are looked for, the first one found is taken."""
 
@@ -85,7 +85,7 @@ def read_table(path: Path, format_: str | None, fields: Fields, *, speaker: str 
     if first is None:
         raise LibraryError(f"{path}: no rows; expected one row for each answer of each model")
     try:
-        columns = choice(list(first[1]), first[0])
+        columns = choice(list(first[1]), place_of_names(path, kind, first[0]))
     except LibraryError:
         records.close()
         raise
@@ -100,6 +100,11 @@ def read_records(path: Path, kind: str) -> Iterator[Record]:
     _refuse_unknown(kind)
     with _readable(path), closing(FORMATS[kind](path, lambda found, _: found)) as records:
         yield from records
+
+
+def place_of_names(path: Path, kind: str, first: str) -> str:
+    """Where a table names its columns: a CSV in its first line, others in the first record, whose place is `first`."""
+    return f"{path}, line 1" if kind == "csv" else first
 
 
 def guess_format(path: Path) -> str:
@@ -223,7 +228,8 @@ def _read_jsonl(path: Path, choice: Choice) -> Records:
 def _read_csv(path: Path, choice: Choice) -> Records:
     csv.field_size_limit(LONGEST_CELL)
     with closing(_lines(path)) as lines:
-        reader = csv.reader(lines, strict=True)
+        first = next(lines, "")
+        reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
         header = _csv_row(reader, f"{path}, line 1") or []
         _refuse_doubled(header, f"{path}, line 1")
         while True:
@@ -237,6 +243,19 @@ def _read_csv(path: Path, choice: Choice) -> Records:
                 yield place, dict(zip(header, row, strict=True))
 
 
+def _delimiter(first: str) -> str:
+    """What parts the cells of the first line: a comma, unless it holds none that does; Excel writes semicolons where
+    the comma is for decimals.
+
+    >>> _delimiter("prompt;answer"), _delimiter("prompt\\tanswer"), _delimiter("prompt,a;b"), _delimiter("prompt")
+    (';', '\\t', ',', ',')
+    """
+    try:
+        return next((d for d in ",;\t" if len(next(csv.reader([first], delimiter=d), [])) > 1), ",")
+    except csv.Error:  # said with its line by the reader of rows
+        return ","
+
+
 def _refuse_doubled(header: Sequence[str], place: str) -> None:
     if len(set(header)) != len(header):
         raise LibraryError(f"{place}: a column stands there twice; expected each name once: {', '.join(header)}")
@@ -246,7 +265,9 @@ def _csv_row(reader: Iterator[list[str]], place: str) -> list[str] | None:
     try:
         return next(reader, None)
     except csv.Error as error:
-        raise LibraryError(f"{place}: not CSV ({error}); expected commas, and quotes doubled within quotes") from error
+        raise LibraryError(
+            f"{place}: not CSV ({error}); expected commas (or semicolons, or tabs), and quotes doubled within quotes"
+        ) from error
 
 
 def _read_parquet(path: Path, choice: Choice) -> Records:

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import datetime
 from typing import Protocol
 
-from wrapdetect.dialects import Call
+from wrapdetect.dialects import Call, decode
 from wrapdetect.edge.http import HttpSender
 from wrapdetect.edge.page import PageSender
 from wrapdetect.edge.secrets import Keyring
@@ -71,6 +71,7 @@ async def open_ways(
             senders |= {e.name: answering for e in endpoints if e.dialect == "pasted"}
 
         async def send(endpoint: Endpoint, ask: Ask, turn: int, attempt: int, call: Call) -> Exchange:
-            return await senders[endpoint.name](endpoint, ask, turn, attempt, call)
+            exchange = await senders[endpoint.name](endpoint, ask, turn, attempt, call)
+            return keyring.withheld(exchange, decode(exchange, endpoint).text) if keyring.holds_any else exchange
 
         yield send

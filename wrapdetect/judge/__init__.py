@@ -1,6 +1,6 @@
 """Findings -> Verdict: weigh, calibrate, fuse; then the word, its limits, and what would decide it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -35,6 +35,8 @@ MISSING: Mapping[Missing, str] = {
 }
 """What a way in does not show, in words; the weightiest first."""
 WAYS: Mapping[Dialect, str] = {"page": "a chat page", "pasted": "pasted text", "template": "a request template"}
+SHOWN = 8
+"""Endpoints named in one sentence."""
 CONTROL_VIEWS_NEEDED = 0.5
 """A control fails when it fails in at least this share of the views it was made in."""
 
@@ -138,14 +140,23 @@ def limits_of(
 
 
 def missing_of(run: Run) -> list[str]:
-    """A sentence for each endpoint whose answers lack something for its way in."""
-    sentences = []
+    """A sentence for all endpoints of one way in whose answers lack the same for it."""
+    lacking: dict[str, set[Missing]] = defaultdict(set)
+    for exchange in run.exchanges:
+        lacking[exchange.endpoint].update(exchange.missing)
+    alike: dict[tuple[str, str], list[str]] = {}
     for endpoint in run.endpoints:
-        lacking = {m for e in run.exchanges if e.endpoint == endpoint.name for m in e.missing}
-        if lacking:
-            words = "; ".join(said for name, said in MISSING.items() if name in lacking)
-            sentences.append(f"Of {endpoint.name} ({WAYS.get(endpoint.dialect, 'API')}): {words}.")
-    return sentences
+        words = "; ".join(said for name, said in MISSING.items() if name in lacking[endpoint.name])
+        alike.setdefault((WAYS.get(endpoint.dialect, "API"), words), []).append(endpoint.name)
+    return [
+        f"Of {', '.join(names[:SHOWN])}{_more(len(names) - SHOWN)} ({way}): {words}."
+        for (way, words), names in alike.items()
+        if words
+    ]
+
+
+def _more(n: int) -> str:
+    return f" and {n} more" if n > 0 else ""
 
 
 def said_of_itself(observations: Sequence[Observation], target: str) -> list[str]:
@@ -161,8 +172,11 @@ def said_of_itself(observations: Sequence[Observation], target: str) -> list[str
     return [f"Of itself it {counts} answers; a bot can be told to say anything."]
 
 
-def needs_of(state: State, candidate: Candidate | None, n_references: int, n_questions: int) -> list[str]:
-    """What would decide it, in sentences."""
+def needs_of(
+    state: State, candidate: Candidate | None, n_references: int, n_questions: int, *, timed: bool = True
+) -> list[str]:
+    """What would decide it, in sentences. `timed`: whether it is known when the target's answers came; else no outage
+    can be seen in them."""
     if state in ("wrapper", "unlike"):
         return []
     needs: list[str] = []
@@ -170,7 +184,7 @@ def needs_of(state: State, candidate: Candidate | None, n_references: int, n_que
         needs.append(f"More references ({3 - n_references}): with three, the spread of unrelated models is measured.")
     if n_questions < 32:
         needs.append(f"More claim-free questions answered by all ({32 - n_questions}; packs with the reader text).")
-    if candidate and candidate.incidents < 2:
+    if timed and candidate and candidate.incidents < 2:
         needs.append(
             f"More outages of {candidate.upstream} during a run ({2 - candidate.incidents} shared ones, an hour apart, "
             "or one or two that the target sails through)."

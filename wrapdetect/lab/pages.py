@@ -341,10 +341,21 @@ def _app(bot: Bot, pages: Pages, other_port: int) -> Starlette:
         body = await request.json()
         pages.typed.append(body["messages"][-1]["content"])
 
+        pieces = reply(body["messages"])
+        try:
+            first = await anext(pieces, None)
+        except Down as down:
+            return JSONResponse({"error": "The server is overloaded"}, down.status)
+
         async def events() -> AsyncIterator[str]:
-            async for piece in reply(body["messages"]):
-                yield f"data: {json.dumps({'piece': piece, 'model': bot.model})}\n\n"
+            if first is not None:
+                yield event(first)
+            async for piece in pieces:
+                yield event(piece)
             yield "data: [DONE]\n\n"
+
+        def event(piece: str) -> str:
+            return f"data: {json.dumps({'piece': piece, 'model': bot.model})}\n\n"
 
         return StreamingResponse(events(), media_type="text/event-stream")
 
