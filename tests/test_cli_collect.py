@@ -146,6 +146,7 @@ def test_live_references_are_asked_the_same_questions_and_judged(
     assert "dry run: nothing was sent" in dry.err
     done = commands.run(*argv, cwd=tmp_path)
     assert done.code == 0, done.err
+    assert "resuming" not in done.err
     run = loaded(tmp_path / "run.jsonl")
     plain = [e for e in run.exchanges if not e.ask.variant]
     ours, theirs = (
@@ -159,6 +160,7 @@ def test_live_references_are_asked_the_same_questions_and_judged(
     assert {t["endpoint"]: t["answered"] for t in report["tallies"]}["shopbot"] == len(ours)
     again = commands.run(*argv, "--resume", cwd=tmp_path)
     assert (again.code, again.out) == (0, done.out)
+    assert "resuming" in again.err
 
 
 def test_a_reference_that_does_not_answer_leaves_nothing_behind(commands: Commands, tmp_path: Path) -> None:

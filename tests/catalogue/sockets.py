@@ -156,7 +156,7 @@ LIFELESS_SOCKETS: Mapping[str, Case] = {
         server=breaks(frame(b'{"delta": "', fin=False), end=lambda peer: over_fragments(peer)), ends=TIMEOUT
     ),
     "socket_never_quiet": at(
-        server=over_and_over(piece("on ")), template=replace(TALKATIVE, quiet_s=5.0), ends=TIMEOUT
+        server=over_and_over(piece("on ")), template=replace(TALKATIVE, quiet_s=1.0), ends=TIMEOUT
     ),
     "socket_greeting_never_comes": at(
         server=breaks(end=silent),

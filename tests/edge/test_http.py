@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import httpx
-import openai
 import pytest
 import respx
 
@@ -254,15 +253,8 @@ def test_respx_sees_every_request(no_socket: list[object]) -> None:
     assert no_socket == []
 
 
-def test_the_openai_client_is_built_on_httpx_and_not_on_httpx2() -> None:
-    assert issubclass(openai.DefaultAsyncHttpxClient, httpx.AsyncClient)
-    code = "import sys, openai, wrapdetect.edge.http; print('httpx2' in sys.modules, 'httpx' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "False True\n"
-
-
 def imports_within_the_first_question() -> list[str]:
-    """Modules of the openai client that are loaded while an answer is being waited for; run in a fresh process."""
+    """Modules that are loaded while an answer is being waited for; run in a fresh process."""
     loaded: list[set[str]] = []
 
     class Watching(Recording):

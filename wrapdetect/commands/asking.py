@@ -173,15 +173,16 @@ def recorded(
     ask: Callable[[Asker], Awaitable[None]],
     *,
     person: AbstractAsyncContextManager[Sender] | None = None,
+    quiet: bool = False,
 ) -> Run | None:
     """Open the run file, ask, and give the run as it was recorded; None where the user stopped it. `person` answers for
-    an endpoint whose answers are pasted.
+    an endpoint whose answers are pasted; `quiet` says nothing of what the file holds already.
 
     Raises WrapdetectError for what cannot be done; TargetSilent where the target answered nothing.
     """
     keyring = read_keys(run.endpoints)
     path = options.out or Path("wrapdetect-runs") / f"{run.id}.jsonl"
-    run, file, fresh = _open(path, run, options.resume)
+    run, file, fresh = _open(path, run, options.resume, quiet=quiet)
 
     async def go() -> None:
         async with open_ways(
@@ -261,7 +262,7 @@ def _advice(endpoint: Endpoint, status: int | None, failure: Failure) -> str:
     return usual
 
 
-def _open(path: Path, run: Run, resume: bool) -> tuple[Run, store.RunFile, bool]:
+def _open(path: Path, run: Run, resume: bool, *, quiet: bool = False) -> tuple[Run, store.RunFile, bool]:
     if not resume or not path.exists():
         return run, store.create(path, run), True
     if store.broken_off(path):  # nothing was asked yet
@@ -276,7 +277,8 @@ def _open(path: Path, run: Run, resume: bool) -> tuple[Run, store.RunFile, bool]
             )
     if loaded.torn:
         say(f"{path}: the last line was torn ({len(loaded.torn)} bytes); kept in {path.name}.torn and asked again")
-    say(f"resuming: {len(loaded.run.exchanges)} exchanges are there already")
+    if not quiet:
+        say(f"resuming: {len(loaded.run.exchanges)} exchanges are there already")
     return loaded.run, store.reopen(path, loaded), False
 
 

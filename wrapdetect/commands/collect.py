@@ -177,7 +177,7 @@ def _against(run: Run, references: tuple[Endpoint, ...], chosen: Chosen, options
     if fresh:
         store.write(options.out, whole)
     try:
-        made = recorded(whole, replace(options, resume=True), chosen, ask, person=Nobody())
+        made = recorded(whole, replace(options, resume=True), chosen, ask, person=Nobody(), quiet=fresh)
     except PreflightError:
         if fresh:
             options.out.unlink()
