@@ -111,6 +111,10 @@ def test_a_step_for_each_ask_is_made_each_time() -> None:
     assert asked == ["/v1/events/event-100?q=a%20b", "/v1/events/event-101?q=c"]
     assert [h.sent for h in (*one.hops, *two.hops)] == ['{"q": "a b"}', '{"q": "c"}']
     assert one.sent.startswith("GET /events/")
+    for exchange in (one, two):  # the question left with the step
+        (hop,), (chunk, *_) = exchange.hops, exchange.chunks
+        assert hop.t_s == 0
+        assert hop.chunks[-1].t_s <= chunk.t_s <= exchange.ended_s
 
 
 def test_what_an_answer_hands_out_is_carried_on() -> None:

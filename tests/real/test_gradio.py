@@ -80,6 +80,7 @@ def test_by_its_api_the_answer_streams_as_it_was_said(page: ChatPage) -> None:
     assert times == sorted(times)
     (join,) = heard.exchange.hops
     assert (join.method, join.status) == ("POST", 200)
+    assert join.t_s == 0  # the question leaves with it
 
 
 def test_by_its_api_a_session_keeps_the_thread_and_each_conversation_begins_afresh(page: ChatPage) -> None:

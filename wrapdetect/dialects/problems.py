@@ -77,7 +77,8 @@ def envelope(template: Template, media_type: str, text: str) -> str:
     if template.answer != "text":
         return ""
     text = text.strip()
-    events = "event-stream" in media_type or re.match(r"(?:data|event|id|retry):", text) is not None
+    labelled = "event-stream" in media_type and re.search(r"^data:", text, re.M)
+    events = labelled or re.match(r"(?:data|event|id|retry):", text)
     if events and template.framing not in ("sse", "websocket"):
         path = _path_in(text)
         found = (

@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -50,11 +50,12 @@ from wrapdetect.edge.template_talk import (
     State,
     Stopped,
     Talk,
+    carries_the_question,
     headers_of,
     shown_of,
     values_of,
 )
-from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Failure, FailureKind, Step, Template
+from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Step, Template
 from wrapdetect.run import RETRIES_WHEN_LIMITED
 
 GRACE_S = 0.2
@@ -117,12 +118,13 @@ class TemplateSender:
         failure = await self._within_limits(asking)
         if asking.step:  # nothing else came back
             tape.status, tape.headers = asking.current.status, asking.current.headers
+        early_s = _with_the_step(asking.carried, tape)
         exchange = tape.exchange(
             endpoint=endpoint.name,
             ask=ask.key,
             turn=turn,
             attempt=attempt,
-            started=asking.started,
+            started=asking.started - timedelta(seconds=early_s),
             ended=self._stopwatch(),
             failure=failure,
         )
@@ -224,6 +226,8 @@ class TemplateSender:
         for _ in range(MOST_REDIRECTS + 1):
             tape = asking.current = Tape(self._stopwatch())
             asking.asides.append(Aside(outgoing.method, url_shown, sent, tape))
+            if asking.carried is None and carries_the_question(step):
+                asking.carried = tape
             await self._request(asking, outgoing, url, state, lambda _: False)
             where = next((v for k, v in tape.headers if k.lower() == "location"), None)
             moved = moved_within(str(url), where) if where is not None and tape.status in MOVED else None
@@ -336,6 +340,16 @@ async def _let_end(body: AsyncIterator[bytes]) -> None:
         async with asyncio.timeout(GRACE_S):
             async for _ in body:
                 pass
+
+
+def _with_the_step(carried: Tape | None, tape: Tape) -> float:
+    """Start the exchange's clock where the question left with a step; gives by how many seconds that is earlier."""
+    if carried is None:
+        return 0.0
+    early_s = tape.start_s - carried.start_s
+    tape.chunks = [Chunk(t_s=c.t_s + early_s, data=c.data) for c in tape.chunks]
+    tape.start_s = carried.start_s
+    return early_s
 
 
 def _as_get(outgoing: Outgoing) -> Outgoing:

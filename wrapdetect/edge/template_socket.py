@@ -9,7 +9,17 @@ from wrapdetect.dialects.template import ended, signs_of_end
 from wrapdetect.edge.http import Tape, refusal, too_long, trusted
 from wrapdetect.edge.origins import as_socket, join
 from wrapdetect.edge.socket import Frame, Refused, Socket, Unreached, open_socket
-from wrapdetect.edge.template_talk import Aside, Asking, Filled, State, Stopped, Talk, headers_of, shown_of
+from wrapdetect.edge.template_talk import (
+    Aside,
+    Asking,
+    Filled,
+    State,
+    Stopped,
+    Talk,
+    carries_the_question,
+    headers_of,
+    shown_of,
+)
 from wrapdetect.model import Chunk, Failure, FailureKind, Step, Template
 
 ON_SOCKET = ("SEND", "RECEIVE")
@@ -52,6 +62,8 @@ class Sockets:
             values = self._values(asking, state)
             outgoing = request_of(step, values)
             line.sent += ("\n" if line.sent else "") + shown_of(step, outgoing, values).body
+            if asking.carried is None and carries_the_question(step):
+                asking.carried = Tape(self._stopwatch())
             await socket.say(outgoing.body)
             return ""
         frame = await socket.hear()

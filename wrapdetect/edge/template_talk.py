@@ -142,7 +142,8 @@ class Aside:
 class Asking:
     """One ask on its way. `tape` is the question's, `current` of whatever is waited for; `step` names that.
 
-    `line` is of the socket, where it was opened or used beside the question; `secrets` must not be recorded.
+    `line` is of the socket, where it was opened or used beside the question; `secrets` must not be recorded. `carried`
+    is of the step that the question left with, where it left before the template's own request: the clock starts there.
     """
 
     bot: Bot
@@ -154,6 +155,7 @@ class Asking:
     step: str = ""
     asides: list[Aside] = field(default_factory=list)
     line: Aside | None = None
+    carried: Tape | None = None
     secrets: set[str] = field(default_factory=set)
 
     def stopped(self, failure: Failure) -> Stopped:
@@ -211,6 +213,15 @@ def shown_of(part: Template | Step, outgoing: Outgoing, values: Filled) -> Outgo
     """A request that was filled in, with what is secret masked."""
     plain = not names_in(part) & values.hidden and "\\" not in part.body  # JSON may escape a brace
     return outgoing if plain else request_of(part, values.shown())
+
+
+def carries_the_question(step: Step) -> bool:
+    """Whether the question leaves with it.
+
+    >>> carries_the_question(Step(when="ask", body='{"data": ["{prompt}"]}'))
+    True
+    """
+    return step.when == "ask" and bool(names_in(step) & {"prompt", "messages"})
 
 
 def headers_of(outgoing: Outgoing, url: str, state: State) -> list[tuple[str, str]]:
