@@ -216,7 +216,7 @@ def test_after_a_bad_start_the_same_command_works(lab: Lab, pack: str, commands:
     turns: Iterator[Behaviour] = iter([BEHAVIOURS["broken_server"]])
     out = ["--pack", pack, "--out", "run.jsonl"]
     with serving(lambda peer: next(turns)(peer)) as server:
-        complaint(commands.run(*lab.against(server.url), *out, cwd=tmp_path))
+        complaint(commands.run(*lab.against(server.url), *out, cwd=tmp_path), code=3)
     assert commands.run(*lab.plain_audit, *out, cwd=tmp_path).code == 0
 
 

@@ -119,9 +119,9 @@ BAD: dict[str, tuple[str, str | bytes, tuple[str, ...], str]] = {
     "an empty file": ("a.jsonl", "", (), "a.jsonl: no rows"),
     "a wrong column": (
         "a.csv",
-        "model,prompt,reply\na,b,c\n",
+        "model,prompt,saying\na,b,c\n",
         (),
-        "found model, prompt, reply: name it by --answer-field",
+        "found model, prompt, saying: name it by --answer-field",
     ),
     "a column that is not there": ("a.jsonl", a_table(), ("--model-field", "x"), "--model-field x: no such column"),
     "parquet that is none": ("a.parquet", a_table(), (), "a.parquet: not sound parquet"),

@@ -8,6 +8,7 @@ WrapdetectError                 exit 2
 ├── StoreError                  a run file that cannot be appended to
 ├── BudgetError                 a plan that asks for more than the budget
 ├── PreflightError              an endpoint that did not answer one plain question
+│   └── TargetDown              exit 3: the target, since it is down
 ├── SeedError                   a rules, priors or signature file of ours that does not fit
 ├── EmbeddingError              weights that are missing or are not the ones we know
 ├── LibraryError                a table or reference library that does not fit, or is not there
@@ -48,6 +49,12 @@ class BudgetError(WrapdetectError):
 
 class PreflightError(WrapdetectError):
     """An endpoint that did not answer one plain question, so that nothing else was asked."""
+
+
+class TargetDown(PreflightError):
+    """The target did not answer one plain question, and not for how it was asked: it fails, or is not there."""
+
+    exit_code = 3
 
 
 class SeedError(WrapdetectError):

@@ -24,7 +24,7 @@ from wrapdetect.edge.config import Config, title
 from wrapdetect.edge.secrets import read_keys
 from wrapdetect.edge.shipped import DEFAULT_PACKS, HELLO, load_seeds
 from wrapdetect.edge.ways import Sender, open_ways
-from wrapdetect.errors import PreflightError, SpecError, TargetSilent
+from wrapdetect.errors import PreflightError, SpecError, TargetDown, TargetSilent
 from wrapdetect.model import Endpoint, Exchange, Failure, FailureKind, Instrument, Pack, Run
 from wrapdetect.plan import Slot
 from wrapdetect.prose import quote
@@ -34,12 +34,6 @@ INTERRUPTED_EXIT = 130
 DOWN = (FailureKind.SERVER, FailureKind.CONNECT, FailureKind.TIMEOUT)
 RECORDED_VERSIONS = ("wrapdetect", "httpx", "websockets", "playwright")
 MAX_REQUESTS, MAX_TOKENS = 3000, 2_000_000
-
-
-class TargetDown(PreflightError):
-    """The first plain question found the target down, and nothing worse."""
-
-    exit_code = TargetSilent.exit_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
