@@ -21,6 +21,8 @@ Dialect = Literal[
     "pasted",
 ]
 Role = Literal["target", "reference"]
+TARGET = "target"
+"""The target's name, where the user gives it none."""
 TokenLimit = Literal["max_tokens", "max_completion_tokens", "omit"]
 Weights = Literal["open", "closed", "unknown"]
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+from wrapdetect.endpoint import TARGET as TARGET
 from wrapdetect.endpoint import Dialect as Dialect  # the nouns of this file, for whoever imports them
 from wrapdetect.endpoint import Endpoint as Endpoint
 from wrapdetect.endpoint import Role as Role

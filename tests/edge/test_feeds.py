@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from wrapdetect.edge.feeds import Fetched, feed_client, fetch, followed
+from wrapdetect.edge.feeds import Fetched, fetch, followed, plain_client
 from wrapdetect.errors import FeedError
 
 PAGE = b'{"page": {}, "incidents": []}'
@@ -76,7 +76,7 @@ def serving(answer: Callable[[Handler], None]) -> Iterator[Server]:
 
 def get(url: str, *, timeout_s: float = 5, byte_limit: int = MEGABYTE, etag: str = "", since: str = "") -> Fetched:
     async def once() -> Fetched:
-        async with feed_client() as client:
+        async with plain_client() as client:
             return await fetch(
                 url, client=client, timeout_s=timeout_s, byte_limit=byte_limit, etag=etag, last_modified=since
             )

@@ -14,10 +14,11 @@ from typing import NamedTuple, cast
 from wrapdetect.collected.gather import Collection
 from wrapdetect.collected.har import Entry, Json
 from wrapdetect.collected.rows import ROLES, text_of_content
-from wrapdetect.collected.said import Conversation, Said, Speaker
+from wrapdetect.collected.said import Conversation, Said, speaker
 from wrapdetect.dialects import DIALECTS, Reply, decode
 from wrapdetect.dialects.base import EMPTY
-from wrapdetect.model import AskKey, Chunk, Dialect, Endpoint, Exchange, Failure, FailureKind, Missing
+from wrapdetect.dialects.body import refused_by
+from wrapdetect.model import AskKey, Chunk, Dialect, Endpoint, Failure, FailureKind, Missing
 
 Messages = Sequence[tuple[str, str]]
 """Role (user or assistant) and text of each."""
@@ -83,13 +84,13 @@ def collect_calls(calls: Sequence[Found]) -> Collection:
     """Calls in the order in which they were sent, as conversations of those who answer."""
     ordered = _agree(sorted(calls, key=lambda c: c.entry.started))
     hosts = {(c.entry.host, c.dialect, c.model) for c in ordered}
-    speakers: dict[str, Speaker] = {}
+    speakers: dict[str, Endpoint] = {}
     spoken: dict[str, list[Found]] = defaultdict(list)
     for call in ordered:
         name = _name(call, hosts)
         spoken[name].append(call)
         address = call.entry.url.partition("?")[0].partition("#")[0]
-        speakers.setdefault(name, Speaker(name=name, url=address, model=call.model, dialect=call.dialect))
+        speakers.setdefault(name, speaker(name, address, call.model, dialect=call.dialect))
     conversations = [c for name, own in spoken.items() for c in _conversations(name, own)]
     return Collection(speakers=tuple(speakers.values()), conversations=tuple(conversations))
 
@@ -113,31 +114,13 @@ def said_of(entry: Entry, *, stream: bool, turn: int = 0) -> Said:
 
 def refusal(entry: Entry) -> Failure:
     """What a status of 300 or more says."""
-    words = " ".join((entry.body or b"")[:600].decode(errors="replace").split())
-    kind = FailureKind.SERVER if entry.status >= 500 else FailureKind.REFUSED
-    return Failure(
-        kind=FailureKind.LIMITED if entry.status == 429 else kind,
-        detail=f"HTTP {entry.status} {entry.reason}{': ' + words if words else ''}",
-    )
+    return refused_by(entry.status, entry.reason, entry.body or b"")
 
 
 def reply_to(said: Said, endpoint: Endpoint) -> Reply:
     """The answer as its dialect reads it."""
     assert said.started is not None
-    exchange = Exchange(
-        endpoint=endpoint.name,
-        ask=AskKey("collected", "one", 0),
-        turn=said.turn,
-        attempt=0,
-        started=said.started,
-        sent=said.sent,
-        status=said.status,
-        headers=said.headers,
-        chunks=said.chunks,
-        ended_s=said.ended_s,
-        failure=said.failure,
-    )
-    return decode(exchange, endpoint)
+    return decode(said.exchange(endpoint.name, AskKey("collected", "one", 0), said.started), endpoint)
 
 
 def _request(entry: Entry) -> Json | None:

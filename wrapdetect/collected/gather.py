@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from wrapdetect.collected.said import Conversation, Said, Speaker
+from wrapdetect.collected.said import Conversation
 from wrapdetect.errors import SpecError
-from wrapdetect.model import AskKey, Endpoint, Exchange, Instrument, Item, Pack, Role, Run
+from wrapdetect.model import AskKey, Endpoint, Exchange, Instrument, Item, Pack, Run
 from wrapdetect.prose import quote
 
-TARGET = "target"
 PACK = "collected"
 TEMPERATURE, MAX_TOKENS = 0.7, 1500
 """With which references are asked the collected questions: as a chat page would ask; what the answers came with is not
@@ -30,7 +29,7 @@ SHOWN = 8
 class Collection:
     """All that was collected, in its own order, and notes for the user on what was left out."""
 
-    speakers: tuple[Speaker, ...]
+    speakers: tuple[Endpoint, ...]  # references, until one is chosen as the target
     conversations: tuple[Conversation, ...]
     notes: tuple[str, ...] = ()
 
@@ -73,7 +72,12 @@ class Collection:
             id=run_id,
             note="",
             instrument=instrument,
-            endpoints=tuple(sorted((_endpoint(s, target) for s in self.speakers), key=lambda e: e.role != "target")),
+            endpoints=tuple(
+                sorted(
+                    (replace(s, role="target") if s.name == target else s for s in self.speakers),
+                    key=lambda e: e.role != "target",
+                )
+            ),
             packs=(*(p for p in packs if p.id in used), *([_pack(tuple(others.values()))] if others else [])),
             variants=(),
             draws=0,
@@ -126,36 +130,7 @@ def _exchanges(
         for said in conversation.said:
             number += 1
             unknown = now + timedelta(microseconds=number)
-            yield _exchange(said, conversation.speaker, AskKey(probe, item, draw), said.started or unknown)
-
-
-def _exchange(said: Said, speaker: str, ask: AskKey, started: datetime) -> Exchange:
-    return Exchange(
-        endpoint=speaker,
-        ask=ask,
-        turn=said.turn,
-        attempt=0,
-        started=started,
-        sent=said.sent,
-        status=said.status,
-        headers=said.headers,
-        chunks=said.chunks,
-        ended_s=said.ended_s,
-        failure=said.failure,
-        missing=said.missing,
-    )
-
-
-def _endpoint(speaker: Speaker, target: str) -> Endpoint:
-    role: Role = "target" if speaker.name == target else "reference"
-    return Endpoint(
-        name=speaker.name,
-        role=role,
-        url=speaker.url,
-        model=speaker.model,
-        dialect=speaker.dialect,
-        template=speaker.template,
-    )
+            yield said.exchange(conversation.speaker, AskKey(probe, item, draw), said.started or unknown)
 
 
 def _item(turns: tuple[str, ...]) -> Item:

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, cast
 from urllib.parse import urlencode, urlsplit
 
-from wrapdetect.dialects.json_text import whole
+from wrapdetect.dialects.body import header_of
+from wrapdetect.dialects.json_text import part, parts, text_in, whole
 from wrapdetect.errors import SpecError
 from wrapdetect.prose import quote
 
@@ -58,7 +59,7 @@ class Entry:
 
     def header(self, name: str) -> str:
         """The first of that name (lower case), or ""."""
-        return next((v for k, v in self.headers if k.lower() == name), "")
+        return header_of(self.headers, name)
 
 
 def read_entries(archive: object, name: str) -> tuple[Entry, ...]:
@@ -69,25 +70,12 @@ def read_entries(archive: object, name: str) -> tuple[Entry, ...]:
 def raw_requests(archive: object, name: str) -> Iterator[tuple[Json, Json]]:
     """Request and response of each entry as they stand there: where secrets are looked for."""
     for entry in _raw_entries(archive, name):
-        yield object_at(entry, "request"), object_at(entry, "response")
-
-
-def object_at(value: Json, name: str) -> Json:
-    """The object of that name, or an empty one."""
-    found = value.get(name)
-    return cast("Json", found) if isinstance(found, dict) else {}
-
-
-def objects_at(value: Json, name: str) -> list[Json]:
-    """The objects in the list of that name."""
-    found = value.get(name)
-    return [cast("Json", v) for v in found if isinstance(v, dict)] if isinstance(found, list) else []
+        yield part(entry, "request"), part(entry, "response")
 
 
 def text_at(value: Json, name: str) -> str:
     """The text of that name, or ""."""
-    found = value.get(name)
-    return whole(found) if isinstance(found, str) else ""
+    return whole(text_in(value, name))
 
 
 def _raw_entries(archive: object, name: str) -> Sequence[Json]:
@@ -99,9 +87,9 @@ def _raw_entries(archive: object, name: str) -> Sequence[Json]:
 
 
 def _entry(raw: Json, place: str) -> Entry:
-    request, response = object_at(raw, "request"), object_at(raw, "response")
-    content = object_at(response, "content")
-    headers = tuple((text_at(h, "name"), text_at(h, "value")) for h in objects_at(response, "headers"))
+    request, response = part(raw, "request"), part(raw, "response")
+    content = part(response, "content")
+    headers = tuple((text_at(h, "name"), text_at(h, "value")) for h in parts(response, "headers"))
     started, took_s = _times(raw, place)
     if kind := text_at(content, "mimeType"):
         headers = (
@@ -112,19 +100,19 @@ def _entry(raw: Json, place: str) -> Entry:
         place=place,
         method=text_at(request, "method").upper(),
         url=text_at(request, "url"),
-        sent=_sent(object_at(request, "postData")),
+        sent=_sent(part(request, "postData")),
         started=started,
         took_s=took_s,
         status=status if isinstance(status, int) else 0,
         reason=text_at(response, "statusText"),
         headers=tuple((k, v) for k, v in headers if k.lower() != "content-encoding"),  # the archive holds it undone
         body=_body(content, place),
-        frames=tuple(_frame(m) for m in objects_at(raw, "_webSocketMessages")),
+        frames=tuple(_frame(m) for m in parts(raw, "_webSocketMessages")),
     )
 
 
 def _sent(data: Json) -> str:
-    fields = [(text_at(p, "name"), text_at(p, "value")) for p in objects_at(data, "params")]
+    fields = [(text_at(p, "name"), text_at(p, "value")) for p in parts(data, "params")]
     return text_at(data, "text") or urlencode(fields)
 
 
@@ -141,7 +129,7 @@ def _body(content: Json, place: str) -> bytes | None:
 
 
 def _times(raw: Json, place: str) -> tuple[datetime, float | None]:
-    text, timings = text_at(raw, "startedDateTime"), object_at(raw, "timings")
+    text, timings = text_at(raw, "startedDateTime"), part(raw, "timings")
     try:
         queued = datetime.fromisoformat(text)
     except ValueError:

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from wrapdetect.collected.har import Json, object_at, objects_at, raw_requests, text_at
+from wrapdetect.collected.har import Json, raw_requests, text_at
 from wrapdetect.collected.said import Conversation, Said
+from wrapdetect.dialects.body import cut_alike
+from wrapdetect.dialects.json_text import part, parts
 from wrapdetect.model import Chunk, Failure
 from wrapdetect.spellings import spellings
 
@@ -85,27 +87,22 @@ class Mask:
 
     def _chunks(self, chunks: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
         """A secret may lie across two chunks: mask the joined body, then cut it where it was cut."""
-        joined = self.data(b"".join(c.data for c in chunks))
-        out, at = [], 0
-        for chunk in chunks:
-            out.append(Chunk(t_s=chunk.t_s, data=joined[at : at + len(chunk.data)]))
-            at += len(chunk.data)
-        return tuple(out)
+        return cut_alike(chunks, self.data(b"".join(c.data for c in chunks)))
 
 
 def secrets_in(archive: object, name: str) -> frozenset[str]:
     """Every value in a HAR that may be a secret and is long enough. Raises SpecError where it is no HAR."""
     found: set[str] = set()
     for request, response in raw_requests(archive, name):
-        for header in objects_at(request, "headers"):
+        for header in parts(request, "headers"):
             found.update(_of_header(text_at(header, "name"), text_at(header, "value")))
         for side in (request, response):
-            found.update(text_at(c, "value") for c in objects_at(side, "cookies"))
-        found.update(v for q in objects_at(request, "queryString") for v in _of_query(text_at(q, "value")))
+            found.update(text_at(c, "value") for c in parts(side, "cookies"))
+        found.update(v for q in parts(request, "queryString") for v in _of_query(text_at(q, "value")))
         found.update(_of_address(text_at(request, "url")), _of_address(text_at(response, "redirectURL")))
-        found.update(_of_body(object_at(request, "postData")))
-        found.update(_of_body(object_at(response, "content")))
-        for header in objects_at(response, "headers"):
+        found.update(_of_body(part(request, "postData")))
+        found.update(_of_body(part(response, "content")))
+        for header in parts(response, "headers"):
             if text_at(header, "name").lower() in ("set-cookie", "location"):
                 found.update(_of_header(text_at(header, "name"), text_at(header, "value")))
     return frozenset(s for s in found if len(s) >= SHORTEST and s.lower() not in PROTOCOL)
@@ -142,7 +139,7 @@ def _of_query(value: str) -> Iterator[str]:
 
 def _of_body(data: Json) -> Iterator[str]:
     """Values of fields whose names say that they are secret, however deep they stand."""
-    for field in objects_at(data, "params"):
+    for field in parts(data, "params"):
         if _secret_name(text_at(field, "name")):
             yield text_at(field, "value")
     text = text_at(data, "text")

@@ -3,18 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from wrapdetect.model import Chunk, Dialect, Failure, Missing, Template
+from wrapdetect.model import AskKey, Chunk, Dialect, Endpoint, Exchange, Failure, Missing, Template
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speaker:
+def speaker(
+    name: str, url: str, model: str, *, dialect: Dialect = "pasted", template: Template | None = None
+) -> Endpoint:
     """Who answers, as far as the collection tells; `url` is an address, or the name of the file."""
-
-    name: str
-    url: str
-    model: str
-    dialect: Dialect = "pasted"
-    template: Template | None = None
+    return Endpoint(name=name, role="reference", url=url, model=model, dialect=dialect, template=template)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +26,23 @@ class Said:
     headers: tuple[tuple[str, str], ...] = ()
     failure: Failure | None = None
     missing: tuple[Missing, ...] = ()
+
+    def exchange(self, speaker: str, ask: AskKey, started: datetime) -> Exchange:
+        """The same as an exchange of that speaker; `started` is to be given where it is not known."""
+        return Exchange(
+            endpoint=speaker,
+            ask=ask,
+            turn=self.turn,
+            attempt=0,
+            started=started,
+            sent=self.sent,
+            status=self.status,
+            headers=self.headers,
+            chunks=self.chunks,
+            ended_s=self.ended_s,
+            failure=self.failure,
+            missing=self.missing,
+        )
 
     @property
     def data(self) -> bytes:

@@ -11,7 +11,7 @@ from wrapdetect.collected.calls import NOT_CHOSEN, refusal, said_of
 from wrapdetect.collected.gather import Collection
 from wrapdetect.collected.har import Entry
 from wrapdetect.collected.rows import text_of_content
-from wrapdetect.collected.said import Conversation, Said, Speaker
+from wrapdetect.collected.said import Conversation, Said
 from wrapdetect.dialects.filling import FORM, JSON, kind_of_body, names_in, request_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Missing, Template
@@ -27,13 +27,7 @@ def collect_templated(entries: Iterable[Entry], endpoint: Endpoint) -> Collectio
     saved without what was answered.
     """
     assert endpoint.template is not None
-    speaker = Speaker(
-        name=endpoint.name,
-        url=endpoint.url,
-        model=endpoint.model,
-        dialect=endpoint.dialect,
-        template=_as_read(endpoint.template),
-    )
+    own = replace(endpoint, role="reference", template=_as_read(endpoint.template))
     every = list(entries)
     found = [c for e in every for c in _conversations(e, endpoint, endpoint.template)]
     unanswered = [] if found else [e for e in every if _without_body(e, endpoint, endpoint.template)]
@@ -42,7 +36,7 @@ def collect_templated(entries: Iterable[Entry], endpoint: Endpoint) -> Collectio
             f"{unanswered[0].place}: calls that the template describes: {len(unanswered)}, and the file was saved "
             'without what was answered; save it again "with content", after the answers are complete'
         )
-    return Collection(speakers=(speaker,), conversations=tuple(found))
+    return Collection(speakers=(own,), conversations=tuple(found))
 
 
 def _as_read(template: Template) -> Template:

@@ -22,11 +22,11 @@ from wrapdetect.commands.terminal import say
 from wrapdetect.dialects import decode
 from wrapdetect.edge import clock, store
 from wrapdetect.edge.clipboard import find_clipboard, osc_52
-from wrapdetect.edge.config import TARGET, Config, check_names, check_url
+from wrapdetect.edge.config import Config, check_names, check_url
 from wrapdetect.edge.pasted import PersonSender, StoppedByHand
 from wrapdetect.edge.shipped import HELLO, load_packs
 from wrapdetect.errors import SpecError
-from wrapdetect.model import AskKey, Endpoint, Exchange, Run
+from wrapdetect.model import TARGET, AskKey, Endpoint, Exchange, Run
 from wrapdetect.plan import Slot, check_budget, estimate_cost, make_plan
 from wrapdetect.prose import quote
 

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from wrapdetect.commands.terminal import say
 from wrapdetect.dialects import decode
+from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.problems import ENDLESS, envelope, is_endless
 from wrapdetect.edge import clock, store
 from wrapdetect.edge.config import Config, title
@@ -235,7 +236,7 @@ def hello_failure(exchange: Exchange, endpoint: Endpoint) -> Failure | None:
     reply = decode(exchange, endpoint)
     if reply.failure is not None or endpoint.template is None:
         return reply.failure
-    media_type = next((v.lower() for k, v in exchange.headers if k.lower() == "content-type"), "")
+    media_type = header_of(exchange.headers, "content-type").lower()
     wrapped = envelope(endpoint.template, media_type, reply.text)
     return Failure(kind=FailureKind.GARBLED, detail=wrapped) if wrapped else None
 

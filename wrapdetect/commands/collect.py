@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
-from wrapdetect.collected import TARGET, Collection, asked_together, without_times
+from wrapdetect.collected import Collection, asked_together, without_times
 from wrapdetect.commands.asking import (
     INTERRUPTED_EXIT,
     Asker,
@@ -31,7 +31,7 @@ from wrapdetect.edge.har import is_har, read_har, without_tokens
 from wrapdetect.edge.shipped import DEFAULT_PACKS, HELLO, load_packs
 from wrapdetect.edge.tables import FORMATS, Fields
 from wrapdetect.errors import PreflightError, SpecError
-from wrapdetect.model import Ask, Endpoint, Instrument, Run
+from wrapdetect.model import TARGET, Ask, Endpoint, Instrument, Run
 from wrapdetect.plan import Cost, Slot, check_budget, estimate_cost, make_plan
 from wrapdetect.prose import quote
 

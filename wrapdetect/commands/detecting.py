@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from wrapdetect.commands.terminal import say
 from wrapdetect.detect import Detection, Seen, detect, report
-from wrapdetect.edge.config import TARGET, check_url
+from wrapdetect.edge.config import check_url
 from wrapdetect.edge.look import observe
 from wrapdetect.edge.secrets import check_variable, read_keys
 from wrapdetect.edge.target_config import dump_target
 from wrapdetect.errors import SpecError, TargetSilent
-from wrapdetect.model import Endpoint
+from wrapdetect.model import TARGET, Endpoint
 from wrapdetect.prose import quote
 
 KEY_HOLDER = Endpoint(name=TARGET, role="target", url="", model="")

@@ -6,9 +6,9 @@ from typing import NamedTuple, cast
 
 from wrapdetect.commands.detecting import Looked, look_at
 from wrapdetect.commands.terminal import say
-from wrapdetect.edge.config import TARGET, Config, load_config, make_endpoint, parse_reference
+from wrapdetect.edge.config import Config, load_config, make_endpoint, parse_reference
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Dialect, Endpoint
+from wrapdetect.model import TARGET, Dialect, Endpoint
 
 
 class Gathered(NamedTuple):

@@ -12,7 +12,7 @@ from wrapdetect.compare.outages import FEWEST_HITS
 from wrapdetect.compare.together import evidence, outages_of_each
 from wrapdetect.compare.versions import change_points
 from wrapdetect.edge.alerts import Alerts, Event, EventKind
-from wrapdetect.edge.feeds import Client, feed_client, fetch
+from wrapdetect.edge.feeds import Client, fetch, plain_client
 from wrapdetect.edge.ledger import Ledger
 from wrapdetect.edge.ledger_rows import FeedState
 from wrapdetect.edge.metrics import Metrics
@@ -96,7 +96,7 @@ class Upkeep:
         if not due:
             return
         gate = asyncio.Semaphore(FEEDS_AT_ONCE)
-        async with feed_client() as client, asyncio.TaskGroup() as group:
+        async with plain_client() as client, asyncio.TaskGroup() as group:
             for feed in due:
                 group.create_task(self._due_feed(feed, client, states.get(feed.name), gate))
 

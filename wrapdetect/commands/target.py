@@ -12,15 +12,16 @@ from wrapdetect.commands.detecting import look_at, toml_of, write_new
 from wrapdetect.commands.terminal import say
 from wrapdetect.curl import from_text
 from wrapdetect.dialects import DIALECTS, Call, decode
+from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.problems import ENDLESS, is_endless
 from wrapdetect.edge import clock
-from wrapdetect.edge.config import TARGET, load_config
+from wrapdetect.edge.config import load_config
 from wrapdetect.edge.secrets import read_keys
 from wrapdetect.edge.shipped import HELLO, load_pack
 from wrapdetect.edge.target_config import dump_target
 from wrapdetect.edge.ways import open_ways
 from wrapdetect.errors import ConfigError, SpecError, TargetSilent
-from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind
+from wrapdetect.model import TARGET, Ask, AskKey, Endpoint, Exchange, FailureKind
 from wrapdetect.prose import quote
 
 NOTHING_EXIT = TargetSilent.exit_code
@@ -197,5 +198,5 @@ def _times(exchange: Exchange) -> str:
 
 
 def _media_type(exchange: Exchange) -> str:
-    kind = next((v for k, v in exchange.headers if k.lower() == "content-type"), "")
+    kind = header_of(exchange.headers, "content-type")
     return f", {quote(kind, 60)}" if kind else ""

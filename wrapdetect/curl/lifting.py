@@ -8,6 +8,7 @@ from urllib.parse import quote
 from wrapdetect.curl.fields import doubled, has_marks, snake
 from wrapdetect.curl.request import Request
 from wrapdetect.dialects.filling import like_a_secret
+from wrapdetect.dialects.sources import TOKEN
 from wrapdetect.errors import SpecError
 
 SHORTEST_SECRET = 8
@@ -95,7 +96,7 @@ def headers_of(request: Request, lifting: Lifting) -> tuple[tuple[str, str], ...
         low = name.lower()
         if low in NOISE or low.startswith("sec-") or not name:
             continue
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not (value.isascii() and value.isprintable()):
+        if not TOKEN.fullmatch(name) or not (value.isascii() and value.isprintable()):
             request.notes.append("a header that no request may hold was left out")
             continue
         if low == "content-type" and "multipart/" in value.lower():

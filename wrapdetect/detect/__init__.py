@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Sequence
 
 from wrapdetect.detect import apis, apps
-from wrapdetect.detect.base import NO_MODEL, Detection, KeyHeader, Look, Seen, Sight, objects, origin, text_in
+from wrapdetect.detect.base import NO_MODEL, Detection, KeyHeader, Look, Seen, Sight, origin
 from wrapdetect.detect.page import ELSEWHERE, plain_page
+from wrapdetect.dialects.json_text import objects, text_in
 from wrapdetect.prose import quote
 
 MOST_LOOKS = 12

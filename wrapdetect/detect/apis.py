@@ -7,17 +7,8 @@ ai.google.dev/api/models, docs.ollama.com/api-reference/get-version; llama.cpp t
 import re
 from collections.abc import Sequence
 
-from wrapdetect.detect.base import (
-    NO_MODEL,
-    Detection,
-    Json,
-    Seen,
-    Sight,
-    host,
-    listed,
-    objects,
-    text_in,
-)
+from wrapdetect.detect.base import NO_MODEL, Detection, Seen, Sight, host, listed
+from wrapdetect.dialects.json_text import Json, objects, text_in
 from wrapdetect.model import Dialect
 from wrapdetect.prose import quote
 

@@ -10,9 +10,10 @@ from typing import NamedTuple, cast
 from urllib.parse import quote as percent
 
 from wrapdetect.detect.apis import GUARDED, model_objects, models_told
-from wrapdetect.detect.base import NO_MODEL, Detection, Json, Sight, objects, text_in
+from wrapdetect.detect.base import NO_MODEL, Detection, Sight
 from wrapdetect.detect.page import BY_PAGE, page_endpoint
 from wrapdetect.dialects.filling import PLACEHOLDER
+from wrapdetect.dialects.json_text import Json, objects, text_in
 from wrapdetect.model import Step, Template
 from wrapdetect.prose import quote
 

@@ -1,19 +1,19 @@
 """What detection speaks of: a look, what was seen, and what it is. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from wrapdetect.model import Dialect, Endpoint, Page, Template
+from wrapdetect.dialects.body import header_of
+from wrapdetect.dialects.json_text import Json
+from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Template
 
-Json = dict[str, object]
 KeyHeader = Literal["", "authorization", "x-api-key", "x-goog-api-key"]
 """Where a look carries the key: nowhere, or in which header."""
 
-TARGET = "target"
 NO_MODEL = "MODEL"
 """Stands in a TOML for a model whose name nobody told."""
 NEEDED_KEY = "BOT_KEY"
@@ -49,7 +49,7 @@ class Seen:
     away: str = ""
 
     def header(self, name: str) -> str:
-        return next((v for k, v in self.headers if k.lower() == name), "")
+        return header_of(self.headers, name)
 
     @property
     def media_type(self) -> str:
@@ -159,21 +159,6 @@ def _parsed(text: str) -> object:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
-
-
-def objects(value: object) -> list[Json]:
-    """The objects of a JSON list.
-
-    >>> objects([{"id": 1}, "x"]), objects(None)
-    ([{'id': 1}], [])
-    """
-    return [cast("Json", v) for v in value if isinstance(v, dict)] if isinstance(value, list) else []
-
-
-def text_in(value: Mapping[str, object], name: str) -> str:
-    """A member that is a text; "" where it is none."""
-    found = value.get(name)
-    return found if isinstance(found, str) else ""
 
 
 def origin(url: str) -> str:

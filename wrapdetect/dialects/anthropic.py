@@ -5,14 +5,13 @@ Source: Anthropic's API reference, "Messages" and "Streaming messages". Thinking
 
 import re
 from collections.abc import Sequence
-from functools import partial
 
-from wrapdetect.dialects.base import Call, Codec, Reply, so_far
+from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body import BodyError
 from wrapdetect.dialects.json_text import (
     Answer,
     Json,
-    decoded,
+    both,
     event_objects,
     json_object,
     part,
@@ -20,7 +19,7 @@ from wrapdetect.dialects.json_text import (
     refuse_error,
     short,
 )
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind
+from wrapdetect.model import Ask, Chunk, Endpoint, FailureKind
 
 HEADERS = (("anthropic-version", "2023-06-01"),)
 VERSIONED = re.compile(r"/v\d+\Z")
@@ -40,10 +39,6 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
         body["stream"] = True
     path = "/messages" if VERSIONED.search(endpoint.url) else "/v1/messages"
     return Call(body=body, stream=stream, path=path, headers=HEADERS, key_header="x-api-key", key_prefix="")
-
-
-def _decode(exchange: Exchange, _: Endpoint, *, stream: bool) -> Reply:
-    return decoded(exchange, stream=stream, read_stream=_read_stream, read_plain=_read_plain)
 
 
 def _read_stream(chunks: tuple[Chunk, ...]) -> Reply:
@@ -98,5 +93,4 @@ def _refused(reply: Reply) -> Reply:
     return reply
 
 
-STREAM = Codec(encode=partial(_encode, stream=True), decode=partial(_decode, stream=True))
-PLAIN = Codec(encode=partial(_encode, stream=False), decode=partial(_decode, stream=False))
+STREAM, PLAIN = both(_encode, _read_stream, _read_plain)

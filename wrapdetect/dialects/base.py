@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from wrapdetect.model import Ask, Endpoint, Exchange, Failure
+from wrapdetect.model import Ask, Endpoint, Exchange, Failure, FailureKind
 
 EMPTY = "an empty answer"
 """Detail of the failure of a whole, well-formed reply without text: it says nothing, but its sender is up."""
@@ -58,6 +58,37 @@ class Codec:
     decode: Callable[[Exchange, Endpoint], Reply]
     remembers: Callable[[Endpoint], bool] = lambda _: False
     takes_system: Callable[[Endpoint], bool] = lambda _: True
+
+
+def without_text(text: str) -> Failure | None:
+    """The failure of a reply that holds no text."""
+    return None if text.strip() else Failure(kind=FailureKind.GARBLED, detail=EMPTY)
+
+
+def common(before: str, text: str) -> int:
+    """How many characters both begin with.
+
+    >>> common("The sun", "The moon"), common("a", "ab")
+    (4, 1)
+    """
+    if text.startswith(before):
+        return len(before)
+    return next((n for n, (a, b) in enumerate(zip(before, text, strict=False)) if a != b), min(len(before), len(text)))
+
+
+def cut(pieces: Sequence[Piece], keep: int) -> list[Piece]:
+    """The pieces that make up the first `keep` characters.
+
+    >>> cut([Piece(1.0, "Ti"), Piece(2.0, "des")], 3)
+    [Piece(t_s=1.0, text='Ti'), Piece(t_s=2.0, text='d')]
+    """
+    kept: list[Piece] = []
+    for piece in pieces:
+        if keep <= 0:
+            break
+        kept.append(Piece(piece.t_s, piece.text[:keep]))
+        keep -= len(piece.text)
+    return kept
 
 
 def so_far(ask: Ask, answers: Sequence[str]) -> list[dict[str, object]]:

@@ -19,6 +19,52 @@ class BodyError(Exception):
         self.failure = Failure(kind=kind, detail=detail)
 
 
+Headers = Sequence[tuple[str, str]]
+
+
+def header_of(headers: Headers, name: str) -> str:
+    """The first header of that name (lower case), or "".
+
+    >>> header_of([("Content-Type", "text/html")], "content-type")
+    'text/html'
+    """
+    return next((v for k, v in headers if k.lower() == name), "")
+
+
+def encoding_of(headers: Headers) -> str:
+    """The content encoding, in lower case; "" of none."""
+    return header_of(headers, "content-encoding").strip().lower()
+
+
+def refused_by(status: int, reason: str, body: bytes, moved: str = "") -> Failure:
+    """What a status of 300 or more says; `moved` is where it leads, in words.
+
+    >>> refused_by(429, "Too Many Requests", b"slow\\n down").detail
+    'HTTP 429 Too Many Requests: slow down'
+    """
+    said = " ".join(body[:600].decode(errors="replace").split())
+    return Failure(kind=kind_of(status), detail=f"HTTP {status} {reason}{moved}{': ' + said if said else ''}")
+
+
+def kind_of(status: int) -> FailureKind:
+    """
+    >>> [kind_of(s).value for s in (429, 503, 403)]
+    ['limited', 'server', 'refused']
+    """
+    if status == 429:
+        return FailureKind.LIMITED
+    return FailureKind.SERVER if status >= 500 else FailureKind.REFUSED
+
+
+def cut_alike(chunks: Sequence[Chunk], data: bytes) -> tuple[Chunk, ...]:
+    """Other bytes of the same length in all, cut where the chunks are, with their times."""
+    out, at = [], 0
+    for chunk in chunks:
+        out.append(Chunk(t_s=chunk.t_s, data=data[at : at + len(chunk.data)]))
+        at += len(chunk.data)
+    return tuple(out)
+
+
 def inflate(chunks: Sequence[Chunk], encoding: str) -> tuple[Chunk, ...]:
     """Undo gzip or deflate, keeping the time of each chunk. Raises BodyError for a bomb, damage or another encoding."""
     if encoding in ("", "identity"):

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
+from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.sources import text_of_value
 from wrapdetect.model import Endpoint, Step, Template
 
@@ -123,7 +124,7 @@ def kind_of_body(part: Template | Step) -> str:
     >>> kind_of_body(Template(body='{"n": {n}}')), kind_of_body(Template(body="q={prompt}&n=1"))
     ('application/json', 'application/x-www-form-urlencoded')
     """
-    said = next((v.lower() for k, v in part.headers if k.lower() == "content-type"), "")
+    said = header_of(part.headers, "content-type").lower()
     body = part.body.strip()
     if "json" in said or (not said and body[:1] in ("{", "[") and PLACEHOLDER.fullmatch(body) is None):
         return JSON if is_json(_JSON_PART.sub(_bare_as_zero, body)) else TEXT

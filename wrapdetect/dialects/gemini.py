@@ -5,15 +5,14 @@ Thoughts are not what is said.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from urllib.parse import quote, urlsplit
 
-from wrapdetect.dialects.base import Call, Codec, Reply, so_far
+from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body import BodyError
 from wrapdetect.dialects.json_text import (
     Answer,
     Json,
-    decoded,
+    both,
     event_objects,
     json_object,
     part,
@@ -21,7 +20,7 @@ from wrapdetect.dialects.json_text import (
     refuse_error,
     short,
 )
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind
+from wrapdetect.model import Ask, Chunk, Endpoint, FailureKind
 
 ROLES = {"user": "user", "assistant": "model"}
 TOKENS = {
@@ -61,10 +60,6 @@ def _path(endpoint: Endpoint, *, stream: bool) -> str:
     return f"{version}/{quote(model, safe='/')}:{method}"
 
 
-def _decode(exchange: Exchange, _: Endpoint, *, stream: bool) -> Reply:
-    return decoded(exchange, stream=stream, read_stream=_read_stream, read_plain=_read_plain)
-
-
 def _read_stream(chunks: tuple[Chunk, ...]) -> Reply:
     answer = Answer()
     for t_s, data in event_objects(chunks):
@@ -101,5 +96,4 @@ def _refused(reply: Reply) -> Reply:
     return reply
 
 
-STREAM = Codec(encode=partial(_encode, stream=True), decode=partial(_decode, stream=True))
-PLAIN = Codec(encode=partial(_encode, stream=False), decode=partial(_decode, stream=False))
+STREAM, PLAIN = both(_encode, _read_stream, _read_plain)

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from functools import partial
+from typing import Protocol, cast
 
-from wrapdetect.dialects.base import EMPTY, Piece, Reply
-from wrapdetect.dialects.body import BodyError, events, inflate, text_of
-from wrapdetect.model import Chunk, Exchange, Failure, FailureKind
+from wrapdetect.dialects.base import Call, Codec, Piece, Reply, without_text
+from wrapdetect.dialects.body import BodyError, encoding_of, events, header_of, inflate, text_of
+from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind
 
 Json = dict[str, object]
 
@@ -16,32 +17,43 @@ SLIPPED = ("id", "system_fingerprint", "provider", "service_tier")
 HTML = "an HTML page where JSON is due: is this the address of the API (often ending in /v1)?"
 
 
-def header(exchange: Exchange, name: str) -> str:
-    """The first header of that name (lower case), or ""."""
-    return next((v for k, v in exchange.headers if k.lower() == name), "")
-
-
 def content_kind(exchange: Exchange) -> str:
     """The content type without its parameters, in lower case."""
-    return header(exchange, "content-type").partition(";")[0].strip().lower()
+    return header_of(exchange.headers, "content-type").partition(";")[0].strip().lower()
 
 
 def chunks_of(exchange: Exchange) -> tuple[Chunk, ...]:
     """The body with its content encoding undone. Raises BodyError where that fails, or where it is an HTML page."""
-    chunks = inflate(exchange.chunks, header(exchange, "content-encoding").strip().lower())
+    chunks = inflate(exchange.chunks, encoding_of(exchange.headers))
     start = chunks[0].data.lstrip()[:15].lower() if chunks else b""
     if content_kind(exchange) == "text/html" or start.startswith((b"<!doctype", b"<html")):
         raise BodyError(FailureKind.GARBLED, HTML)
     return chunks
 
 
-def decoded(
-    exchange: Exchange,
-    *,
-    stream: bool,
-    read_stream: Callable[[tuple[Chunk, ...]], Reply],
-    read_plain: Callable[[float, Json], Reply],
-) -> Reply:
+ReadStream = Callable[[tuple[Chunk, ...]], Reply]
+ReadPlain = Callable[[float, Json], Reply]
+
+
+class Encode(Protocol):
+    """What makes a Call of a dialect, streamed or not."""
+
+    def __call__(self, ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call: ...
+
+
+def both(encode: Encode, read_stream: ReadStream, read_plain: ReadPlain) -> tuple[Codec, Codec]:
+    """A dialect, streamed and plain."""
+
+    def codec(stream: bool) -> Codec:
+        return Codec(
+            encode=partial(encode, stream=stream),
+            decode=lambda exchange, _: decoded(exchange, stream=stream, read_stream=read_stream, read_plain=read_plain),
+        )
+
+    return codec(True), codec(False)
+
+
+def decoded(exchange: Exchange, *, stream: bool, read_stream: ReadStream, read_plain: ReadPlain) -> Reply:
     """The reply in an exchange: of its stream, or of its one JSON object and the moment when that was whole.
 
     A server that does not stream though asked to answers plainly, as JSON: an answer all the same. So is the stream of
@@ -116,7 +128,15 @@ def parts(body: Mapping[str, object], name: str) -> list[Json]:
     >>> parts({"content": [{"text": "a"}, 7]}, "content")
     [{'text': 'a'}]
     """
-    value = body.get(name)
+    return objects(body.get(name))
+
+
+def objects(value: object) -> list[Json]:
+    """The objects of a JSON list.
+
+    >>> objects([{"id": 1}, "x"]), objects(None)
+    ([{'id': 1}], [])
+    """
     return [cast("Json", v) for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
@@ -180,7 +200,7 @@ class Answer:
             model=self.model,
             finish=self.finish,
             fields=tuple(self.fields.items()),
-            failure=None if text.strip() else Failure(kind=FailureKind.GARBLED, detail=EMPTY),
+            failure=without_text(text),
         )
 
 

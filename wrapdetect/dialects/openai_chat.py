@@ -1,15 +1,14 @@
 """OpenAI chat completions (POST {url}/chat/completions), streaming and plain."""
 
 from collections.abc import Sequence
-from functools import partial
 
-from wrapdetect.dialects.base import Call, Codec, Reply, so_far
+from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body import BodyError
 from wrapdetect.dialects.json_text import (
     SLIPPED,
     Answer,
     Json,
-    decoded,
+    both,
     event_objects,
     json_object,
     part,
@@ -17,7 +16,7 @@ from wrapdetect.dialects.json_text import (
     refuse_error,
     short,
 )
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind
+from wrapdetect.model import Ask, Chunk, Endpoint, FailureKind
 
 TOKENS = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
 
@@ -32,10 +31,6 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
     if stream:
         body["stream"] = True
     return Call(body=body, stream=stream)
-
-
-def _decode(exchange: Exchange, _: Endpoint, *, stream: bool) -> Reply:
-    return decoded(exchange, stream=stream, read_stream=_read_stream, read_plain=_read_plain)
 
 
 def _read_stream(chunks: tuple[Chunk, ...]) -> Reply:
@@ -76,5 +71,4 @@ def _choice(body: Json) -> Json:
     return next(iter(parts(body, "choices")[:1]), {})
 
 
-STREAM = Codec(encode=partial(_encode, stream=True), decode=partial(_decode, stream=True))
-PLAIN = Codec(encode=partial(_encode, stream=False), decode=partial(_decode, stream=False))
+STREAM, PLAIN = both(_encode, _read_stream, _read_plain)

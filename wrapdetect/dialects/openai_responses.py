@@ -5,15 +5,14 @@ response.incomplete (our limit on tokens, or a filter) or response.failed; there
 """
 
 from collections.abc import Sequence
-from functools import partial
 
-from wrapdetect.dialects.base import Call, Codec, Reply, so_far
+from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body import BodyError
 from wrapdetect.dialects.json_text import (
     SLIPPED,
     Answer,
     Json,
-    decoded,
+    both,
     event_objects,
     json_object,
     part,
@@ -21,7 +20,7 @@ from wrapdetect.dialects.json_text import (
     refuse_error,
     short,
 )
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind
+from wrapdetect.model import Ask, Chunk, Endpoint, FailureKind
 
 FEWEST_TOKENS = 16
 """The API refuses a smaller max_output_tokens."""
@@ -42,10 +41,6 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
     if stream:
         body["stream"] = True
     return Call(body=body, stream=stream, path="/responses")
-
-
-def _decode(exchange: Exchange, _: Endpoint, *, stream: bool) -> Reply:
-    return decoded(exchange, stream=stream, read_stream=_read_stream, read_plain=_read_plain)
 
 
 def _read_stream(chunks: tuple[Chunk, ...]) -> Reply:
@@ -102,5 +97,4 @@ def _add_output(answer: Answer, t_s: float, response: Json) -> None:
     answer.add(t_s, "".join(texts))
 
 
-STREAM = Codec(encode=partial(_encode, stream=True), decode=partial(_decode, stream=True))
-PLAIN = Codec(encode=partial(_encode, stream=False), decode=partial(_decode, stream=False))
+STREAM, PLAIN = both(_encode, _read_stream, _read_plain)

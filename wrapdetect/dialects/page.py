@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from wrapdetect.dialects.base import EMPTY, Call, Codec, Piece, Reply
+from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, without_text
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind
 
 Seen = tuple[float, str]
@@ -21,19 +21,12 @@ def grown(seen: Iterable[Seen]) -> tuple[Chunk, ...]:
     before, chunks = "", list[Chunk]()
     for t_s, text in seen:
         if text != before:
-            keep = _common(before, text)
+            keep = common(before, text)
             keep = keep if 2 * keep >= len(before) else 0
             line = json.dumps([keep, text[keep:]], ensure_ascii=False) + "\n"
             chunks.append(Chunk(t_s=t_s, data=line.encode()))
             before = text
     return tuple(chunks)
-
-
-def _common(a: str, b: str) -> int:
-    """How many characters both begin with."""
-    if b.startswith(a):
-        return len(a)
-    return next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def _encode(ask: Ask, answers: Sequence[str], _: Endpoint) -> Call:
@@ -52,13 +45,12 @@ def _decode(exchange: Exchange, _: Endpoint) -> Reply:
             return Reply(text="", failure=Failure(kind=FailureKind.GARBLED, detail=detail))
         keep, added = line
         if keep < length:
-            pieces = _cut(pieces, keep)
+            pieces = cut(pieces, keep)
         if added:
             pieces.append(Piece(chunk.t_s, added))
         length = keep + len(added)
     text = "".join(p.text for p in pieces)
-    empty = None if text.strip() else Failure(kind=FailureKind.GARBLED, detail=EMPTY)
-    return Reply(text=text, pieces=tuple(pieces), failure=empty)
+    return Reply(text=text, pieces=tuple(pieces), failure=without_text(text))
 
 
 def _line(data: bytes, length: int) -> tuple[int, str] | None:
@@ -71,17 +63,6 @@ def _line(data: bytes, length: int) -> tuple[int, str] | None:
             return keep, added
         case _:
             return None
-
-
-def _cut(pieces: Sequence[Piece], keep: int) -> list[Piece]:
-    """The pieces that make up the first `keep` characters."""
-    kept: list[Piece] = []
-    for piece in pieces:
-        if keep <= 0:
-            break
-        kept.append(Piece(piece.t_s, piece.text[:keep]))
-        keep -= len(piece.text)
-    return kept
 
 
 PAGE = Codec(encode=_encode, decode=_decode, remembers=lambda _: True, takes_system=lambda _: False)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from wrapdetect.dialects.base import EMPTY, Call, Codec, Piece, Reply
+from wrapdetect.dialects.base import Call, Codec, Piece, Reply, without_text
 from wrapdetect.dialects.body import BodyError, text_of
-from wrapdetect.model import Ask, Endpoint, Exchange, Failure, FailureKind
+from wrapdetect.model import Ask, Endpoint, Exchange
 
 
 def _encode(ask: Ask, answers: Sequence[str], _: Endpoint) -> Call:
@@ -19,9 +19,8 @@ def _decode(exchange: Exchange, _: Endpoint) -> Reply:
         text = text_of(b"".join(c.data for c in exchange.chunks))
     except BodyError as error:
         return Reply(text="", failure=error.failure)
-    if not text.strip():
-        return Reply(text=text, failure=Failure(kind=FailureKind.GARBLED, detail=EMPTY))
-    return Reply(text=text, pieces=(Piece(exchange.chunks[-1].t_s, text),))
+    empty = without_text(text)
+    return Reply(text=text, pieces=() if empty else (Piece(exchange.chunks[-1].t_s, text),), failure=empty)
 
 
 PASTED = Codec(encode=_encode, decode=_decode, remembers=lambda _: True, takes_system=lambda _: False)

@@ -16,7 +16,7 @@ from wrapdetect.dialects.filling import (
     names_in,
     parts_of,
 )
-from wrapdetect.dialects.sources import check_source, is_source
+from wrapdetect.dialects.sources import TOKEN, check_source, is_source
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Step, Template
 
@@ -30,7 +30,6 @@ OWN_HEADERS = frozenset(
 RANK: Mapping[str, int] = {"run": 0, "conversation": 1, "ask": 2}
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LABEL = re.compile(r"(?:^|_)(?:id|uuid|type|role|status|model|event|object|created|time|date|url|session)$|id$")
 _LIKE_JSON = re.compile(r'\s*(\{\s*["}]|\[\s*["\[{])')
 
@@ -177,7 +176,7 @@ def _method_problems(part: Template | Step, template: Template) -> Iterator[Prob
 
 
 def _header_problems(name: str, value: str) -> Iterator[str]:
-    if not _TOKEN.fullmatch(name):
+    if not TOKEN.fullmatch(name):
         yield "is no name of a header; expected letters, digits and -"
     elif name.lower() in OWN_HEADERS:
         yield "is wrapdetect's own to send; leave it out"

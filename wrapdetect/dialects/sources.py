@@ -29,7 +29,8 @@ _ENVIRONMENT = JSONPathEnvironment(strict=True)
 _PLAIN = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_]*|\[\d+\])*", re.ASCII)
 _PLAIN_PART = re.compile(r"\.(\w+)|\[(\d+)\]", re.ASCII)
 _NAMED = ("header:", "cookie:", "event:")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A header's name (RFC 9110, 5.6.2)."""
 _NEXT = re.compile(r" => (?=\$|re:)")
 
 
@@ -174,7 +175,7 @@ def _single(source: str) -> Finder:
     if source.startswith("re:"):
         return _pattern(source)
     kind, colon, name = source.partition(":")
-    if kind + colon in _NAMED and (_TOKEN.fullmatch(name) or (kind == "event" and name)):
+    if kind + colon in _NAMED and (TOKEN.fullmatch(name) or (kind == "event" and name)):
         return _named(kind, name)
     raise SpecError(f"{source!r} is no source; expected {KINDS}")
 

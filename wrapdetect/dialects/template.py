@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
-from wrapdetect.dialects.base import Call, Codec, Piece, Reply, so_far
-from wrapdetect.dialects.body import BodyError, inflate, lines, named_events, text_of
-from wrapdetect.dialects.json_text import Answer, content_kind, header, short, whole
+from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, so_far
+from wrapdetect.dialects.body import BodyError, encoding_of, inflate, lines, named_events, text_of
+from wrapdetect.dialects.json_text import Answer, content_kind, short, whole
 from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, names_of, needs_json, span_of
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind, Template
 
@@ -47,7 +47,7 @@ def _decode(exchange: Exchange, endpoint: Endpoint) -> Reply:
     try:
         chunks = exchange.chunks
         if template.framing != "websocket":
-            chunks = inflate(chunks, header(exchange, "content-encoding").strip().lower())
+            chunks = inflate(chunks, encoding_of(exchange.headers))
         _refuse_page(template, chunks)
         if template.framing == "text":
             return _read_text(template, chunks, exchange.headers)
@@ -118,7 +118,7 @@ def kept_in(template: Template, exchange: Exchange, cookies: Mapping[str, str]) 
         return {}
     chunks = exchange.chunks
     if template.framing != "websocket":
-        chunks = inflate(chunks, header(exchange, "content-encoding").strip().lower())
+        chunks = inflate(chunks, encoding_of(exchange.headers))
     if template.framing == "text":
         received = [Received(b"".join(c.data for c in chunks).decode(errors="replace"))]
     else:
@@ -244,23 +244,13 @@ def _growth(found: Sequence[Piece]) -> list[Piece]:
         text = whole(raw)
         if not text:  # an event without text is no empty answer
             continue
-        same = len(before) if text.startswith(before) else _common(before, text)
-        excess = len(before) - same
-        while excess > 0:
-            last = pieces.pop()
-            if len(last.text) > excess:
-                pieces.append(Piece(last.t_s, last.text[:-excess]))
-            excess -= len(last.text)
+        same = common(before, text)
+        if same < len(before):
+            pieces = cut(pieces, same)
         if text[same:]:
             pieces.append(Piece(t_s, text[same:]))
         before = text
     return pieces
-
-
-def _common(one: str, other: str) -> int:
-    """Length of the common beginning."""
-    shorter = min(len(one), len(other))
-    return next((n for n in range(shorter) if one[n] != other[n]), shorter)
 
 
 def _read_text(template: Template, chunks: Sequence[Chunk], headers: tuple[tuple[str, str], ...]) -> Reply:

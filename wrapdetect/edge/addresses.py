@@ -7,6 +7,8 @@ import httpx
 
 LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".test")
 """Of names that stand for something near (RFC 6761, 6762, 8375; ICANN's .internal)."""
+CONNECTED = "connection.connect_tcp.complete"
+"""Of httpcore's trace: the moment at which `admit` is to look."""
 NAT64 = ip_network("64:ff9b::/96")
 """An IPv4 address spelt as an IPv6 one (RFC 6052)."""
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from wrapdetect.collected import Collection, Conversation, Speaker
+from wrapdetect.collected import Collection, Conversation
+from wrapdetect.collected import speaker as said_by
 from wrapdetect.collected.gather import once
 from wrapdetect.collected.rows import Columns, read_row
 from wrapdetect.edge.tables import Fields, choose, guess_format, place_of_names, read_records
@@ -44,9 +45,7 @@ def read_answers(path: Path, format_: str | None, fields: Fields, more: More, *,
     rows += (read_row(cells, columns, place, speaker=speaker) for place, cells in records)
     kept, doubled = once(rows)
     return Collection(
-        speakers=tuple(
-            Speaker(name=name, url=path.name, model=name) for name in dict.fromkeys(c.speaker for c in kept)
-        ),
+        speakers=tuple(said_by(name, path.name, name) for name in dict.fromkeys(c.speaker for c in kept)),
         conversations=kept,
         notes=(_reading(kind, columns), *_notes(kept, doubled)),
     )

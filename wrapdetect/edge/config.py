@@ -24,9 +24,8 @@ from wrapdetect.edge.target_tables import (
 )
 from wrapdetect.edge.toml_lines import Loc, line_of
 from wrapdetect.errors import ConfigError, SpecError
-from wrapdetect.model import Dialect, Endpoint, Page, Role, Template, TokenLimit, Weights
+from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Role, Template, TokenLimit, Weights
 
-TARGET = "target"
 OF_WAYS = {"template", "page", "hosts", "private", "dialect"}
 """Keys that docs/ways.md tells of, and not the README."""
 KEYS_THEMSELVES = {"key", "api_key", "apikey", "token", "api_token", "access_token", "secret", "password"}

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import httpx
 
+from wrapdetect.edge.origins import REDIRECTS
 from wrapdetect.errors import FeedError
 from wrapdetect.prose import quote
 
 BYTE_LIMIT = 5_000_000
 """Most bytes of a page, after decoding. The largest status pages hold some 300,000."""
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 GZIP = frozenset({"gzip", "x-gzip", "deflate"})
 TAG_LIMIT = 1000
 """Most characters of a tag that is sent back at the next fetching."""
@@ -31,11 +31,12 @@ class Fetched:
 
 
 Client = httpx.AsyncClient
-"""What fetch takes; make it by feed_client."""
+"""What fetch takes; make it by plain_client."""
 
 
-def feed_client(transport: httpx.AsyncBaseTransport | None = None) -> Client:
-    """A client for feeds: no proxies or certificates from the environment, no redirects, no cookies kept. Close it."""
+def plain_client(transport: httpx.AsyncBaseTransport | None = None) -> Client:
+    """A client for plain GETs: no proxies or certificates from the environment, no redirects, no cookies
+    kept. Close it."""
     return httpx.AsyncClient(
         transport=transport or httpx.AsyncHTTPTransport(trust_env=False),
         trust_env=False,

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,7 +22,8 @@ from typing import Generic, Self, TypeVar
 import httpx
 
 from wrapdetect.dialects import Call
-from wrapdetect.edge.addresses import admit
+from wrapdetect.dialects.body import header_of, refused_by
+from wrapdetect.edge.addresses import CONNECTED, admit
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind
 
@@ -46,7 +47,6 @@ IDLE_S = 1.0
 closing would break off and count as an outage."""
 
 SENDING = ("http11.send_request_headers.started", "http2.send_request_headers.started")
-CONNECTED = "connection.connect_tcp.complete"
 
 
 @dataclass(slots=True)
@@ -216,16 +216,8 @@ class HttpSender:
         )
 
     async def _perform(self, endpoint: Endpoint, call: Call, tape: Tape) -> Failure | None:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._lines[endpoint.name].put(call)
-        except (TimeoutError, httpx.TimeoutException):
-            return timed_out(tape, self._timeout_s)
-        except (httpx.TransportError, UnicodeError) as error:
-            return broken(error, tape)
-        if (tape.status or 0) >= 300:
-            return refusal(tape)
-        return too_long(self._limit) if tape.overflow else None
+        sending = self._lines[endpoint.name].put(call)
+        return await attempt(sending, tape, timeout_s=self._timeout_s, byte_limit=self._limit)
 
     def _line(self, endpoint: Endpoint, transport: Callable[[], httpx.AsyncBaseTransport]) -> "_Line":
         key = self._keyring.key_of(endpoint)
@@ -333,23 +325,34 @@ async def exhaust(transport: StampingTransport, request: httpx.Request) -> None:
         await response.stream.aclose()
 
 
+async def attempt(sending: Awaitable[None], tape: Tape, *, timeout_s: float, byte_limit: int) -> Failure | None:
+    """Send, and read the answer, within the limits; what went wrong out there, where anything did."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await sending
+    except (TimeoutError, httpx.TimeoutException):
+        return timed_out(tape, timeout_s)
+    except (httpx.TransportError, UnicodeError) as error:
+        return broken(error, tape)
+    return no_answer(tape, byte_limit)
+
+
+def no_answer(tape: Tape, byte_limit: int) -> Failure | None:
+    """Why what came is no whole answer: a status of 300 or more, or our limit on bytes; None where it is one."""
+    if (tape.status or 0) >= 300:
+        return refusal(tape)
+    return too_long(byte_limit) if tape.overflow else None
+
+
 def refusal(tape: Tape) -> Failure:
     """What a status of 300 or more says."""
     status = tape.status or 0
-    said = " ".join(b"".join(c.data for c in tape.chunks)[:600].decode(errors="replace").split())
-    match status:
-        case 429:
-            kind = FailureKind.LIMITED
-        case _ if status >= 500:
-            kind = FailureKind.SERVER
-        case _:
-            kind = FailureKind.REFUSED
     moved = _moved(tape) if 300 <= status < 400 else ""
-    return Failure(kind=kind, detail=f"HTTP {status} {tape.reason}{moved}{': ' + said if said else ''}")
+    return refused_by(status, tape.reason, b"".join(c.data for c in tape.chunks), moved)
 
 
 def _moved(tape: Tape) -> str:
-    where = next((v for k, v in tape.headers if k.lower() == "location"), "")
+    where = header_of(tape.headers, "location")
     try:
         return f", redirects to {httpx.URL(where).copy_with(query=None, fragment=None)}"
     except httpx.InvalidURL:

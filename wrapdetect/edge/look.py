@@ -14,8 +14,9 @@ import httpx
 
 from wrapdetect.detect import MOST_LOOKS, Look, Seen, next_looks
 from wrapdetect.dialects.body import BodyError, inflate
-from wrapdetect.edge.addresses import admit
-from wrapdetect.edge.feeds import REDIRECTS, followed
+from wrapdetect.edge.addresses import CONNECTED, admit
+from wrapdetect.edge.feeds import followed, plain_client
+from wrapdetect.edge.origins import REDIRECTS
 from wrapdetect.edge.secrets import SHORTEST_MASKED
 from wrapdetect.model import Chunk
 
@@ -23,7 +24,6 @@ BYTE_LIMIT = 2_000_000
 """Most bytes read of one answer; the longest lists of models hold some 600,000."""
 TIMEOUT_S = 10.0
 AT_A_TIME = 4
-CONNECTED = "connection.connect_tcp.complete"
 NO_FOLLOWING = "a redirect that leads on and on; not followed further"
 
 
@@ -53,12 +53,7 @@ class Looker:
         self._key, self._private, self._left = key, private, most
         self._timeout_s, self._limit = timeout_s, byte_limit
         self._places = asyncio.Semaphore(AT_A_TIME)
-        self._client = httpx.AsyncClient(
-            transport=transport or httpx.AsyncHTTPTransport(trust_env=False),
-            trust_env=False,
-            follow_redirects=False,
-            timeout=None,
-        )
+        self._client = plain_client(transport)
 
     async def __aenter__(self) -> Self:
         return self

@@ -4,6 +4,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from wrapdetect.model import Endpoint
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Statuses that lead elsewhere (RFC 9110, 15.4)."""
+
 
 def may_ask(endpoint: Endpoint, url: str) -> bool:
     """Whether an address is of the endpoint's own origin, or of a host that the user named beside it.

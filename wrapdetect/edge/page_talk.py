@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from wrapdetect.dialects.body import kind_of
 from wrapdetect.edge.browser import Hosts, hosts_of
 from wrapdetect.edge.page_find import (
     PRESS_MS,
@@ -447,13 +448,3 @@ class Talk:
     async def close(self) -> None:
         await self.traffic.close()
         await self.context.close()
-
-
-def kind_of(status: int) -> FailureKind:
-    """
-    >>> [kind_of(s).value for s in (429, 503, 403)]
-    ['limited', 'server', 'refused']
-    """
-    if status == 429:
-        return FailureKind.LIMITED
-    return FailureKind.SERVER if status >= 500 else FailureKind.REFUSED

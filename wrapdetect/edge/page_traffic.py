@@ -4,12 +4,13 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl, urlsplit
 
+from wrapdetect.dialects.body import cut_alike
 from wrapdetect.edge.secrets import QUERY_WORDS, like_a_secret, secret_name
 from wrapdetect.model import Chunk, Hop
 
@@ -42,7 +43,7 @@ class _Request:
     sent: str
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    chunks: list[tuple[float, bytes]] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
     lengths: list[tuple[float, int]] = field(default_factory=list)
     """Pieces of which only the length is known yet."""
     kept: int = 0
@@ -114,7 +115,7 @@ class Traffic:
         last = max(found, key=lambda r: r.begun, default=None)
         if last is None or (last.status or 0) < 400:
             return None
-        body = b"".join(data for _, data in last.chunks)[:300].decode(errors="replace")
+        body = b"".join(c.data for c in last.chunks)[:300].decode(errors="replace")
         return last.status or 0, " ".join(body.split())
 
     @property
@@ -144,7 +145,9 @@ class Traffic:
             if request.told or len(hops) >= HOPS_LIMIT:
                 continue
             chunks = tuple(
-                Chunk(t_s=t - zero, data=d) for t, d in _masked(request.chunks) if (left := left - len(d)) > 0
+                Chunk(t_s=c.t_s - zero, data=c.data)
+                for c in _masked(request.chunks)
+                if (left := left - len(c.data)) > 0
             )
             if request.kind == "WebSocket" and not (chunks or request.sent) and request.streams:
                 continue
@@ -232,13 +235,13 @@ class Traffic:
         except Exception as error:
             if "Target" in type(error).__name__ or not (data := await self._whole(session, identity)):
                 return
-        early: list[tuple[float, bytes]] = []
+        early: list[Chunk] = []
         for moment, length in request.lengths:
-            early.append((moment, data[:length]))
+            early.append(Chunk(t_s=moment, data=data[:length]))
             data = data[length:]
         if data:
-            early.append((request.lengths[-1][0] if request.lengths else request.begun, data))
-        request.chunks[:0] = [(t, d) for t, d in early if d]
+            early.append(Chunk(t_s=request.lengths[-1][0] if request.lengths else request.begun, data=data))
+        request.chunks[:0] = [c for c in early if c.data]
         request.lengths = []
         _limit(request)
 
@@ -257,7 +260,7 @@ class Traffic:
             return
         moment = float(cast("float", event["timestamp"])) + self._offset
         if data := event.get("data"):
-            request.chunks.append((moment, base64.b64decode(str(data))))
+            request.chunks.append(Chunk(t_s=moment, data=base64.b64decode(str(data))))
             _limit(request)
         else:
             request.lengths.append((moment, int(cast("int", event.get("dataLength", 0)))))
@@ -293,7 +296,7 @@ class Traffic:
     def _frame(self, event: Event) -> None:
         request, moment, data = self._framed(event)
         if request is not None:
-            request.chunks.append((moment, data))
+            request.chunks.append(Chunk(t_s=moment, data=data))
 
     def _frame_sent(self, event: Event) -> None:
         request, moment, data = self._framed(event)
@@ -320,13 +323,13 @@ def _note_answer(request: _Request, answer: Event) -> None:
 
 
 def _limit(request: _Request) -> None:
-    request.kept = sum(len(d) for _, d in request.chunks)
+    request.kept = sum(len(c.data) for c in request.chunks)
     while request.kept > BODY_LIMIT and request.chunks:
-        moment, data = request.chunks.pop()
+        last = request.chunks.pop()
         over = request.kept - BODY_LIMIT
-        request.kept -= len(data)
-        if over < len(data):
-            request.chunks.append((moment, data[:-over]))
+        request.kept -= len(last.data)
+        if over < len(last.data):
+            request.chunks.append(Chunk(t_s=last.t_s, data=last.data[:-over]))
             break
 
 
@@ -361,14 +364,8 @@ def _mask_named(text: str) -> str:
     return masked if text[:1] in "{[" else FORM.sub(mask, masked)
 
 
-def _masked(chunks: list[tuple[float, bytes]]) -> list[tuple[float, bytes]]:
+def _masked(chunks: list[Chunk]) -> Sequence[Chunk]:
     """Values that are secret by their names, masked over the whole body."""
-    body = b"".join(d for _, d in chunks)
+    body = b"".join(c.data for c in chunks)
     masked = _mask_named(body.decode("latin-1")).encode("latin-1", "replace")
-    if masked == body or len(masked) != len(body):
-        return chunks
-    out, at = [], 0
-    for moment, data in chunks:
-        out.append((moment, masked[at : at + len(data)]))
-        at += len(data)
-    return out
+    return chunks if masked == body or len(masked) != len(body) else cut_alike(chunks, masked)

@@ -8,7 +8,6 @@ pool, too, looks through all that are open, for every request.) A site's name ma
 named that site, and nothing secret goes there.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -24,14 +23,11 @@ from wrapdetect.edge.http import (
     SENT_HEADERS,
     StampingTransport,
     Tape,
-    broken,
+    attempt,
     connections,
     current_tape,
     exhaust,
-    refusal,
     request_of,
-    timed_out,
-    too_long,
 )
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.history import Outcome, Service
@@ -126,17 +122,12 @@ class HttpPulse:
             byte_limit=line.byte_limit,
             private=line.service.endpoint is None or line.service.endpoint.private,
         )
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                async with stamping:
-                    await exhaust(stamping, request)
-        except (TimeoutError, httpx.TimeoutException):
-            return timed_out(tape, self._timeout_s)
-        except (httpx.TransportError, UnicodeError) as error:
-            return broken(error, tape)
-        if (tape.status or 0) >= 300:
-            return refusal(tape)
-        return too_long(line.byte_limit) if tape.overflow else None
+
+        async def send() -> None:
+            async with stamping:
+                await exhaust(stamping, request)
+
+        return await attempt(send(), tape, timeout_s=self._timeout_s, byte_limit=line.byte_limit)
 
 
 def _line(service: Service, keyring: Keyring) -> _Line:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import unquote_plus
 
-from wrapdetect.dialects.body import BodyError, inflate
+from wrapdetect.dialects.body import BodyError, cut_alike, encoding_of, inflate
 from wrapdetect.dialects.filling import variables_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
@@ -245,7 +245,7 @@ Packed = TypeVar("Packed", Exchange, Hop)
 
 def _unpacked(said: Packed, secrets: Sequence[bytes]) -> Packed:
     """The same; or, where a compressed body holds a secret, with the body unpacked and without that header."""
-    encoding = next((v for k, v in said.headers if k.lower() == "content-encoding"), "").strip().lower()
+    encoding = encoding_of(said.headers)
     if encoding in ("", "identity") or not secrets:
         return said
     try:
@@ -274,10 +274,4 @@ def _mask_chunks(chunks: tuple[Chunk, ...], secrets: Sequence[bytes]) -> tuple[C
     """A key may lie across two chunks: mask the joined body, then cut it where it was cut."""
     joined = b"".join(c.data for c in chunks)
     masked = _mask(joined, secrets)
-    if masked == joined:
-        return chunks
-    out, at = [], 0
-    for chunk in chunks:
-        out.append(Chunk(t_s=chunk.t_s, data=masked[at : at + len(chunk.data)]))
-        at += len(chunk.data)
-    return tuple(out)
+    return chunks if masked == joined else cut_alike(chunks, masked)

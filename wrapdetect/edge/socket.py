@@ -29,6 +29,7 @@ from websockets.typing import Subprotocol
 
 from wrapdetect import __version__
 from wrapdetect.edge.addresses import address_allowed, refusal_of
+from wrapdetect.edge.http import too_long
 from wrapdetect.model import Failure, FailureKind
 
 logging.getLogger("websockets.client").setLevel(logging.WARNING)  # its debug lines show frames and headers
@@ -135,7 +136,7 @@ class Socket:
         except ConnectionClosed as closed:
             self.ending = _broken(closed, self._limit)
             return
-        self.ending = _too_long(self._limit)
+        self.ending = too_long(self._limit)
         await self._connection.close(TOO_BIG)
 
 
@@ -251,7 +252,7 @@ def _broken(closed: ConnectionClosed, byte_limit: int) -> Failure:
     """What an abnormal close says: theirs where they said one, else ours."""
     if closed.rcvd is None and closed.sent is not None:
         if closed.sent.code == TOO_BIG:
-            return _too_long(byte_limit)
+            return too_long(byte_limit)
         kind = FailureKind.GARBLED if closed.sent.code in (1002, 1007) else FailureKind.CUT_OFF
         return Failure(kind=kind, detail=f"we closed the websocket: {closed.sent.reason or closed.sent.code}")
     if closed.rcvd is None:
@@ -259,7 +260,3 @@ def _broken(closed: ConnectionClosed, byte_limit: int) -> Failure:
     kind = FailureKind.REFUSED if closed.rcvd.code in REFUSING else FailureKind.CUT_OFF
     said = f": {closed.rcvd.reason}" if closed.rcvd.reason else ""
     return Failure(kind=kind, detail=f"the server closed the websocket with code {closed.rcvd.code}{said}")
-
-
-def _too_long(limit: int) -> Failure:
-    return Failure(kind=FailureKind.CUT_OFF, detail=f"the answer passes {limit:,} bytes; reading stopped")

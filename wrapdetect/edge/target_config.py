@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from wrapdetect.dialects.filling import variables_of
 from wrapdetect.edge.target_tables import STREAMED
-from wrapdetect.model import Dialect, Endpoint, Page, Step, Template
+from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Step, Template
 
-TARGET = "target"
 WAYS: dict[Dialect, tuple[str, bool]] = {
     dialect: (way, streamed)
     for way, pair in STREAMED.items()

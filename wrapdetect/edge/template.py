@@ -24,7 +24,7 @@ from uuid import uuid4
 import httpx
 
 from wrapdetect.dialects import Call, decode
-from wrapdetect.dialects.body import BodyError, inflate
+from wrapdetect.dialects.body import BodyError, encoding_of, inflate
 from wrapdetect.dialects.filling import Outgoing, request_of
 from wrapdetect.dialects.sources import find
 from wrapdetect.dialects.template import finished, kept_in, signs_of_end
@@ -36,11 +36,10 @@ from wrapdetect.edge.http import (
     broken,
     connections,
     current_tape,
-    refusal,
+    no_answer,
     timed_out,
-    too_long,
 )
-from wrapdetect.edge.origins import join, may_ask, moved_within
+from wrapdetect.edge.origins import REDIRECTS, join, may_ask, moved_within
 from wrapdetect.edge.secrets import SHORTEST_LEARNT, Keyring, clean_url
 from wrapdetect.edge.template_socket import ON_SOCKET, Sockets
 from wrapdetect.edge.template_talk import (
@@ -61,7 +60,6 @@ from wrapdetect.run import RETRIES_WHEN_LIMITED
 GRACE_S = 0.2
 """How long a stream that said its end may take to end, so that its connection can be used again."""
 MOST_REDIRECTS = 5
-MOVED = frozenset({301, 302, 303, 307, 308})
 SEE_OTHER = frozenset({301, 302, 303})
 """Of these, what any browser follows by a GET, whatever it had sent (RFC 9110, 15.4)."""
 EXPIRED = frozenset({401, 403, 419, 440})
@@ -230,15 +228,13 @@ class TemplateSender:
                 asking.carried = tape
             await self._request(asking, outgoing, url, state, lambda _: False)
             where = next((v for k, v in tape.headers if k.lower() == "location"), None)
-            moved = moved_within(str(url), where) if where is not None and tape.status in MOVED else None
+            moved = moved_within(str(url), where) if where is not None and tape.status in REDIRECTS else None
             if moved is None or (outgoing.method != "GET" and tape.status not in SEE_OTHER):
                 break
             outgoing, sent = _as_get(outgoing), ""
             url, url_shown = self._url(asking, moved), clean_url(moved, SHORTEST_LEARNT)
-        if (tape.status or 0) >= 300:
-            raise asking.stopped(refusal(tape))
-        if tape.overflow:
-            raise asking.stopped(too_long(self._limit))
+        if (failure := no_answer(tape, self._limit)) is not None:
+            raise asking.stopped(failure)
         return _text_of(tape, asking)
 
     # The question
@@ -254,10 +250,8 @@ class TemplateSender:
             shown = shown_of(bot.template, outgoing, values)
             tape.sent = shown.body or f"{shown.method} {clean_url(shown.path)}"
             asking.secrets |= state.secrets()
-        if (tape.status or 0) >= 300:
-            raise Stopped(refusal(tape))
-        if tape.overflow:
-            raise Stopped(too_long(self._limit))
+        if (failure := no_answer(tape, self._limit)) is not None:
+            raise Stopped(failure)
 
     def _keep(self, asking: Asking) -> None:
         """What the template keeps of an answer."""
@@ -359,9 +353,8 @@ def _as_get(outgoing: Outgoing) -> Outgoing:
 
 
 def _text_of(tape: Tape, asking: Asking) -> str:
-    encoding = next((v for k, v in tape.headers if k.lower() == "content-encoding"), "").strip().lower()
     try:
-        chunks = inflate(tape.chunks, encoding)
+        chunks = inflate(tape.chunks, encoding_of(tape.headers))
     except BodyError as error:
         raise asking.stopped(error.failure) from None
     return b"".join(c.data for c in chunks).decode(errors="replace")
