@@ -260,11 +260,58 @@ def test_an_exchange_without_a_field_is_refused_by_the_fields_name() -> None:
 
 
 @pytest.mark.parametrize("doubled_last", [True, False])
-def test_the_same_exchange_twice_is_refused(doubled_last: bool) -> None:
-    one, other = an_exchange("target", KEY), an_exchange("ref0", KEY)
-    run = a_run(exchanges=(one, one) if doubled_last else (one, one, other))
-    with pytest.raises(RunFormatError, match="line 3: exchange target/style/tides#0/t0a0 stands there twice"):
-        load_run(dump_run(run).encode())
+def test_of_an_exchange_that_stands_there_twice_the_first_is_kept(doubled_last: bool) -> None:
+    one, again, other = (
+        an_exchange(name, KEY, said) for name, said in (("target", "A"), ("target", "B"), ("ref0", "C"))
+    )
+    run = a_run(exchanges=(one, again) if doubled_last else (one, again, other))
+    loaded = load_run(dump_run(run).encode())
+    assert loaded.run.exchanges == ((one,) if doubled_last else (one, other))
+    assert (loaded.twice, loaded.torn) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"draws": 10**18}, "draws is 1,?000,?000"),
+        ({"draws": -1}, "draws is -1"),
+        ({"draws": 1e300}, "is no whole number"),
+        ({"draws": True}, "is no whole number"),
+        ({"draws": 10**4000}, "too large"),
+        ({"seed": 1e300}, "is no whole number"),
+        ({"seed": 10**400}, "too large"),
+        ({"draws": 10_000, "variants": {str(n): "x" for n in range(1000)}}, "it plans"),
+        ({"note": "\ud800"}, "surrogates not allowed"),
+        ({"run": "../\udfff"}, "surrogates not allowed"),
+        ({"endpoints": []}, "role target"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_first_line_that_nobody_wrote_is_refused_at_once(fields: dict[str, object], said: str) -> None:
+    head = json.dumps({**json.loads(dump_head(a_run())), **fields}).encode() + b"\n"
+    with pytest.raises(RunFormatError, match=said):
+        load_run(head)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": 10**400},
+        {"status": -1},
+        {"status": True},
+        {"ended_s": 1e300},
+        {"chunks": [[-1e308, "x"], [1e308, "y"]]},
+        {"started": "0001-01-01T00:00:00.000000Z"},
+        {"started": "9999-12-31T23:59:59.999999-14:00"},
+        {"attempt": 10**60},
+        {"headers": [["\ud800", "\udfff"]]},
+        {"failure": {"kind": "server", "detail": "\ud800"}},
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_an_exchange_that_nobody_recorded_is_refused_with_its_line(fields: dict[str, object]) -> None:
+    with pytest.raises(RunFormatError, match="line 2"):
+        load_run(with_bad_line(**fields))
 
 
 def test_a_newer_format_is_refused_with_the_next_step() -> None:

@@ -7,6 +7,7 @@ monitor's history (codec_history). Lines end in "\\n" only. Chunks that are vali
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -58,12 +59,25 @@ CONVERTERS: Mapping[int, Converter] = {1: _with_history, 2: _with_ways}
 """CONVERTERS[n] turns a line of format n into one of format n + 1; tests keep it complete up to FORMAT."""
 
 
+MOST_DRAWS, MOST_ASKS = 10_000, 500_000
+"""What a run may plan: draws of each item, and asks in all; a file that says more was not written by an audit."""
+LONGEST_S = 1e7
+"""Seconds that an exchange may take, or a time in it may lie before its start."""
+YEARS = range(1970, 2200)
+HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Where a surrogate is spelt; most lines have none, and are not looked through for halves of a pair."""
+
+
 class Loaded(NamedTuple):
-    """A run, and what of its file could not be read (a torn last line; empty where the file is whole)."""
+    """A run, and what of its file could not be read (a torn last line; empty where the file is whole).
+
+    `twice` counts lines that stood there again (two audits wrote to one file): the first of each is kept.
+    """
 
     run: Run
     torn: bytes
     good_bytes: int
+    twice: int = 0
 
 
 def _dump(line: Mapping[str, Any] | Sequence[Any]) -> str:
@@ -134,8 +148,8 @@ def dump_run(run: Run) -> str:
 def load_run(data: bytes, *, name: str = "run") -> Loaded:
     """Read a run file. `name` is how errors call it.
 
-    A torn last line (no newline, or not JSON) is set aside, never guessed at. The same exchange twice is refused, and
-    so is the same day of a service.
+    A torn last line (no newline, or not JSON) is set aside, never guessed at. Of an exchange that stands there twice, or
+    a day of a service, the first is kept and the others are counted.
 
     Raises RunFormatError for an empty file, a newer format, or a damaged line that is not the last.
     """
@@ -148,7 +162,7 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
     found = _format_of(head, name)
     run = _head(upgrade(head, found), name)
     exchanges, gathering = _Exchanges(run), Gathering(run.history)
-    torn, good = tail, len(data) - len(tail)
+    torn, good, twice = tail, len(data) - len(tail), 0
     for number, raw in enumerate(lines[1:], start=2):
         try:
             entry = _entry(upgrade(_parse(raw, name, number), found), name, number)
@@ -158,13 +172,10 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
             torn, good = raw + b"\n" + tail, good - len(raw) - 1
             break
         try:
-            if isinstance(entry, Exchange):
-                exchanges.add(entry)
-            else:
-                gathering.add(entry)
+            twice += not (exchanges.add(entry) if isinstance(entry, Exchange) else gathering.add(entry))
         except ValueError as misfit:
             raise RunFormatError(f"{name}, line {number}: {misfit}") from misfit
-    return Loaded(replace(run, exchanges=tuple(exchanges.added), history=gathering.history()), torn, good)
+    return Loaded(replace(run, exchanges=tuple(exchanges.added), history=gathering.history()), torn, good, twice)
 
 
 class _Exchanges:
@@ -176,11 +187,11 @@ class _Exchanges:
         self._turns = {(p.id, i.id): len(i.turns) for p in run.packs for i in p.items}
         self._endpoints, self._variants = {e.name for e in run.endpoints}, {"", *dict(run.variants)}
 
-    def add(self, exchange: Exchange) -> None:
-        """Raises ValueError for an exchange that stands there twice, or that the first line knows nothing of."""
+    def add(self, exchange: Exchange) -> bool:
+        """False where it is there already. Raises ValueError for an exchange that the first line knows nothing of."""
         ask, name = exchange.ask, exchange.id
         if name in self._seen:
-            raise ValueError(f"exchange {name} stands there twice; expected each once")
+            return False
         if (ask.probe, ask.item) not in self._turns:
             raise ValueError(f"no pack in the first line holds {ask.probe}/{ask.item}")
         if exchange.endpoint not in self._endpoints or ask.variant not in self._variants:
@@ -189,6 +200,7 @@ class _Exchanges:
             raise ValueError(f"the item has no such turn: {name}")
         self._seen.add(name)
         self.added.append(exchange)
+        return True
 
 
 def upgrade(line: Line, found: int, *, converters: Mapping[int, Converter] = CONVERTERS, to: int = FORMAT) -> Line:
@@ -265,7 +277,13 @@ def _dump_chunks(chunks: Iterable[Chunk]) -> list[list[Any]]:
 
 
 def _load_chunks(rows: Iterable[Sequence[Any]]) -> tuple[Chunk, ...]:
-    return tuple(Chunk(t_s=float(t), data=_load_bytes(d)) for t, d in rows)
+    return tuple(Chunk(t_s=_seconds(t), data=_load_bytes(d)) for t, d in rows)
+
+
+def _seconds(value: Any) -> float:
+    if not -LONGEST_S <= (seconds := float(value)) <= LONGEST_S:
+        raise ValueError(f"{value!r} is no time within an exchange")
+    return seconds
 
 
 def _beside(exchange: Exchange) -> Line:
@@ -292,11 +310,11 @@ def _dump_hop(hop: Hop) -> Line:
 
 def _load_hop(line: Line) -> Hop:
     return Hop(
-        t_s=float(line["t_s"]),
+        t_s=_seconds(line["t_s"]),
         method=str(line["method"]),
         url=str(line["url"]),
         sent=str(line["sent"]),
-        status=None if line["status"] is None else int(line["status"]),
+        status=_status(line["status"]),
         headers=tuple((str(k), str(v)) for k, v in line["headers"]),
         chunks=_load_chunks(line["chunks"]),
     )
@@ -316,6 +334,8 @@ def _load_bytes(value: str | dict[str, str]) -> bytes:
 def _parse(raw: bytes, name: str, number: int) -> Line:
     try:
         line = json.loads(raw, parse_constant=_refuse_constant)
+        if HALVES.search(raw):
+            _dump(line).encode()  # half a surrogate pair, which JSON can spell and no file can hold
     except (ValueError, RecursionError) as error:
         raise RunFormatError(f"{name}, line {number}: not JSON ({error}); the file is damaged there") from error
     if not isinstance(line, dict):
@@ -343,21 +363,41 @@ def _format_of(head: Line, name: str) -> int:
 def _head(line: Line, name: str) -> Run:
     try:
         history = read_head(line["history"], _endpoint)
-        return Run(
+        run = Run(
             id=str(line["run"]),
             note=str(line["note"]),
             instrument=_instrument(line["instrument"]),
             endpoints=_endpoints(line["endpoints"], watched=history is not None),
             packs=tuple(_pack(p) for p in line["packs"]),
             variants=tuple((str(k), str(v)) for k, v in line["variants"].items()),
-            draws=int(line["draws"]),
-            seed=int(line["seed"]),
+            draws=_whole(line["draws"]),
+            seed=_whole(line["seed"]),
             history=history,
         )
+        _check_size(run)
+        return run
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise RunFormatError(
             f"{name}, line 1: {_said(error)}; expected the first line of a run file of format {FORMAT}"
         ) from error
+
+
+def _check_size(run: Run) -> None:
+    """Raises ValueError for a plan so large that nobody made it: it would only keep its reader busy."""
+    if run.draws not in range(MOST_DRAWS + 1):
+        raise ValueError(f"draws is {shown(run.draws)}; expected 0 to {MOST_DRAWS:,}")
+    asks = sum(len(p.items) for p in run.packs) * len(run.endpoints) * (1 + len(run.variants)) * run.draws
+    if asks > MOST_ASKS:
+        raise ValueError(f"it plans {asks:,} asks; expected at most {MOST_ASKS:,}")
+
+
+def shown(value: int) -> str:
+    """A whole number as an error shows it, however long.
+
+    >>> shown(7), shown(10**30)
+    ('7', 'a number of more than 20 digits')
+    """
+    return str(value) if abs(value) < 10**20 else "a number of more than 20 digits"
 
 
 def _endpoints(rows: Sequence[Line], *, watched: bool) -> tuple[Endpoint, ...]:
@@ -423,10 +463,10 @@ def _exchange(line: Line) -> Exchange:
         attempt=_whole(line["attempt"]),
         started=_moment(line["started"]),
         sent=str(line["sent"]),
-        status=None if line["status"] is None else int(line["status"]),
+        status=_status(line["status"]),
         headers=tuple((str(k), str(v)) for k, v in line["headers"]),
         chunks=_load_chunks(line["chunks"]),
-        ended_s=float(line["ended_s"]),
+        ended_s=_seconds(line["ended_s"]),
         failure=None if failure is None else Failure(kind=FailureKind(failure["kind"]), detail=str(failure["detail"])),
         missing=_missing(line.get("missing", ())),
         hops=tuple(_load_hop(h) for h in line.get("hops", ())),
@@ -435,15 +475,23 @@ def _exchange(line: Line) -> Exchange:
 
 
 def _whole(value: object) -> int:
-    if type(value) is not int:
-        raise ValueError(f"{value!r} is no whole number")
+    if type(value) is not int or abs(value) >= 2**128:
+        raise ValueError(f"{value!r} is no whole number" if type(value) is not int else f"{shown(value)} is too large")
     return value
+
+
+def _status(value: object) -> int | None:
+    if value is not None and (type(value) is not int or value not in range(1000)):
+        raise ValueError("status is no status of HTTP")
+    return value if isinstance(value, int) else None
 
 
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} names no time zone")
+    if moment.year not in YEARS:
+        raise ValueError(f"{text!r} lies outside of the years {YEARS.start} to {YEARS.stop - 1}")
     return moment
 
 

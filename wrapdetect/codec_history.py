@@ -88,18 +88,20 @@ class Gathering:
         self._days: dict[str, dict[int, Beats]] = {}
         self._others: list[Incident | Coverage | Print] = []
 
-    def add(self, entry: Entry) -> None:
-        """Raises ValueError for a service that the first line does not hold, and for a day of a service twice."""
+    def add(self, entry: Entry) -> bool:
+        """False for a day of a service that is there already. Raises ValueError for a service that the first line does
+        not hold."""
         if entry.service not in self._names:
             found = f"no service {entry.service!r}" if self._begun else "no history"
             raise ValueError(f"the first line holds {found}; the file is joined from two or damaged: export it again")
         if not isinstance(entry, Beats):
             self._others.append(entry)
-            return
+            return True
         day, days = entry.round_s[0] // DAY_S, self._days.setdefault(entry.service, {})
         if day in days:
-            raise ValueError(f"{_day_text(day)} of {entry.service} stands there twice; expected each day once")
+            return False
         days[day] = entry
+        return True
 
     def history(self) -> History | None:
         """All that was added, services in order of their first line of beats; None where the file holds no history."""

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import a_run, an_exchange
+from tests.conftest import ROOT, a_run, an_exchange
 from wrapdetect.codec import FORMAT, dump_exchange, dump_head
 from wrapdetect.edge import store
 from wrapdetect.errors import RunFormatError, SpecError
@@ -44,11 +45,9 @@ def test_a_process_killed_between_two_lines_loses_neither(tmp_path: Path) -> Non
         "f.append(numbered(0)); f.append(numbered(1)); os.kill(os.getpid(), 9)"
     )
     path = tmp_path / "run.jsonl"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], check=False, timeout=60, cwd=Path(__file__).parents[2]
-    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=60, cwd=ROOT)
     assert done.returncode == -9
-    assert store.load(path) == (replace(RUN, exchanges=(numbered(0), numbered(1))), b"", path.stat().st_size)
+    assert store.load(path) == (replace(RUN, exchanges=(numbered(0), numbered(1))), b"", path.stat().st_size, 0)
 
 
 @pytest.mark.parametrize("keep", [1, 40, -2])
@@ -59,7 +58,8 @@ def test_a_torn_tail_is_moved_aside_and_cut_off(keep: int, tmp_path: Path) -> No
         file.write(torn)
     loaded = store.load(path)
     assert (len(loaded.run.exchanges), loaded.torn) == (2, torn)
-    with store.reopen(path, loaded) as again:
+    with store.resume(path) as again:
+        again.mend(again.load())
         again.append(numbered(2))
     assert path.with_name("run.jsonl.torn").read_bytes() == torn + b"\n"
     assert store.load(path).torn == b""
@@ -71,15 +71,16 @@ def test_a_second_torn_tail_is_added_to_the_first(tmp_path: Path) -> None:
     for torn in (b'{"a', b'{"b'):
         with path.open("ab") as file:
             file.write(torn)
-        store.reopen(path, store.load(path)).__exit__(None, None, None)
+        with store.resume(path) as again:
+            again.mend(again.load())
     assert path.with_name("run.jsonl.torn").read_bytes() == b'{"a\n{"b\n'
 
 
 def test_a_whole_file_is_reopened_without_a_torn_one(tmp_path: Path) -> None:
     path = written(tmp_path / "run.jsonl", 1)
     before = path.read_bytes()
-    with store.reopen(path, store.load(path)):
-        pass
+    with store.resume(path) as again:
+        again.mend(again.load())
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -96,6 +97,99 @@ def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
     path = written(tmp_path / "a" / "b" / "run.jsonl", 0)
     assert store.load(path).run == RUN
     assert store.load(path.parent).run == RUN  # a folder stands for its run.jsonl
+
+
+def test_only_its_owner_may_read_a_recording(tmp_path: Path) -> None:
+    mask = os.umask(0)
+    try:
+        path = written(tmp_path / "run.jsonl", 1)
+        with path.open("ab") as file:
+            file.write(b'{"torn')
+        with store.resume(path) as again:
+            again.mend(again.load())
+    finally:
+        os.umask(mask)
+    assert [f.stat().st_mode & 0o777 for f in sorted(tmp_path.iterdir())] == [0o600, 0o600]
+
+
+def test_a_file_that_is_being_written_is_nobody_elses(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    with store.create(path, RUN) as file:
+        with pytest.raises(SpecError, match=r"run.jsonl is being written by another wrapdetect; wait for its end"):
+            store.resume(path)
+        file.append(numbered(0))
+    with store.resume(path) as again, pytest.raises(SpecError, match="is being written by another"):
+        assert len(again.load().run.exchanges) == 1
+        store.resume(path)
+
+
+def test_a_lock_falls_with_the_process_that_held_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "run.jsonl", 1)
+    code = (
+        "import os, sys, time; from pathlib import Path; from wrapdetect.edge import store;"
+        "f = store.resume(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=ROOT)
+    assert holder.stdout is not None
+    with holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(SpecError, match="is being written"):
+            store.resume(path)
+        holder.kill()
+    store.resume(path).close()
+
+
+def test_a_line_that_stands_there_twice_is_told_and_the_first_is_kept(tmp_path: Path) -> None:
+    path = written(tmp_path / "run.jsonl", 2)
+    other = dump_exchange(an_exchange("target", AskKey("style", "tides", 1), "Said by another."))
+    path.write_text(path.read_text() + other + dump_exchange(numbered(0)))
+    loaded = store.load(path)
+    assert loaded.run.exchanges == (numbered(0), numbered(1))
+    assert list(store.remarks(loaded, path)) == [f"{path}: 2 lines stand there twice; the first was kept"]
+
+
+def a_pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "pipe")
+    return folder / "pipe"
+
+
+def a_device(_: Path) -> Path:
+    return Path("/dev/zero")
+
+
+def a_full_device(_: Path) -> Path:
+    return Path("/dev/full")
+
+
+@pytest.mark.parametrize("make", [a_pipe, a_device, a_full_device], ids=lambda f: f.__name__)
+def test_pipes_and_devices_are_no_recordings(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    path = make(tmp_path)
+    with pytest.raises(SpecError, match="is no plain file"):
+        store.create(path, RUN)
+    with pytest.raises(SpecError, match="is no plain file"):
+        store.resume(path)
+
+
+def test_a_device_is_not_read_for_ever() -> None:
+    with pytest.raises(RunFormatError, match="is a device"):
+        store.load(Path("/dev/zero"))
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+    (tmp_path / "run.jsonl").symlink_to(tmp_path / "gone" / "run.jsonl")
+    with pytest.raises(SpecError, match="is a link that leads nowhere"):
+        store.create(tmp_path / "run.jsonl", RUN)
+
+
+def test_a_torn_end_that_cannot_be_kept_is_not_cut_off(tmp_path: Path) -> None:
+    path = written(tmp_path / "run.jsonl", 1)
+    with path.open("ab") as file:
+        file.write(b'{"torn')
+    path.with_name("run.jsonl.torn").mkdir()
+    before = path.read_bytes()
+    with store.resume(path) as again, pytest.raises(SpecError, match=r"cannot write .*\.torn: Is a directory"):
+        again.mend(again.load())
+    assert path.read_bytes() == before
 
 
 def in_a_file(tmp_path: Path) -> Path:
@@ -124,11 +218,9 @@ def test_a_place_that_cannot_be_written_is_said_plainly(place: object, tmp_path:
 
 
 def test_a_folder_is_not_taken_for_a_run_to_resume(tmp_path: Path) -> None:
-    path = written(tmp_path / "run.jsonl", 1)
-    with path.open("ab") as file:
-        file.write(b'{"torn')
-    with pytest.raises(SpecError, match="cannot write"):
-        store.reopen(tmp_path, store.load(tmp_path))
+    written(tmp_path / "run.jsonl", 1)
+    with pytest.raises(SpecError, match="cannot write .*it is a folder"):
+        store.resume(tmp_path)
 
 
 def test_a_full_disk_leaves_no_file_that_blocks_a_second_try(tmp_path: Path) -> None:
@@ -145,7 +237,7 @@ def test_a_full_disk_leaves_no_file_that_blocks_a_second_try(tmp_path: Path) -> 
         text=True,
         check=False,
         timeout=60,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert "Traceback" not in done.stderr

@@ -202,7 +202,7 @@ def recorded(
             raise
         except ExceptionGroup as group:  # of the task group: the first is the cause
             raise group.exceptions[0] from group
-    run = store.load(path).run
+        run = file.load().run
     say(f"recorded in {path}")
     _refuse_silence(run)
     return run
@@ -260,21 +260,34 @@ def _advice(endpoint: Endpoint, status: int | None, failure: Failure) -> str:
 def _open(path: Path, run: Run, resume: bool, *, quiet: bool = False) -> tuple[Run, store.RunFile, bool]:
     if not resume or not path.exists():
         return run, store.create(path, run), True
-    if store.broken_off(path):  # nothing was asked yet
-        say(f"{path}: broken off before its first line was whole; begun anew")
-        path.unlink()
-        return run, store.create(path, run), True
-    loaded = store.load(path)
+    file = store.resume(path)
+    try:
+        if not file.begun():
+            say(f"{path}: broken off before its first line was whole; begun anew")
+            file.begin(run)
+            return run, file, True
+        loaded = file.load()
+        _check_same(path, loaded.run, run)
+        file.mend(loaded)
+    except BaseException:
+        file.close()
+        raise
+    if loaded.torn:
+        say(f"{path}: the last line was torn ({len(loaded.torn)} bytes); kept in {path.name}.torn and asked again")
+    for remark in store.remarks(loaded._replace(torn=b""), path):
+        say(remark)
+    if not quiet:
+        say(f"resuming: {len(loaded.run.exchanges)} exchanges are there already")
+    return loaded.run, file, False
+
+
+def _check_same(path: Path, begun: Run, run: Run) -> None:
+    """Raises SpecError where a file was begun with other options."""
     for what in ("endpoints", "packs", "variants", "draws", "seed"):
-        if getattr(loaded.run, what) != getattr(run, what):
+        if getattr(begun, what) != getattr(run, what):
             raise SpecError(
                 f"{path} was begun with other {what}; give the same options to --resume it, or another --out"
             )
-    if loaded.torn:
-        say(f"{path}: the last line was torn ({len(loaded.torn)} bytes); kept in {path.name}.torn and asked again")
-    if not quiet:
-        say(f"resuming: {len(loaded.run.exchanges)} exchanges are there already")
-    return loaded.run, store.reopen(path, loaded), False
 
 
 def _refuse_silence(run: Run) -> None:

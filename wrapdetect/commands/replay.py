@@ -20,8 +20,8 @@ def replay(path: Path, *, as_json: bool, embed: bool | None, fail_at: float | No
     gc.disable()  # one pass over facts, then the end: collecting takes a seventh of the time and frees nothing
     shipped = folder("fixtures") / "runs" / path
     loaded = store.load(path if path.exists() or not shipped.is_dir() else shipped)
-    if loaded.torn:
-        say(f"{path}: the last line is torn ({len(loaded.torn)} bytes) and was left out")
+    for remark in store.remarks(loaded, path):
+        say(remark)
     if not loaded.run.references and loaded.run.history is not None:
         raise SpecError(f"{path} holds the history of a monitor without a target and candidates; nothing can be judged")
     if not loaded.run.references and (loaded.run.draws == 0 or any(p.id == LIBRARY for p in loaded.run.packs)):

@@ -3,8 +3,10 @@
 Beside those of ways.py, `event:NAME` is the data of a server-sent event of that name, and `A => B` reads by B what A
 found: `re:^0:(.*)$ => $` takes the text out of a line such as `0:"Hi."`.
 
-A pattern is the user's own and runs without a limit on time (`re` has none): it sees the first SEARCHED characters of
-what was received, so that a long answer cannot make a slow pattern slower still.
+A source may come from a recording or a config that somebody else wrote, so none can take long. Patterns are RE2's
+(linear in the text; no lookaround, no backreference; \\w, \\d, \\s and \\b are ASCII's; github.com/google/re2/wiki/Syntax)
+and see the first SEARCHED characters of what was received. Of JSONPaths only those are taken that visit each value a few
+times at most (source_cost.check_path).
 """
 
 import json
@@ -12,10 +14,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 
+import re2
 from jsonpath import JSONPathEnvironment
 from jsonpath.exceptions import JSONPathError
 
+from wrapdetect.dialects.source_cost import MOST_HITS, check_path
 from wrapdetect.errors import SpecError
 
 KINDS = "$.. (JSONPath), re:PATTERN, header:NAME, cookie:NAME, event:NAME or text"
@@ -25,7 +30,14 @@ NO_JSON = object()
 SEARCHED = 200_000
 """Most characters of one piece (or of a body, where that is not cut into pieces) that a pattern is run over."""
 
+LONGEST, LONGEST_CHAIN = 2_000, 4
+"""Characters of a source, and sources in a row."""
+LONGEST_BETWEEN = 4_000_000
+"""Characters handed on within a row of sources; where more are found, nothing is found."""
+
 _ENVIRONMENT = JSONPathEnvironment(strict=True)
+_RE2 = re2.Options()
+_RE2.log_errors = False
 _PLAIN = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_]*|\[\d+\])*", re.ASCII)
 _PLAIN_PART = re.compile(r"\.(\w+)|\[(\d+)\]", re.ASCII)
 _NAMED = ("header:", "cookie:", "event:")
@@ -101,8 +113,8 @@ def span_of(source: str, text: str) -> tuple[int, int] | None:
         return 0, len(text)
     if not source.startswith("re:") or _NEXT.search(source):
         return None
-    pattern = re.compile(source.removeprefix("re:"))
-    match = pattern.search(text, 0, SEARCHED)
+    pattern = _regex(source)
+    match = pattern.search(_encodable(text[:SEARCHED]))
     return match.span(1 if pattern.groups else 0) if match else None
 
 
@@ -153,15 +165,22 @@ def text_of_value(value: object) -> str:
 @lru_cache(maxsize=512)
 def compiled(source: str) -> Finder:
     """Raises SpecError for a source that cannot be used."""
+    if len(source) > LONGEST:
+        raise SpecError(f"a source of {len(source):,} characters; expected at most {LONGEST:,}")
     first, *others = _NEXT.split(source)
     if not others:
         return _single(first)
+    if len(others) >= LONGEST_CHAIN:
+        raise SpecError(f"{source!r} has {len(others) + 1} parts; expected at most {LONGEST_CHAIN}")
     finders = [_single(one) for one in (first, *others)]
 
     def chain(received: Received) -> list[object]:
         hits: Iterable[object] = finders[0](received)
         for finder in finders[1:]:
-            hits = [found for hit in hits for found in finder(Received(text_of_value(hit)))]
+            texts = [text_of_value(hit) for hit in hits]
+            if sum(map(len, texts)) > LONGEST_BETWEEN:
+                return []
+            hits = [found for text in texts for found in finder(Received(text))]
         return list(hits)
 
     return chain
@@ -185,7 +204,7 @@ def _json_path(source: str) -> Finder:
         path = _ENVIRONMENT.compile(source)
     except (JSONPathError, RecursionError) as error:
         raise SpecError(f"{source!r} is no JSONPath (RFC 9535): {_first_line(error)}") from error
-
+    check_path(path, source)
     if _PLAIN.fullmatch(source):
         return _plain_path(source)
 
@@ -193,7 +212,8 @@ def _json_path(source: str) -> Finder:
         if not isinstance(received.json, dict | list):  # in a text the library would parse it, or walk its letters
             return []
         try:
-            return list(path.findall(received.json))
+            hits = [match.obj for match in islice(path.finditer(received.json), MOST_HITS + 1)]
+            return hits if len(hits) <= MOST_HITS else []
         except (JSONPathError, RecursionError):  # nested too deeply
             return []
 
@@ -223,18 +243,31 @@ def _plain_path(source: str) -> Finder:
 
 
 def _pattern(source: str) -> Finder:
-    try:
-        pattern = re.compile(source.removeprefix("re:"))
-    except (re.error, RecursionError, OverflowError) as error:
-        raise SpecError(f"{source!r} is no regular expression: {error}") from error
+    pattern = _regex(source)
 
     def finder(received: Received) -> list[object]:
-        match = pattern.search(received.text, 0, SEARCHED)
+        match = pattern.search(_encodable(received.text[:SEARCHED]))
         if match is None:
             return []
         return [(match[1] or "") if pattern.groups else match[0]]
 
     return finder
+
+
+def _regex(source: str) -> "re2._Regexp":
+    """Raises SpecError for what is no pattern of RE2, or is one that grows too large."""
+    text = source.removeprefix("re:")
+    try:
+        return re2.compile(_encodable(text), _RE2)
+    except re2.error as error:
+        said = error.args[0]
+        words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        raise SpecError(f"{source!r} is no regular expression: {words} (as RE2 reads it)") from error
+
+
+def _encodable(text: str) -> str:
+    """Half a surrogate pair, which JSON may hold, is U+FFFD: RE2 reads UTF-8."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _named(kind: str, name: str) -> Finder:

@@ -5,7 +5,6 @@ A library appears whole or not at all. It is written to `.new-NAME` and renamed;
 a lock on the folder; readers need none.
 """
 
-import fcntl
 import os
 import re
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wrapdetect.edge.locks import lock
 from wrapdetect.errors import LibraryError
 from wrapdetect.library import NAME, Head, Library, check_name, dump_library, parse_head, parse_library
 
@@ -158,8 +158,8 @@ def _writing(name: str) -> Iterator[Path]:
     root = folder()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with (root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # falls with the process, however it ends
+        with (root / ".lock").open("w") as file:
+            lock(file.fileno(), wait=True)
             _sweep(root)
             yield root
     except OSError as error:

@@ -1,18 +1,32 @@
-"""Run files on disk: made new, appended to line by line, loaded, and taken up again after a kill."""
+"""Run files on disk: made new, appended to line by line, loaded, and taken up again after a kill.
+
+One process at a time has a file for itself (edge/locks). Only its owner may read it: it holds all that was said.
+"""
 
 import os
+import stat
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from wrapdetect.codec import Loaded, dump_exchange, dump_head, dump_lines, load_run
+from wrapdetect.edge.locks import lock
 from wrapdetect.errors import RunFormatError, SpecError, StoreError
 from wrapdetect.model import Exchange, Run
 
+LARGEST = 4 * 2**30
+"""Bytes of a run file that is read; no audit or export comes near."""
+BEGINNING = b'{"format":'
+PRIVATE = 0o600
+NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""A named pipe that nobody reads would hold up whoever opens it; Windows would change line ends."""
+
 
 class RunFile:
-    """An open run file. Each exchange is one write of one whole line, so a kill loses at most the one in flight."""
+    """An open run file, ours alone. Each exchange is one write of one whole line, so a kill loses at most the one in
+    flight."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path, self.descriptor = path, descriptor
@@ -23,6 +37,10 @@ class RunFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others have it."""
         os.close(self.descriptor)
 
     def append(self, exchange: Exchange) -> None:
@@ -34,23 +52,59 @@ class RunFile:
                 f"cannot append to {self.path}: {error.strerror}; what was answered is kept: make room, then --resume"
             ) from error
 
+    def load(self) -> Loaded:
+        """What it holds. Raises RunFormatError where it cannot be read."""
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        return load_run(_read(self.descriptor, self.path), name=str(self.path))
+
+    def begun(self) -> bool:
+        """Whether its first line is whole; a kill within it leaves a file in which nothing was asked yet."""
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        return not _broken_off(_read(self.descriptor, self.path))
+
+    def begin(self, run: Run) -> None:
+        """Its first line, over whatever it holds. Raises SpecError where the disk is full; then it is gone."""
+        try:
+            os.ftruncate(self.descriptor, 0)
+            _write(self.descriptor, dump_head(run))
+        except OSError as error:
+            self.path.unlink()
+            _cannot(self.path, error, "choose another place (--out)")
+
+    def mend(self, loaded: Loaded) -> None:
+        """Keep what was torn off its end beside it as <name>.torn, then cut it off. Raises SpecError where that cannot be
+        written; then the file stays as it was."""
+        if not loaded.torn:
+            return
+        aside = self.path.with_name(self.path.name + ".torn")
+        try:
+            with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE), "ab") as file:
+                file.write(loaded.torn + b"\n")
+            os.ftruncate(self.descriptor, loaded.good_bytes)
+        except OSError as error:
+            _cannot(aside, error, "its last line is torn, and is kept there before --resume goes on: make room")
+
 
 def create(path: Path, run: Run) -> RunFile:
     """A new run file with its first line. Raises SpecError where the file is there already or cannot be made."""
     try:
         _make_folder(path.parent)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | NO_WAITING, PRIVATE)
     except FileExistsError as error:
+        if path.is_symlink() and not path.exists():
+            raise SpecError(f"{path} is a link that leads nowhere; remove it, or choose another --out") from error
+        if path.exists() and not path.is_file():
+            raise SpecError(f"{path} is no plain file; a recording needs one: choose another --out") from error
         raise SpecError(f"{path} is there already; add --resume to go on with it, or choose another --out") from error
     except OSError as error:
-        raise SpecError(f"cannot write {path}: {error.strerror}; choose another place (--out)") from error
+        _cannot(path, error, "choose another place (--out)")
+    file = _ours(path, descriptor)
     try:
-        _write(descriptor, dump_head(run))
-    except OSError as error:
+        file.begin(run)
+    except SpecError:
         os.close(descriptor)
-        path.unlink()
-        raise SpecError(f"cannot write {path}: {error.strerror}; choose another place (--out)") from error
-    return RunFile(path, descriptor)
+        raise
+    return file
 
 
 def write(path: Path, run: Run) -> None:
@@ -62,40 +116,80 @@ def write(path: Path, run: Run) -> None:
                 _write(file.descriptor, line)
         except OSError as error:
             path.unlink()
-            raise SpecError(f"cannot write {path}: {error.strerror}; make room, or choose another place") from error
+            _cannot(path, error, "make room, or choose another place")
 
 
-def reopen(path: Path, loaded: Loaded) -> RunFile:
-    """Append to a run file just loaded. What was torn off its end is kept beside it as <name>.torn, then cut off."""
-    if path.is_dir():
-        raise SpecError(f"cannot write {path}: it is a folder; --resume needs the run file itself")
-    if loaded.torn:
-        with path.with_name(path.name + ".torn").open("ab") as aside:
-            aside.write(loaded.torn + b"\n")
-        os.truncate(path, loaded.good_bytes)
+def resume(path: Path) -> RunFile:
+    """A run file that is there, to be read and appended to. Raises SpecError where it cannot be, or another has it."""
     try:
-        return RunFile(path, os.open(path, os.O_WRONLY | os.O_APPEND))
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | NO_WAITING)
     except OSError as error:
-        raise SpecError(f"cannot write {path}: {error.strerror}; --resume needs to append to it") from error
+        if path.is_dir():
+            raise SpecError(f"cannot write {path}: it is a folder; --resume needs the run file itself") from error
+        _cannot(path, error, "--resume needs to append to it")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise SpecError(f"{path} is no plain file; a recording needs one: choose another --out")
+    return _ours(path, descriptor)
+
+
+def remarks(loaded: Loaded, path: Path) -> Iterator[str]:
+    """What a user should know of a file that was read: lines that are torn, lines that stand there twice."""
+    if loaded.torn:
+        yield f"{path}: the last line is torn ({len(loaded.torn)} bytes) and was left out"
+    if loaded.twice:
+        lines = "line stands" if loaded.twice == 1 else "lines stand"
+        yield f"{path}: {loaded.twice} {lines} there twice; the first was kept"
 
 
 def broken_off(path: Path) -> bool:
     """Whether this is a run file that was killed within its first line (and not a file of another kind)."""
-    start = b'{"format":'
-    data = path.read_bytes() if path.is_file() else b"\n"
-    return b"\n" not in data and (data.startswith(start) or start.startswith(data))
+    return path.is_file() and _broken_off(path.read_bytes())
+
+
+def _broken_off(data: bytes) -> bool:
+    return b"\n" not in data and (data.startswith(BEGINNING) or BEGINNING.startswith(data))
 
 
 def load(path: Path) -> Loaded:
     """Load a run file, or the run.jsonl of a folder. Raises RunFormatError where it cannot be read."""
     file = path / "run.jsonl" if path.is_dir() else path
     try:
-        data = file.read_bytes()
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise RunFormatError(
             f"cannot read {file}: {error.strerror}; expected a run file or a folder with run.jsonl"
         ) from error
-    return load_run(data, name=str(file))
+    try:
+        return load_run(_read(descriptor, file), name=str(file))
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, path: Path) -> bytes:
+    found = os.fstat(descriptor)
+    if stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode):
+        raise RunFormatError(f"{path} is a device; expected a run file made by wrapdetect")
+    parts, size = list[bytes](), 0
+    try:
+        while data := os.read(descriptor, 2**24):
+            parts.append(data)
+            if (size := size + len(data)) > LARGEST:
+                raise RunFormatError(f"{path} is larger than {LARGEST:,} bytes; expected a run file made by wrapdetect")
+    except OSError as error:
+        raise RunFormatError(f"cannot read {path}: {error.strerror}; expected a run file made by wrapdetect") from error
+    return b"".join(parts)
+
+
+def _ours(path: Path, descriptor: int) -> RunFile:
+    if not lock(descriptor):
+        os.close(descriptor)
+        raise SpecError(f"{path} is being written by another wrapdetect; wait for its end, or choose another --out")
+    return RunFile(path, descriptor)
+
+
+def _cannot(path: Path, error: OSError, advice: str) -> NoReturn:
+    raise SpecError(f"cannot write {path}: {error.strerror}; {advice}") from error
 
 
 def _make_folder(folder: Path) -> None:
