@@ -1,7 +1,8 @@
 """The command line: options in, exit code out. Each command's module is loaded when the command runs, so that
 `--help` is quick.
 
-Exit codes: 0 finished; 2 usage or input; 3 nothing could be asked of the target; 10 the probability reaches --fail-at.
+Exit codes: 0 finished; 2 usage, input or this machine (a full disk); 3 nothing could be asked of the target; 10 the
+probability reaches --fail-at; 70 a fault of ours; 130 and 141 stopped by Ctrl-C or by whoever read the output.
 """
 
 import os
@@ -12,7 +13,8 @@ from typing import Annotated
 import typer
 
 from wrapdetect import cli_target, cli_ways
-from wrapdetect.errors import SpecError, WrapdetectError
+from wrapdetect.cli_end import ended
+from wrapdetect.errors import SpecError
 
 app = typer.Typer(
     help="How likely is it that this chatbot is a pass-through of an upstream LLM?",
@@ -35,9 +37,6 @@ monitor_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(monitor_app, name="monitor")
-
-MONITOR_PACKAGES = ("sqlalchemy", "alembic", "apprise", "prometheus_client")
-"""Of the extra [monitor]."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
 Embed = Annotated[
@@ -429,16 +428,7 @@ def monitor_import(
 
 
 def main() -> None:
-    """Run the command; an error of ours is one line on standard error and its exit code."""
+    """Run the command; whatever goes wrong is one line on standard error and an exit code."""
     # Before numpy loads: threads that wait for a busy core cost more than they save, and sums keep their order.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        app()
-    except WrapdetectError as error:
-        print(f"wrapdetect: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except ModuleNotFoundError as error:
-        if error.name not in MONITOR_PACKAGES:
-            raise
-        print(f"wrapdetect: {error.name} is not installed; pip install 'wrapdetect[monitor]'", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(ended(app))

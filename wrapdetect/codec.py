@@ -148,8 +148,8 @@ def dump_run(run: Run) -> str:
 def load_run(data: bytes, *, name: str = "run") -> Loaded:
     """Read a run file. `name` is how errors call it.
 
-    A torn last line (no newline, or not JSON) is set aside, never guessed at. Of an exchange that stands there twice, or
-    a day of a service, the first is kept and the others are counted.
+    A torn last line (no newline, or not JSON) is set aside, never guessed at. Of an exchange that stands there twice,
+    or a day of a service, the first is kept and the others are counted.
 
     Raises RunFormatError for an empty file, a newer format, or a damaged line that is not the last.
     """

@@ -4,9 +4,9 @@ Beside those of ways.py, `event:NAME` is the data of a server-sent event of that
 found: `re:^0:(.*)$ => $` takes the text out of a line such as `0:"Hi."`.
 
 A source may come from a recording or a config that somebody else wrote, so none can take long. Patterns are RE2's
-(linear in the text; no lookaround, no backreference; \\w, \\d, \\s and \\b are ASCII's; github.com/google/re2/wiki/Syntax)
-and see the first SEARCHED characters of what was received. Of JSONPaths only those are taken that visit each value a few
-times at most (source_cost.check_path).
+(github.com/google/re2/wiki/Syntax: linear in the text, no lookaround, no backreference; \\w, \\d, \\s and \\b are
+ASCII's) and see the first SEARCHED characters of what was received. Of JSONPaths only those are taken that visit each
+value a few times at most (source_cost.check_path).
 """
 
 import json

@@ -72,8 +72,10 @@ class RunFile:
             _cannot(self.path, error, "choose another place (--out)")
 
     def mend(self, loaded: Loaded) -> None:
-        """Keep what was torn off its end beside it as <name>.torn, then cut it off. Raises SpecError where that cannot be
-        written; then the file stays as it was."""
+        """Keep what was torn off its end beside it as <name>.torn, then cut it off.
+
+        Raises SpecError where that cannot be written; then the file stays as it was.
+        """
         if not loaded.torn:
             return
         aside = self.path.with_name(self.path.name + ".torn")
