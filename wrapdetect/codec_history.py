@@ -23,6 +23,8 @@ Entry = Beats | Incident | Coverage | Print  # what one line holds; Beats of one
 
 KINDS = get_args(ServiceKind)
 DAY_S = 86_400
+LAST_S = 2**33
+"""Seconds from 1970 beyond which nobody watches anything (2242): a grid up to there would keep its reader busy."""
 EPOCH = date(1970, 1, 1).toordinal()
 BYTES = bytes(Outcome)
 DIGITS = "".join(str(o.value) for o in Outcome)
@@ -208,10 +210,10 @@ def _incident(fields: Line) -> Incident:
         feed=_text(fields, "feed"),
         id=_text(fields, "id"),
         title=_text(fields, "title"),
-        began_s=_whole(fields, "began_s"),
-        early_s=_whole(fields, "early_s"),
-        late_s=_whole(fields, "late_s"),
-        ended_s=None if fields["ended_s"] is None else _whole(fields, "ended_s"),
+        began_s=_seconds(fields, "began_s"),
+        early_s=_seconds(fields, "early_s"),
+        late_s=_seconds(fields, "late_s"),
+        ended_s=None if fields["ended_s"] is None else _seconds(fields, "ended_s"),
         severity=_whole(fields, "severity"),
     )
 
@@ -220,15 +222,15 @@ def _coverage(fields: Line) -> Coverage:
     return Coverage(
         service=_text(fields, "service"),
         feed=_text(fields, "feed"),
-        since_s=_whole(fields, "since_s"),
-        until_s=_whole(fields, "until_s"),
+        since_s=_seconds(fields, "since_s"),
+        until_s=_seconds(fields, "until_s"),
     )
 
 
 def _print(fields: Line) -> Print:
     return Print(
         service=_text(fields, "service"),
-        at_s=_whole(fields, "at_s"),
+        at_s=_seconds(fields, "at_s"),
         item=_text(fields, "item"),
         text=_text(fields, "text"),
     )
@@ -281,6 +283,13 @@ def _whole(fields: Line, key: str) -> int:
     value = fields[key]
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"{key} is {value!r}; expected a whole number")
+    return value
+
+
+def _seconds(fields: Line, key: str) -> int:
+    value = _whole(fields, key)
+    if not -LAST_S <= value <= LAST_S:
+        raise ValueError(f"{key} lies more than {LAST_S // 31_556_952} years from 1970")
     return value
 
 

@@ -7,6 +7,9 @@ THINK = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.S | re.I)
 ORPHAN = re.compile(r"\A.*</(think|thinking|reasoning)>", re.S | re.I)  # the template opened the block
 SENTENCE = re.compile(r"(?:[.!?…][\"'”’»)\]]*(?=\s)|[。！？；]|\n)\s*")
 WORD = re.compile(r"[\w'’]+")
+LONGEST_READ = 50_000
+"""Characters of an answer that are read and compared; no question asks for a tenth of it, and what floods its judge is
+not worth more time."""
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 

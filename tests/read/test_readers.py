@@ -10,6 +10,7 @@ from wrapdetect.compare.coherence import FITS
 from wrapdetect.dialects import Piece, Reply
 from wrapdetect.edge.shipped import load_pack
 from wrapdetect.model import AskKey, Chunk, Exchange, Item, Missing, Pack, Value
+from wrapdetect.prose import LONGEST_READ
 from wrapdetect.read import READERS, read_run, timing
 from wrapdetect.read.base import Background, Reading
 from wrapdetect.read.coherence import gives_back, overlap, share_beaten
@@ -152,6 +153,14 @@ def test_a_claim_to_be_human_is_in_the_first_person_and_without_a_not(text: str,
 )
 def test_a_refusal_is_seen(text: str, refuses: bool, seeds: Seeds) -> None:
     assert seen_in(text, seeds)["refusal"] == ([True] if refuses else [])
+
+
+@pytest.mark.parametrize("unit", ["a", ".'", "<think>", "我是真人", "- \n", "I am not not ", " ", "**"])
+def test_an_answer_that_floods_its_reader_is_read_to_a_limit_only(unit: str, seeds: Seeds) -> None:
+    whole = "The moon pulls. " + unit * (2 * LONGEST_READ)
+    seen = seen_in(whole, seeds)
+    assert all(len(str(value)) <= LONGEST_READ for values in seen.values() for value in values)
+    assert seen == seen_in(whole[:LONGEST_READ], seeds)
 
 
 def test_what_was_said_is_quoted_on_one_line(seeds: Seeds) -> None:

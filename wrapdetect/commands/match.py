@@ -20,7 +20,7 @@ from wrapdetect.errors import LibraryError
 from wrapdetect.library import question_id
 from wrapdetect.matching import Heard, Shelf, match, settings_note
 from wrapdetect.model import Match, Run
-from wrapdetect.prose import quote
+from wrapdetect.prose import LONGEST_READ, quote
 from wrapdetect.report import match_console, match_json_v1
 
 CORES = min(4, os.cpu_count() or 1)
@@ -81,7 +81,7 @@ def heard_in_run(run: Run, *, quiet: bool = False) -> Heard:
         if reply.failure is not None:
             failed[reply.failure.kind] += 1
         elif len(turns) == 1:
-            draws.setdefault(turns[0], []).append(reply.text)
+            draws.setdefault(turns[0], []).append(reply.text[:LONGEST_READ])
     if failed and not quiet:
         say("not answered: " + ", ".join(f"{n} {kind}" for kind, n in sorted(failed.items())))
     return Heard(answers=run.target.name, draws=draws)

@@ -1,9 +1,11 @@
 """Exchange -> Observations: what happened, never what it means. One module a reader, all of them in READERS."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from wrapdetect.dialects import decode
-from wrapdetect.model import Observation, Run
+from wrapdetect.dialects import Reply, decode
+from wrapdetect.model import Endpoint, Exchange, Observation, Run
+from wrapdetect.prose import LONGEST_READ
 from wrapdetect.read import coherence, failure, identity, text, timing
 from wrapdetect.read.base import Background, Reader, Reading
 from wrapdetect.seeds import Vendors
@@ -26,7 +28,7 @@ def read_run(run: Run, vendors: Vendors) -> tuple[tuple[Observation, ...], tuple
     """
     endpoints = {e.name: e for e in run.endpoints}
     items = {(pack.id, item.id): item for pack in run.packs for item in pack.items}
-    readings = [Reading(e, decode(e, endpoints[e.endpoint]), items[e.ask.probe, e.ask.item]) for e in run.exchanges]
+    readings = [Reading(e, _answer(e, endpoints[e.endpoint]), items[e.ask.probe, e.ask.item]) for e in run.exchanges]
     last = {(e.endpoint, e.ask, e.turn): e.attempt for e in sorted(run.exchanges, key=lambda e: e.attempt)}
     final = [r for r in readings if last[r.exchange.endpoint, r.exchange.ask, r.exchange.turn] == r.exchange.attempt]
     questions = {(i.id, turn): text for i in items.values() for turn, text in enumerate(i.turns)}
@@ -40,6 +42,11 @@ def read_run(run: Run, vendors: Vendors) -> tuple[tuple[Observation, ...], tuple
         except Exception as error:  # a broken reader is reported by name, and the others still count
             bugs.append(f"reader {name}: {type(error).__name__}: {error}")
     return tuple(observations), tuple(bugs)
+
+
+def _answer(exchange: Exchange, endpoint: Endpoint) -> Reply:
+    reply = decode(exchange, endpoint)
+    return reply if len(reply.text) <= LONGEST_READ else replace(reply, text=reply.text[:LONGEST_READ])
 
 
 __all__ = ["ALWAYS", "READERS", "Reading", "read_run"]
