@@ -109,9 +109,9 @@ class Upkeep:
     async def _read_feed(self, feed: FeedSpec, client: Client, before: FeedState | None) -> None:
         now_s, seen_s = self._now_s(), before.at_s if before and before.ok else None
         detail = before.detail if before and before.ok else "read"
-        tags = {"etag": before.etag or "", "last_modified": before.last_modified or ""} if before else {}
+        etag, changed = (before.etag or "", before.last_modified or "") if before else ("", "")
         try:
-            page = await fetch(feed.url, client=client, timeout_s=FEED_TIMEOUT_S, **tags)
+            page = await fetch(feed.url, client=client, timeout_s=FEED_TIMEOUT_S, etag=etag, last_modified=changed)
             if page.data is not None:
                 detail = await asyncio.to_thread(self._keep_page, feed, page.data, seen_s)
             else:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from wrapdetect.feeds import FeedFormat, Scope
+from wrapdetect.feeds import EVERYTHING, FeedFormat, Scope
 from wrapdetect.history import Service
 from wrapdetect.model import Item
 from wrapdetect.schedule import DAY_S, Budget, Rhythm, cost_of, make_round
@@ -45,7 +45,7 @@ class FeedSpec:
     url: str
     format: FeedFormat
     every_s: int
-    scope: Scope = Scope()
+    scope: Scope = EVERYTHING
     zone: tzinfo | None = None
 
 

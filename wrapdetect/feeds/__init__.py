@@ -24,10 +24,10 @@ from wrapdetect.feeds import (
     upptime,
 )
 from wrapdetect.feeds.base import Parsed, Source
-from wrapdetect.feeds.scope import Scope
-from wrapdetect.feeds.shapes import likely
+from wrapdetect.feeds.scope import EVERYTHING, Scope
+from wrapdetect.feeds.shapes import looks_like, seen_as
 
-__all__ = ["FEEDS", "FORMATS", "FeedFormat", "Parsed", "Reader", "Scope"]
+__all__ = ["EVERYTHING", "FEEDS", "FORMATS", "FeedFormat", "Parsed", "Reader", "Scope"]
 
 FeedFormat = Literal[
     "statuspage", "incident_io", "rss", "atom", "upptime", "csv",
@@ -50,7 +50,7 @@ class Reader:
         service: str,
         feed: str,
         fetched_s: int,
-        scope: Scope = Scope(),
+        scope: Scope = EVERYTHING,
         zone: tzinfo | None = None,
     ) -> Parsed:
         """One page, fetched at `fetched_s`; `scope` says which of its incidents count, `zone` is that of times without
@@ -59,10 +59,10 @@ class Reader:
         try:
             return self.parse(data, source)
         except FeedError as error:
-            seems = likely(data)
-            if seems in (None, self.format):
+            other = seen_as(data)
+            if not other or other == looks_like(self.format):
                 raise
-            raise FeedError(f'{error}; it looks like format = "{seems}"') from error
+            raise FeedError(f"{str(error).partition('; open its address')[0]}; it is {other}") from error
 
 
 FEEDS: Mapping[FeedFormat, Reader] = {

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from wrapdetect.errors import FeedError
 from wrapdetect.feeds.dates import EntryError, instant
-from wrapdetect.feeds.scope import Scope
+from wrapdetect.feeds.scope import EVERYTHING, Scope
 from wrapdetect.feeds.status import SAME_TIME_S, Update, end_of, never_was
 from wrapdetect.history import Coverage, Incident
 from wrapdetect.prose import quote
@@ -66,12 +66,12 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Whose feed is read, and when it was fetched; which of its incidents count, and the `zone` of times without one."""
+    """Whose feed is read, and when it was fetched; which incidents count, and the `zone` of times without one."""
 
     service: str
     feed: str
     fetched_s: int
-    scope: Scope = Scope()
+    scope: Scope = EVERYTHING
     zone: tzinfo | None = None
 
     def wrong(self, found: str, expected: str) -> FeedError:
@@ -196,9 +196,7 @@ def settled(incident: Incident) -> Incident:
     return incident
 
 
-def gather(
-    found: Iterable[tuple[str, object]], read: Callable[[object], Entry | None], source: Source
-) -> Gathered:
+def gather(found: Iterable[tuple[str, object]], read: Callable[[object], Entry | None], source: Source) -> Gathered:
     """Read each (place, entry): those that make sense and are in scope, and what is to be said of the others.
 
     `read` gives None for what is no incident at all. Raises FeedError where all entries were refused, and for more than

@@ -2,8 +2,8 @@
 format = "rss".
 
 JSON:API, {"data": the page, "included": [...]} or {"data": [reports], "included": [...]}. A report: title, report_type
-(manual, automatic, maintenance), starts_at, ends_at, aggregate_state, affected_resources; its updates, with published_at
-and affected_resources, and the resources with their public_name lie in `included`. Source: betterstack.com/docs/uptime.
+(manual, automatic, maintenance), starts_at, ends_at, aggregate_state, affected_resources; its updates (published_at,
+affected_resources) and the resources (public_name) lie in `included`. Source: betterstack.com/docs/uptime.
 """
 
 from collections.abc import Mapping
@@ -83,13 +83,17 @@ def _entry(raw: object, *, source: Source, beside: _Beside) -> Entry:
     ended_s, wrong = source.end(fields, "ends_at")
     grades = [_state(p.get("affected_resources")) for p in (fields, *posts)] + [word(fields, "aggregate_state")]
     planned = is_planned(word(fields, "report_type"))
-    touched = [word(r, "status_page_resource_id") for p in (fields, *posts) for r in objects(p.get("affected_resources"))]
+    touched = [
+        word(r, "status_page_resource_id") for p in (fields, *posts) for r in objects(p.get("affected_resources"))
+    ]
     told = Told(
         id=id_,
         title=word(fields, "title"),
         posted_s=posted_s,
         started_s=started_s,
-        severity=0 if planned else max((severity_of(g) for g in grades if g not in ("", "resolved")), default=0) or UNSTATED,
+        severity=0
+        if planned
+        else max((severity_of(g) for g in grades if g not in ("", "resolved")), default=0) or UNSTATED,
         status="resolved" if ended_s is not None and ended_s <= source.fetched_s else "",
         updates=tuple(updates),
         stated_s=ended_s,

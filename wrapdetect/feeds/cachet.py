@@ -9,7 +9,17 @@ from functools import partial
 
 from wrapdetect.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest, newest_of
 from wrapdetect.feeds.dates import EntryError
-from wrapdetect.feeds.document import JsonObject, json_of, mapping, name_of, names_in, objects, shape_of, updates_of, word
+from wrapdetect.feeds.document import (
+    JsonObject,
+    json_of,
+    mapping,
+    name_of,
+    names_in,
+    objects,
+    shape_of,
+    updates_of,
+    word,
+)
 from wrapdetect.feeds.status import UNSTATED, is_planned
 
 EXPECTED = "Cachet JSON, an object with `data`, a list of incidents with occurred_at or created_at"

@@ -80,10 +80,13 @@ def json_of(data: bytes, source: Source, expected: str) -> object:
 def shape_of(page: object) -> str:
     """JSON that is of another shape than expected, for a message.
 
-    >>> shape_of({"page": {}, "components": []}), shape_of([])
-    ('an object with components, page', 'a JSON value')
+    >>> shape_of({"page": {}, "components": []}), shape_of([{"id": 1}]), shape_of([])
+    ('an object with components, page', 'a list of objects with id', 'a JSON value')
     """
-    return f"an object with {', '.join(sorted(page)[:6]) or 'nothing'}" if isinstance(page, dict) else "a JSON value"
+    if isinstance(page, list) and page and isinstance(page[0], dict):
+        return f"a list of {shape_of(page[0]).replace('an object', 'objects', 1)}"
+    names = quote(", ".join(sorted(map(str, page))[:6]), 100) if isinstance(page, dict) else ""
+    return f"an object with {names or 'nothing'}" if isinstance(page, dict) else "a JSON value"
 
 
 def mapping(value: object, name: str = "the entry") -> JsonObject:

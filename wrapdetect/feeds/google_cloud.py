@@ -23,7 +23,7 @@ def parse(data: bytes, source: Source) -> Parsed:
     if not isinstance(listed, list) or not all(isinstance(e, dict) for e in listed[:1]):
         raise source.wrong(shape_of(listed), EXPECTED)
     if listed and not any(k in e for e in listed if isinstance(e, dict) for k in KEYS):
-        raise source.wrong(f"a list of objects with {', '.join(sorted(map(str, listed[0]))[:6])}", EXPECTED)
+        raise source.wrong(shape_of(listed), EXPECTED)
     found = ((f"incident {i}", entry) for i, entry in enumerate(listed, 1))
     return latest(gather(found, partial(_entry, source=source), source), source)
 
@@ -48,7 +48,9 @@ def _entry(raw: object, *, source: Source) -> Entry:
         stated_s=ended_s,
         changed_s=source.end(entry, "modified")[0],
         components=tuple(
-            dict.fromkeys((*names_in(entry.get("affected_products"), "title"), *names_in([word(entry, "service_name")])))
+            dict.fromkeys(
+                (*names_in(entry.get("affected_products"), "title"), *names_in([word(entry, "service_name")]))
+            )
         ),
         unread=unread or wrong,
     )

@@ -37,9 +37,7 @@ from wrapdetect.feeds.document import (
 )
 from wrapdetect.feeds.status import UNSTATED, is_planned, severity_of
 
-EXPECTED = (
-    "incident.io JSON, an object with `incidents`, `status_page_incidents`, `incident_links` or `ongoing_incidents`"
-)
+EXPECTED = "incident.io JSON, an object with a list of incidents, incident_links or ongoing_incidents"
 LISTS = ("status_page_incidents", "incidents", "incident_links")
 OPEN = ("ongoing_incidents", "in_progress_maintenances", "scheduled_maintenances")
 

@@ -1,8 +1,8 @@
 """Instatus: a page's summary.json (what is open now), and the list of incidents of its API. Its RSS and Atom are
 format = "rss" and "atom".
 
-summary.json: {"page": {"status": "UP"}, "activeIncidents": [{name, started, status, impact, url}], "activeMaintenances":
-[{name, start, status, duration, url}]}; the lists are left out where they are empty.
+summary.json: {"page": {"status": "UP"}, "activeIncidents": [{name, started, status, impact, url}],
+"activeMaintenances": [{name, start, status, duration, url}]}; the lists are left out where they are empty.
 """
 
 from functools import partial

@@ -22,8 +22,8 @@ class Scope:
 
         >>> Scope(components=("API",)).takes("Down", ["api "]), Scope(components=("API",)).takes("Down", ["Video app"])
         (True, False)
-        >>> Scope(title=("gemini errors",)).takes("Errors of Vertex Gemini API", []), Scope(title=("api",)).takes("Rapid", [])
-        (True, False)
+        >>> Scope(title=("gemini errors",)).takes("Errors of Vertex Gemini API", [])
+        True
         """
         named = {_plain(c) for c in components}
         wanted = {_plain(c) for c in self.components}
@@ -39,13 +39,16 @@ class Scope:
         notes = []
         if out:
             others = sorted({name for _, named in out for name in named})
-            which = f"; components named there: {quote(', '.join(others), 120)}" if others and self.components else ""
-            notes.append(f"{len(out)} of {len(told)} incidents are of others and left out{which}")
+            which = f" ({quote(', '.join(others), 120)})" if others and self.components else ""
+            notes.append(f"{len(out)} of {len(told)} incidents left out, of other components or titles{which}")
         if self.components and told and unnamed == len(told):
             notes.append("this feed names no components: components = [...] changes nothing here; use title = [...]")
         elif self.components and unnamed:
             notes.append(f"{unnamed} of {len(told)} incidents name no component and count")
         return tuple(notes)
+
+
+EVERYTHING = Scope()
 
 
 def _plain(name: str) -> str:

@@ -2,9 +2,11 @@
 whose format nobody named."""
 
 import json
+import re
 from collections.abc import Mapping
 
 from wrapdetect.feeds.document import encoding_of, objects
+from wrapdetect.prose import quote
 
 KEYS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("instatus", ("activeIncidents",)),
@@ -31,6 +33,10 @@ ENTRY_KEYS: tuple[tuple[str, frozenset[str]], ...] = (
 """Keys of the entries of a JSON list, of which one is enough."""
 INSTATUS_STATES = frozenset({"UP", "HASISSUES", "UNDERMAINTENANCE", "ALLUNDERMAINTENANCE", "ALLDEGRADEDPERFORMANCE"})
 LOOKED_AT = 20_000
+"""Bytes at the start of a page that is no JSON."""
+LINK = re.compile(r"<link\b[^<>]{0,500}>", re.IGNORECASE)
+SYNDICATED = re.compile(r"\btype=[\"']?application/(rss|atom)\+xml\b", re.IGNORECASE)
+HREF = re.compile(r"\bhref=[\"']?([^\"'\s<>]{1,200})", re.IGNORECASE)
 
 
 def likely(data: bytes) -> str | None:
@@ -50,6 +56,29 @@ def likely(data: bytes) -> str | None:
     if lines and "start" in lines[0].lower().replace(";", ",").replace("\t", ",").split(","):
         return "csv"
     return "upptime" if "\nstatus:" in f"\n{start}" and "lastUpdated:" in start else None
+
+
+def seen_as(data: bytes) -> str:
+    """What to say of a page that is not of the format named: the format to name, or where a page for people says that
+    its feed is; "" where neither is known.
+
+    >>> seen_as(b'{"activeIncidents": []}')
+    'such as format = "instatus" reads'
+    >>> seen_as(b'<html><head><link rel="alternate" type="application/rss+xml" href="/history.rss">')
+    'a page for people that names /history.rss as its feed (format = "rss")'
+    """
+    seems = likely(data)
+    if seems:
+        return looks_like(seems)
+    for link in LINK.findall(data[:LOOKED_AT].decode(errors="replace")):
+        kind, place = SYNDICATED.search(link), HREF.search(link)
+        if kind and place:
+            return f'a page for people that names {quote(place[1], 100)} as its feed (format = "{kind[1].lower()}")'
+    return ""
+
+
+def looks_like(name: str) -> str:
+    return f'such as format = "{name}" reads'
 
 
 def _of_json(data: bytes) -> str | None:

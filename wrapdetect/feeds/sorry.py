@@ -1,7 +1,7 @@
 """Sorry: a status page's api/v1/notices, newest first.
 
-{"notices": [{id, type, state, subject, began_at, ended_at, begins_at, ends_at, created_at, updates, components}]}, or one
-of them as {"notice": ...}. Types: unplanned, planned, general. Source: docs.sorryapp.com.
+{"notices": [{id, type, state, subject, began_at, ended_at, begins_at, ends_at, created_at, updates, components}]}, or
+one of them as {"notice": ...}. Types: unplanned, planned, general. Source: docs.sorryapp.com.
 """
 
 from functools import partial
@@ -18,7 +18,9 @@ def parse(data: bytes, source: Source) -> Parsed:
     """Notices since the oldest; planned and general ones as severity 0. Raises FeedError for another shape."""
     tree = json_of(data, source, EXPECTED)
     one = isinstance(tree, dict) and isinstance(tree.get("notice"), dict)
-    listed = [tree["notice"]] if isinstance(tree, dict) and one else tree.get("notices") if isinstance(tree, dict) else None
+    listed = (
+        [tree["notice"]] if isinstance(tree, dict) and one else tree.get("notices") if isinstance(tree, dict) else None
+    )
     if not isinstance(listed, list):
         raise source.wrong(shape_of(tree), EXPECTED)
     found = ((f"notice {i}", entry) for i, entry in enumerate(listed, 1))

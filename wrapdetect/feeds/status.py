@@ -14,28 +14,26 @@ RANK: tuple[Phase, ...] = ("open", "over", "never", "afterword")
 SAME_TIME_S = 60
 """Two times as close as this are one: Statuspage sets started_at some milliseconds before created_at."""
 
-PHASES: Mapping[str, Phase] = dict.fromkeys(
-    "investigating identified monitoring watching recovering verifying active open opened reopened ongoing acknowledged "
-    "confirmed inprogress underway scheduled notstartedyet upcoming planned started detected triggered degraded "
-    "partiallyresolved partialrecovery maintenanceinprogress maintenancescheduled servicedisruption serviceoutage "
-    "serviceinformation".split(),
-    "open",
-) | dict.fromkeys(
-    "resolved completed complete fixed mitigated closed restored recovered operational ended finished available done "
-    "maintenancecomplete maintenancecompleted servicerestored serviceisoperatingnormally".split(),
-    "over",
-) | dict.fromkeys(
-    "postmortem postincidentreview preliminarypostincidentreview pir preliminarypir postincidentreviewpir "
-    "preliminarypostincidentreviewpir rca rootcauseanalysis retrospective".split(),
-    "afterword",
-) | dict.fromkeys("falsealarm falsepositive notanincident cancelled canceled".split(), "never")  # fmt: skip
+WORDS: Mapping[Phase, str] = {
+    "open": "investigating identified monitoring watching recovering verifying active open opened reopened ongoing "
+    "acknowledged confirmed inprogress underway scheduled notstartedyet upcoming planned started detected triggered "
+    "degraded partiallyresolved partialrecovery maintenanceinprogress maintenancescheduled servicedisruption "
+    "serviceoutage serviceinformation",
+    "over": "resolved completed complete fixed mitigated closed restored recovered operational ended finished available "
+    "done maintenancecomplete maintenancecompleted servicerestored serviceisoperatingnormally",
+    "afterword": "postmortem postincidentreview preliminarypostincidentreview pir preliminarypir postincidentreviewpir "
+    "preliminarypostincidentreviewpir rca rootcauseanalysis retrospective",
+    "never": "falsealarm falsepositive notanincident cancelled canceled",
+}
+PHASES: Mapping[str, Phase] = {word: phase for phase, words in WORDS.items() for word in words.split()}
 """By letters alone. A word that is not here ("update") tells nothing new: what was so, stays."""
 
-PLANNED = frozenset(
+PLANNED_WORDS = (
     "scheduled inprogress underway verifying completed complete maintenance notstartedyet upcoming planned "
     "maintenanceinprogress maintenancescheduled maintenancecomplete maintenancecompleted undermaintenance "
-    "plannedmaintenance scheduledmaintenance cancelled canceled".split()
+    "plannedmaintenance scheduledmaintenance cancelled canceled"
 )
+PLANNED = frozenset(PLANNED_WORDS.split())
 """Statuses, impacts and types that only maintenance has: it is no outage."""
 
 SEVERITY: Mapping[str, int] = {
@@ -93,7 +91,12 @@ def is_planned(*words: str) -> bool:
 
 
 def end_of(
-    updates: Iterable[Update], *, began_s: int, status: str = "", stated_s: int | None = None, changed_s: int | None = None
+    updates: Iterable[Update],
+    *,
+    began_s: int,
+    status: str = "",
+    stated_s: int | None = None,
+    changed_s: int | None = None,
 ) -> End:
     """When it ended: `status` is the page's word for now, `stated_s` its end, `changed_s` the entry's last change.
 
@@ -120,10 +123,11 @@ def end_of(
         if resolved_s is not None and resolved_s - began_s >= SAME_TIME_S:
             return End(resolved_s, "")
         return End(None, "its stated end lies before its beginning: its end is not known")
-    afterword_s = min((at_s for at_s, p in told if p == "afterword"), default=None)
-    for at_s in (resolved_s, afterword_s, changed_s):
-        if at_s is not None and at_s >= began_s:
-            return End(at_s, "")
+    if resolved_s is not None and resolved_s >= began_s:
+        return End(resolved_s, "")
+    afterword_s = min((at_s for at_s, p in told if p == "afterword"), default=changed_s)
+    if afterword_s is not None and afterword_s >= began_s:
+        return End(afterword_s, "no end is told: taken is its last change, the latest that it can be")
     return End(None, "it is over, but no end that makes sense is told: its end is not known")
 
 

@@ -53,7 +53,9 @@ def _entry(raw: object, *, source: Source) -> Entry:
         posted_s=posted_s,
         severity=max((GRADES.get(s, 0) for s in states), default=0) or UNSTATED if kind == "incident" else 0,
         updates=tuple(updates),
-        components=names_in([*objects(entry.get("components_affected")), *objects(entry.get("containers_affected"))], "name"),
+        components=names_in(
+            [*objects(entry.get("components_affected")), *objects(entry.get("containers_affected"))], "name"
+        ),
         unread=next((wrong for _, wrong in times if wrong), ""),
     )
     return entry_of(told, source)

@@ -68,5 +68,7 @@ def _entry(raw: object, *, source: Source) -> Entry:
 
 def _components(entry: JsonObject) -> tuple[str, ...]:
     """Those of the incident, and those that any of its updates touched."""
-    touched = [n for u in objects(entry.get("incident_updates")) for n in names_in(u.get("affected_components"), "name")]
+    touched = [
+        n for u in objects(entry.get("incident_updates")) for n in names_in(u.get("affected_components"), "name")
+    ]
     return tuple(dict.fromkeys((*names_in(entry.get("components"), "name"), *touched)))

@@ -17,6 +17,7 @@ from wrapdetect.feeds import wording
 from wrapdetect.feeds.base import (
     LAST_POST_S,
     POST_ONLY_S,
+    POSTED_LATE_S,
     Entry,
     Onset,
     Parsed,
@@ -123,7 +124,7 @@ def _post(raw: Mapping[str, object], source: Source) -> Post:
     markup = str(_content(raw) or "")[:TEXT_READ]
     title, text = marked(quote(_plain(raw.get("title")), 200)), _plain(markup)
     posted_s = _own_time(raw, source)
-    updates = wording.updates(text, posted_s)
+    updates = wording.updates(text, posted_s, source.zone)
     said = STATUS.search(text)
     newest = max(updates, key=lambda u: (u.at_s, phase(u.status) == "over"), default=None)
     status = newest.status if newest else said[1].removeprefix("Maintenance ") if said else title.status
@@ -158,20 +159,33 @@ def _entry(raw: object, *, source: Source) -> Entry:
     updates = sorted({u for p in posts for u in p.updates})
     # one last post only, "resolved": its beginning is not told, so that it is no note of zero length
     several = any(p.whole for p in posts) or len(updates) > 1
-    stated_s = min((p.stated.began_s for p in posts if p.stated.began_s is not None), default=None)
-    ends = [p.stated.ended_s for p in posts if p.stated.ended_s is not None]
+    stated, doubt = _stated(posts, updates)
     told = Told(
         id=key,
         title=posts[-1].title,
         posted_s=posts[0].posted_s,
-        began=_onset(updates, several) if stated_s is None else onset(stated_s, updates[0].at_s),
+        began=_onset(updates, several) if stated.began_s is None else onset(stated.began_s, updates[0].at_s),
         severity=0 if any(p.planned for p in posts) or _planned(updates) else max(p.severity for p in posts),
         updates=tuple(updates),
-        stated_s=ends[-1] if ends else None,
+        stated_s=stated.ended_s,
         components=tuple(dict.fromkeys(name for p in posts for name in p.components)),
+        unread=doubt,
         noted=several,
     )
     return entry_of(told, source)
+
+
+def _stated(posts: list[Post], updates: list[Update]) -> tuple[wording.Stated, str]:
+    """What the texts state, by the newest that does; and a doubt. Posts that it is open, half an hour after the stated
+    end and later, are believed before the text."""
+    began_s = next((p.stated.began_s for p in reversed(posts) if p.stated.began_s is not None), None)
+    ended_s = next((p.stated.ended_s for p in reversed(posts) if p.stated.ended_s is not None), None)
+    lasting = [u.at_s for u in updates if phase(u.status) in (None, "open")]
+    if ended_s is not None and lasting and max(lasting) - ended_s > POSTED_LATE_S:
+        return wording.Stated(None, None), "its text states an end before a post that it lasts: the posts count"
+    if not any(u.status for u in updates) and ended_s is None:
+        return wording.Stated(began_s, None), "no status is told: whether it is over is not known"
+    return wording.Stated(began_s, ended_s), ""
 
 
 def _planned(updates: Iterable[Update]) -> bool:

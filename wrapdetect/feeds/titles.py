@@ -1,4 +1,4 @@
-"""What does a title say beside the incident's name? "RESOLVED: ", "[Update] ", " - Resolved", "Service disruption: "."""
+"""What does a title say beside the incident's name? "RESOLVED: ", "[Update] ", " - Resolved", "Service impact: "."""
 
 import re
 from typing import NamedTuple
@@ -44,6 +44,6 @@ def marked(title: str) -> Marked:
         else:
             break
         found.append(word.strip())
-    known = [(RANK.index(p), -i, word) for i, word in enumerate(found) if (p := phase(word)) is not None]
+    known = [(RANK.index(p), i, word) for i, word in enumerate(found) if (p := phase(word)) is not None]
     severities = [GRAVITY[letters(word)] for word in found if letters(word) in GRAVITY]
     return Marked(bare.strip(), max(known)[2] if known else found[0] if found else "", max(severities, default=None))

@@ -7,7 +7,7 @@ Investigating - ..."; Google Cloud "began at 2026-03-10 01:00 and ended at ... (
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from wrapdetect.feeds.dates import CLOCK, EPOCH, MONTH, ZONE, EntryError, instant, of_clock, offsets, zone_named
@@ -17,11 +17,11 @@ from wrapdetect.prose import quote
 HOUR_S = 3600
 UPDATE = re.compile(
     rf"\b(?:(?P<month>{MONTH})\.?\s{{1,3}}(?P<day>\d{{1,2}})|(?P<day2>\d{{1,2}})\s{{1,3}}(?P<month2>{MONTH}))"
-    rf"(?:\s?,?\s{{1,3}}(?P<year>\d{{4}}))?\s?(?:,|\bat\b)?\s{{0,3}}{CLOCK}\s{{1,3}}(?:\((?P<zone>{ZONE})\)|(?P<zone2>{ZONE}))"
+    rf"(?:\s?,?\s{{1,3}}(?P<year>\d{{4}}))?\s?(?:,|\bat\b)?\s{{0,3}}{CLOCK}(?:\s{{1,3}}(?:\((?P<zone>{ZONE})\)|(?P<zone2>{ZONE})))?"
     r"\s{1,3}(?:[-–—:]\s{1,3})?(?P<status>[A-Z][A-Za-z]{1,15}(?:[ -](?:[Pp]rogress|[Uu]pdate|[Aa]larm|[Mm]ortem))?)"
     r"\s{0,3}[-–—:]\s"
 )
-"""A dated update in a text without tags: date, time, zone, status, dash."""
+"""A dated update in a text without tags: date, time, zone (without one it cannot be dated), status, dash."""
 GOOGLE = re.compile(
     r"\bbegan at\s{1,3}(\d{4}-\d\d-\d\d \d\d:\d\d)(?:\s{1,3}and ended at\s{1,3}(\d{4}-\d\d-\d\d \d\d:\d\d))?"
     r"[^()]{0,80}\(all times are\s{1,3}([A-Za-z]{2,20}(?:/[A-Za-z_]{2,30})?)\s?\)",
@@ -29,7 +29,8 @@ GOOGLE = re.compile(
 )
 DAY = rf"(\d{{1,2}})(?:st|nd|rd|th)?\s{{1,3}}({MONTH})\s{{1,3}}(\d{{4}})"
 AZURE = re.compile(
-    rf"\b(?:(?:starting|beginning|began|started)(?:\sat|\sfrom|\saround|\sapproximately|\sas early as){{0,2}}|between|from)"
+    rf"\b(?:(?:starting|beginning|began|started)(?:\sat|\sfrom|\saround|\sapproximately|\sas early as){{0,2}}"
+    rf"|between|from)"
     rf"\s{{1,3}}(\d\d:\d\d)(?:\s{{1,3}}(UTC))?(?:\s{{1,3}}on\s{{1,3}}{DAY})?"
     rf"(?:\s{{1,3}}(?:and|to|until)\s{{1,3}}(\d\d:\d\d)\s{{1,3}}(UTC)\s{{1,3}}on\s{{1,3}}{DAY})?",
     re.IGNORECASE,
@@ -43,18 +44,20 @@ class Stated(NamedTuple):
     ended_s: int | None
 
 
-def updates(text: str, posted_s: int) -> tuple[Update, ...]:
+def updates(text: str, posted_s: int, zone: tzinfo | None = None) -> tuple[Update, ...]:
     """The dated updates of a text, as they stand there; where the year is not told, the nearest to their neighbour, and
-    for the first to `posted_s`. Raises EntryError for one that cannot be dated: its zone or day is none."""
+    for the first to `posted_s`. `zone` is that of times without one.
+
+    Raises EntryError for one that cannot be dated: its zone or day is none."""
     zones: dict[str, float] = {}
     dated: list[Update] = []
     for match in UPDATE.finditer(text):
         near_s = dated[-1].at_s if dated else posted_s
-        zone = match["zone"] or match["zone2"]
-        guesses = list(_guesses(match, zone, zones, near_s))
+        said = match["zone"] or match["zone2"] or ""
+        guesses = list(_guesses(match, said or zone, zones, near_s))
         if not guesses:
             raise EntryError(f"the time of its update {quote(match.group(), 60)} cannot be read (its day or its zone)")
-        at_s, zones[zone] = min(guesses, key=lambda g: abs(g[0] - near_s))
+        at_s, zones[said] = min(guesses, key=lambda g: abs(g[0] - near_s))
         dated.append(Update(at_s, match["status"]))
     return tuple(dated)
 
@@ -83,7 +86,9 @@ def _at(clock: str, day: str, month: str, year: str) -> int:
     return _seconds(of_clock(int(year), month, int(day), clock, None))
 
 
-def _guesses(match: re.Match[str], zone: str, zones: dict[str, float], near_s: int) -> Iterator[tuple[int, float]]:
+def _guesses(
+    match: re.Match[str], zone: str | tzinfo | None, zones: dict[str, float], near_s: int
+) -> Iterator[tuple[int, float]]:
     """Seconds that it may mean, each with the offset of its zone in hours."""
     month, day = match["month"] or match["month2"], int(match["day"] or match["day2"])
     told = int(match["year"] or 0)
@@ -91,16 +96,22 @@ def _guesses(match: re.Match[str], zone: str, zones: dict[str, float], near_s: i
     for year in (told,) if told else (near - 1, near, near + 1):
         try:
             wall = of_clock(year, month, day, match["clock"], match["half"])
-            named = zone_named(zone) if "/" in zone else None
-            hours = (_hours(wall.replace(tzinfo=named)),) if named else (zones[zone],) if zone in zones else offsets(zone)
+            hours = _hours(wall, zone, zones)
             yield from ((_seconds(wall) - round(h * HOUR_S), h) for h in hours)
         except (ValueError, OverflowError):
             continue
 
 
-def _hours(moment: datetime) -> float:
-    offset = moment.utcoffset()
-    return offset.total_seconds() / HOUR_S if offset else 0.0
+def _hours(wall: datetime, zone: str | tzinfo | None, zones: dict[str, float]) -> tuple[float, ...]:
+    """Offsets from UTC that the zone may have then; that of a word is the one it had before in this text."""
+    if isinstance(zone, str):
+        if zone in zones:
+            return (zones[zone],)
+        if "/" not in zone:
+            return offsets(zone)
+        zone = zone_named(zone)
+    offset = wall.replace(tzinfo=zone).utcoffset() if zone else None
+    return () if offset is None else (offset.total_seconds() / HOUR_S,)
 
 
 def _seconds(wall: datetime) -> int:
