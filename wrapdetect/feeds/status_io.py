@@ -34,7 +34,8 @@ def parse(data: bytes, source: Source) -> Parsed:
 def _entry(raw: object, *, source: Source) -> Entry:
     assert isinstance(raw, tuple)
     entry, kind = mapping(raw[0]), raw[1]
-    opened_s = source.time(entry, "datetime_open", "datetime_planned_start")
+    names = ("datetime_open", "datetime_planned_start")
+    opened_s = source.time(entry, *(names if kind == "incident" else names[::-1]))
     posts = list(objects(entry.get("messages")))
     times = [source.end(post, "datetime") for post in posts]
     first_s = min((at_s for at_s, _ in times if at_s is not None), default=None)

@@ -213,7 +213,7 @@ def _components(raw: Mapping[str, object], markup: str) -> tuple[str, ...]:
     listed = AFFECTED.search(markup)
     named = [name for name, _ in COMPONENT.findall(markup)]
     named += [name.strip() for name in listed[1].split(",")] if listed else []
-    return names_in(named or names_in(raw.get("tags"), "term"))
+    return names_in(named) or names_in(raw.get("tags"), "term")
 
 
 def _content(raw: Mapping[str, object]) -> object:

@@ -28,7 +28,7 @@ from wrapdetect.feeds.base import (
     stretch,
 )
 from wrapdetect.feeds.dates import EntryError
-from wrapdetect.feeds.document import describe, json_of, mapping, name_of, objects, text_of, word
+from wrapdetect.feeds.document import describe, json_of, mapping, name_of, objects, shape_of, text_of, word
 from wrapdetect.feeds.status import severity_of
 from wrapdetect.history import Incident
 
@@ -53,6 +53,8 @@ def parse(data: bytes, source: Source) -> Parsed:
     listed = _listed(data, text, source)
     if any("commit" in e for e in objects(listed)):
         return _history(listed, source)
+    if listed and not any("labels" in e for e in objects(listed)):
+        raise source.wrong(shape_of(listed), EXPECTED)
     found = ((f"issue {i}", entry) for i, entry in enumerate(listed, 1))
     return latest(gather(found, partial(_issue, source=source), source), source)
 
