@@ -285,6 +285,20 @@ def test_a_feed_that_breaks_is_one_alert_and_never_an_outage(
 
 
 @pytest.mark.slow
+def test_a_page_of_many_products_counts_for_the_components_named_and_says_what_it_left_out(
+    commands: MonitorCommands, tmp_path: Path, world: World
+) -> None:
+    world["page"].body = (ROOT / "fixtures" / "feeds" / "better_stack_index.json").read_bytes()
+    page = f'[[feed]]\nservice = "heron"\nurl = "{world.at("page")}"\nformat = "better_stack"\nevery = "1d"'
+    Plan(feeds=f'{page}\ncomponents = ["api"]').write(tmp_path, world)
+    assert commands.monitor("once", cwd=tmp_path).code == 0
+    titles = [title for (title,) in rows(tmp_path, "SELECT title FROM monitor_incident ORDER BY title")]
+    assert titles == ["API errors", "New database"]  # that of the video app is no business of the API's
+    said = " ".join(commands.monitor("status", cwd=tmp_path).out.split())
+    assert "1 of 3" in said
+
+
+@pytest.mark.slow
 def test_evidence_is_alerted_once(commands: MonitorCommands, tmp_path: Path, world: World) -> None:
     plan = Plan(alerts='urls_env = ["HOOK"]', every="300s")
     imported(commands, tmp_path, world, a_history(world, shared=True), plan)

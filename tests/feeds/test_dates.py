@@ -166,7 +166,7 @@ def rss(text: str, pub: str = "Tue, 10 Mar 2026 09:00:00 GMT") -> bytes:
         "Mar 10, 13:30 +05:30 Investigating - bad. Mar 10, 14:30 +05:30 Resolved - ok.",
         "10 Mar 2026, 08:00 UTC - Investigating: bad. 10 Mar 2026, 09:00 UTC - Resolved: ok.",
         "March 10, 2026 at 8:00 AM UTC Investigating – bad. March 10, 2026 at 9:00 AM UTC Resolved – ok.",
-        "Mar 10, 08:00 (UTC) Investigating - bad. Mar 10, 09:00 (UTC) Resolved - ok. Mar 12, 10:00 (UTC) Postmortem - x",
+        "Mar 10, 08:00 (UTC) Investigating - bad. Mar 10, 09:00 (UTC) Resolved - ok. Mar 12, 10:00 UTC Postmortem - x",
     ],
 )
 def test_updates_are_read_from_the_text_in_every_dress(text: str) -> None:

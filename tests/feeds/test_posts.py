@@ -9,6 +9,7 @@ from wrapdetect.feeds.posts import is_incident_page
 from wrapdetect.feeds.titles import marked
 
 ALL = "https://status.example/en-us/status"
+MONTH = "https://s.example/history/2026-03"
 ONE = "https://status.example/incidents/i1"
 TWO = "https://status.example/incidents/i2"
 
@@ -156,7 +157,7 @@ def incidents(*entries: E) -> list[tuple[str, str | None]]:
             id="reopened on its page",
         ),
         pytest.param(
-            (E("09:00", "A", "https://s.example/history/2026-03", "g2"), E("08:00", "B", "https://s.example/history/2026-03", "g1")),
+            (E("09:00", "A", MONTH, "g2"), E("08:00", "B", MONTH, "g1")),
             [("10 08:00", None), ("10 09:00", None)],
             id="a page of a month is nobody's",
         ),

@@ -19,8 +19,8 @@ WORDS: Mapping[Phase, str] = {
     "acknowledged confirmed inprogress underway scheduled notstartedyet upcoming planned started detected triggered "
     "degraded partiallyresolved partialrecovery maintenanceinprogress maintenancescheduled servicedisruption "
     "serviceoutage serviceinformation",
-    "over": "resolved completed complete fixed mitigated closed restored recovered operational ended finished available "
-    "done maintenancecomplete maintenancecompleted servicerestored serviceisoperatingnormally",
+    "over": "resolved completed complete fixed mitigated closed restored recovered operational ended finished "
+    "available done maintenancecomplete maintenancecompleted servicerestored serviceisoperatingnormally",
     "afterword": "postmortem postincidentreview preliminarypostincidentreview pir preliminarypir postincidentreviewpir "
     "preliminarypostincidentreviewpir rca rootcauseanalysis retrospective",
     "never": "falsealarm falsepositive notanincident cancelled canceled",
