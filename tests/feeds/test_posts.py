@@ -100,6 +100,11 @@ def incidents(*entries: E) -> list[tuple[str, str | None]]:
             id="one link for all, one title, each says its status",
         ),
         pytest.param(
+            (E("09:00", "A", f"{ONE}/updates/2", "2", "Status: Resolved"), E("08:00", "A", f"{ONE}/updates/1", "1")),
+            [("10 08:00", "10 09:00")],
+            id="pages of updates behind the incident's",
+        ),
+        pytest.param(
             (E("09:00", "A - Resolved", "https://s.example/p/2"), E("08:00", "A - Investigating", "https://s.example/p/1")),
             [("10 08:00", None), ("10 09:00", "10 09:00")],
             id="no ids and two pages",

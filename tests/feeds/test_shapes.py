@@ -5,10 +5,12 @@ from datetime import UTC
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.feeds.test_feeds import HTML, NOW, PAGES, at, told
 from wrapdetect.errors import FeedError
-from wrapdetect.feeds import FEEDS, FeedFormat, Parsed
+from wrapdetect.feeds import FEEDS, FORMATS, FeedFormat, Parsed
 from wrapdetect.feeds.shapes import likely
 from wrapdetect.history import Incident
 
@@ -169,7 +171,7 @@ def test_a_page_named_by_another_format_is_told_by_its_own(page: Page) -> None:
     for other in ("statuspage", "csv", "upptime"):
         with pytest.raises(FeedError) as caught:
             read(other, data)
-        assert str(caught.value).endswith(f'; it is such as format = "{page.format}" reads')
+        assert str(caught.value).endswith(f'; it looks like format = "{page.format}"')
         assert len(str(caught.value)) < 400
 
 
@@ -196,7 +198,7 @@ def test_a_page_for_people_is_told_by_the_feed_that_it_names() -> None:
     link = b'<link rel="alternate" type="application/atom+xml" title="x" href="https://s.example/history.atom">'
     with pytest.raises(FeedError, match=r"HTML that begins with .*names https://s.example/history.atom as its feed"):
         read("statuspage", HTML.replace(b"</head>", link + b"</head>"))
-    with pytest.raises(FeedError, match="HTML that begins with <title>Plover"):
+    with pytest.raises(FeedError, match=r'HTML that begins with <title>Plover.*a page for people.*format = "rss" or'):
         read("statuspage", HTML)
 
 
@@ -348,3 +350,47 @@ def test_more_entries_than_any_page_has_are_refused(format_: FeedFormat) -> None
     listed = [{**entry, "id": str(n)} for n in range(10_001)]
     with pytest.raises(FeedError, match="more than 10,000 entries"):
         of(format_, {"incidents": listed} if format_ == "statuspage" else listed)
+
+
+SCRAPS = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=8),
+        st.sampled_from([OPENED, "0001-01-01T00:00:00+08:00", "1774000800", "resolved", "UP", "[RESOLVED] x"]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(
+                ["id", "status", "attributes", "type", "updates", "begin", "event_log", "starts_at", "messages", "date"]
+            ),
+            inner,
+            max_size=4,
+        ),
+    ),
+    max_leaves=12,
+)
+ENTRIES = st.lists(SCRAPS, max_size=3)
+FRAMES = st.one_of(
+    ENTRIES,
+    st.fixed_dictionaries({"activeIncidents": SCRAPS, "page": SCRAPS}),
+    st.fixed_dictionaries({"data": SCRAPS, "included": ENTRIES, "meta": SCRAPS, "pagination": SCRAPS}),
+    st.fixed_dictionaries({"result": st.fixed_dictionaries({"incidents": SCRAPS, "maintenance": SCRAPS})}),
+    st.fixed_dictionaries({"notices": SCRAPS}),
+    st.fixed_dictionaries({"incidents": SCRAPS, "scheduled_maintenances": SCRAPS}),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(tree=FRAMES, format_=st.sampled_from(FORMATS))
+def test_no_json_brings_a_reader_down(tree: object, format_: FeedFormat) -> None:
+    try:
+        page = of(format_, tree)
+    except FeedError:
+        return
+    assert all(i.ended_s is None or i.ended_s >= i.began_s for i in page.incidents)
+    assert all((i.id + i.title).isprintable() for i in page.incidents)
+    assert page.said.isprintable()

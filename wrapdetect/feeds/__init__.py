@@ -62,7 +62,7 @@ class Reader:
             other = seen_as(data)
             if not other or other == looks_like(self.format):
                 raise
-            raise FeedError(f"{str(error).partition('; open its address')[0]}; it is {other}") from error
+            raise FeedError(f"{str(error).partition('; open its address')[0]}; it looks like {other}") from error
 
 
 FEEDS: Mapping[FeedFormat, Reader] = {

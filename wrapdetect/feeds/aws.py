@@ -11,11 +11,12 @@ from functools import partial
 from wrapdetect.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest, momentary
 from wrapdetect.feeds.dates import EntryError
 from wrapdetect.feeds.document import JsonObject, json_of, mapping, names_in, objects, shape_of, word
-from wrapdetect.feeds.status import UNSTATED, Update, phase
+from wrapdetect.feeds.status import UNSTATED, Update, letters, phase
 from wrapdetect.feeds.titles import marked
 
 EXPECTED = "AWS's currentevents, a JSON list of events with `service` and `date` or `event_log`"
 KEYS = ("arn", "event_log", "service", "service_name")
+NO_ISSUES = frozenset({"scheduledchange", "accountnotification"})
 SEVERITIES = {"1": 1, "2": 2, "3": 3}
 
 
@@ -49,10 +50,10 @@ def _entry(raw: object, *, source: Source) -> Entry:
     grades = [SEVERITIES.get(word(e, "status"), 0) for e in (entry, *objects(entry.get("event_log")))]
     told = Told(
         id=word(entry, "arn") or f"{word(entry, 'service', 'service_name')} {date_s or posted_s}",
-        title=summary.bare,
+        title=summary.bare or word(entry, "eventTypeCode"),
         posted_s=posted_s,
         started_s=date_s if date_s is not None and date_s <= posted_s else None,
-        severity=max(grades) or UNSTATED,
+        severity=0 if letters(word(entry, "eventTypeCategory")) in NO_ISSUES else max(grades) or UNSTATED,
         status=_status(entry),
         updates=updates,
         stated_s=ended_s,
@@ -75,5 +76,5 @@ def _status(post: JsonObject) -> str:
     said = marked(word(post, "summary")).status
     if phase(said) is not None:
         return said
-    number = word(post, "status")
-    return "resolved" if number == "0" else "open" if number in SEVERITIES else ""
+    number = word(post, "status", "statusCode")
+    return "resolved" if number == "0" else "open" if number in SEVERITIES else number

@@ -13,7 +13,7 @@ from functools import partial
 from wrapdetect.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest, newest_of
 from wrapdetect.feeds.dates import EntryError
 from wrapdetect.feeds.document import JsonObject, json_of, mapping, name_of, objects, shape_of, word
-from wrapdetect.feeds.status import UNSTATED, Update, is_planned, severity_of
+from wrapdetect.feeds.status import UNSTATED, Update, is_planned, phase, severity_of
 
 EXPECTED = "Better Stack JSON, an index.json with `data` and `included`, or a list of status reports in `data`"
 STATES = ("downtime", "degraded", "maintenance", "resolved", "operational")
@@ -83,6 +83,8 @@ def _entry(raw: object, *, source: Source, beside: _Beside) -> Entry:
     ended_s, wrong = source.end(fields, "ends_at")
     grades = [_state(p.get("affected_resources")) for p in (fields, *posts)] + [word(fields, "aggregate_state")]
     planned = is_planned(word(fields, "report_type"))
+    now = phase(word(fields, "aggregate_state"))
+    over = now == "over" or (ended_s is not None and ended_s <= source.fetched_s)
     touched = [
         word(r, "status_page_resource_id") for p in (fields, *posts) for r in objects(p.get("affected_resources"))
     ]
@@ -94,9 +96,9 @@ def _entry(raw: object, *, source: Source, beside: _Beside) -> Entry:
         severity=0
         if planned
         else max((severity_of(g) for g in grades if g not in ("", "resolved")), default=0) or UNSTATED,
-        status="resolved" if ended_s is not None and ended_s <= source.fetched_s else "",
+        status="resolved" if over else "",
         updates=tuple(updates),
-        stated_s=ended_s,
+        stated_s=ended_s if over or planned else None,  # of what lasts, an end that lies ahead is a guess
         components=tuple(dict.fromkeys(name for t in touched if (name := beside.names.get(t, "")))),
         unread=wrong or unread,
     )

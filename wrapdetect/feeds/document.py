@@ -96,6 +96,11 @@ def mapping(value: object, name: str = "the entry") -> JsonObject:
     return value
 
 
+def entries_of(value: object) -> list[object]:
+    """All of a list, whatever its entries are; nothing where it is no list."""
+    return value if isinstance(value, list) else []
+
+
 def objects(value: object) -> Iterator[JsonObject]:
     """The objects of a list; nothing where it is no list."""
     if isinstance(value, list):

@@ -10,7 +10,7 @@ from functools import partial
 from wrapdetect.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest
 from wrapdetect.feeds.dates import EntryError
 from wrapdetect.feeds.document import json_of, mapping, name_of, names_in, shape_of, updates_of, word
-from wrapdetect.feeds.status import UNSTATED, severity_of
+from wrapdetect.feeds.status import UNSTATED, phase, severity_of
 from wrapdetect.prose import quote
 
 EXPECTED = "Google Cloud's incidents.json, a JSON list of incidents with `begin`"
@@ -37,13 +37,16 @@ def _entry(raw: object, *, source: Source) -> Entry:
     updates, wrong = updates_of(source, entry.get("updates"), ("status",), ("when", "created"))
     ended_s, unread = source.end(entry, "end")
     recent = entry.get("most_recent_update")
+    reopened = ended_s is not None and any(u.at_s > ended_s and phase(u.status) == "open" for u in updates)
     told = Told(
         id=name_of(entry, "id", "number"),
         title=_title(entry.get("external_desc")),
         posted_s=posted_s,
         started_s=started_s,
         severity=severity_of(word(entry, "severity", "status_impact")) if _graded(entry) else UNSTATED,
-        status="resolved" if ended_s is not None else word(recent, "status") if isinstance(recent, dict) else "",
+        status="resolved"
+        if ended_s is not None and not reopened
+        else word(recent if isinstance(recent, dict) else {}, "status"),
         updates=updates,
         stated_s=ended_s,
         changed_s=source.end(entry, "modified")[0],

@@ -9,7 +9,7 @@ from functools import partial
 
 from wrapdetect.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest, momentary
 from wrapdetect.feeds.dates import EntryError
-from wrapdetect.feeds.document import json_of, mapping, names_in, shape_of, updates_of, word
+from wrapdetect.feeds.document import entries_of, json_of, mapping, names_in, shape_of, updates_of, word
 from wrapdetect.feeds.shapes import INSTATUS_STATES
 from wrapdetect.feeds.status import UNSTATED, is_planned, severity_of
 
@@ -26,10 +26,10 @@ def parse(data: bytes, source: Source) -> Parsed:
         found = [(f"incident {i}", e, "") for i, e in enumerate(tree, 1)]
     else:
         page = tree.get("page") if isinstance(tree, dict) else None
-        known = isinstance(page, dict) and page.get("status") in INSTATUS_STATES
+        known = isinstance(page, dict) and word(page, "status") in INSTATUS_STATES
         if not isinstance(tree, dict) or not (known or any(isinstance(tree.get(n), list) for n in LISTS)):
             raise source.wrong(shape_of(tree), EXPECTED)
-        found = [(f"{name} {i}", e, name) for name in LISTS for i, e in enumerate(tree.get(name) or (), 1)]
+        found = [(f"{name} {i}", e, name) for name in LISTS for i, e in enumerate(entries_of(tree.get(name)), 1)]
     read = partial(_entry, source=source)
     entries = gather(((place, (e, name)) for place, e, name in found), read, source)
     return (latest if isinstance(tree, list) else momentary)(entries, source)

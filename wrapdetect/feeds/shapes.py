@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from wrapdetect.feeds.document import encoding_of, objects
+from wrapdetect.feeds.document import encoding_of, objects, word
 from wrapdetect.prose import quote
 
 KEYS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -34,6 +34,7 @@ ENTRY_KEYS: tuple[tuple[str, frozenset[str]], ...] = (
 INSTATUS_STATES = frozenset({"UP", "HASISSUES", "UNDERMAINTENANCE", "ALLUNDERMAINTENANCE", "ALLDEGRADEDPERFORMANCE"})
 LOOKED_AT = 20_000
 """Bytes at the start of a page that is no JSON."""
+HTML = re.compile(r"<html\b|<!doctype html\b", re.IGNORECASE)
 LINK = re.compile(r"<link\b[^<>]{0,500}>", re.IGNORECASE)
 SYNDICATED = re.compile(r"\btype=[\"']?application/(rss|atom)\+xml\b", re.IGNORECASE)
 HREF = re.compile(r"\bhref=[\"']?([^\"'\s<>]{1,200})", re.IGNORECASE)
@@ -63,22 +64,25 @@ def seen_as(data: bytes) -> str:
     its feed is; "" where neither is known.
 
     >>> seen_as(b'{"activeIncidents": []}')
-    'such as format = "instatus" reads'
+    'format = "instatus"'
     >>> seen_as(b'<html><head><link rel="alternate" type="application/rss+xml" href="/history.rss">')
     'a page for people that names /history.rss as its feed (format = "rss")'
     """
     seems = likely(data)
     if seems:
         return looks_like(seems)
-    for link in LINK.findall(data[:LOOKED_AT].decode(errors="replace")):
+    start = data[:LOOKED_AT].decode(errors="replace")
+    if not HTML.search(start):
+        return ""
+    for link in LINK.findall(start):
         kind, place = SYNDICATED.search(link), HREF.search(link)
         if kind and place:
             return f'a page for people that names {quote(place[1], 100)} as its feed (format = "{kind[1].lower()}")'
-    return ""
+    return 'a page for people; name the address of its feed (often format = "rss" or "atom")'
 
 
 def looks_like(name: str) -> str:
-    return f'such as format = "{name}" reads'
+    return f'format = "{name}"'
 
 
 def _of_json(data: bytes) -> str | None:
@@ -102,7 +106,7 @@ def _of_object(tree: Mapping[str, object]) -> str | None:
     if found:
         return found
     page, data = tree.get("page"), tree.get("data")
-    if isinstance(page, Mapping) and page.get("status") in INSTATUS_STATES:
+    if isinstance(page, Mapping) and word(page, "status") in INSTATUS_STATES:
         return "instatus"
     if isinstance(data, Mapping) and data.get("type") == "status_page":
         return "better_stack"

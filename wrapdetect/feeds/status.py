@@ -17,7 +17,7 @@ SAME_TIME_S = 60
 WORDS: Mapping[Phase, str] = {
     "open": "investigating identified monitoring watching recovering verifying active open opened reopened ongoing "
     "acknowledged confirmed inprogress underway scheduled notstartedyet upcoming planned started detected triggered "
-    "degraded partiallyresolved partialrecovery maintenanceinprogress maintenancescheduled servicedisruption "
+    "degraded downtime partiallyresolved partialrecovery maintenanceinprogress maintenancescheduled servicedisruption "
     "serviceoutage serviceinformation",
     "over": "resolved completed complete fixed mitigated closed restored recovered operational ended finished "
     "available done maintenancecomplete maintenancecompleted servicerestored serviceisoperatingnormally",

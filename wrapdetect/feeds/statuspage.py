@@ -9,6 +9,7 @@ from wrapdetect.feeds.base import Entry, Parsed, Source, Told, entry_of, gather,
 from wrapdetect.feeds.dates import EntryError
 from wrapdetect.feeds.document import (
     JsonObject,
+    entries_of,
     json_of,
     mapping,
     name_of,
@@ -29,10 +30,10 @@ def parse(data: bytes, source: Source) -> Parsed:
     incidents.json covers the time since its oldest post, summary.json the moment.
     """
     page = json_of(data, source, EXPECTED)
-    planned = page.get("scheduled_maintenances") if isinstance(page, dict) else None
-    if not isinstance(page, dict) or not isinstance(page.get("incidents", planned), list):
+    lists = [page[n] for n in ("incidents", "scheduled_maintenances") if n in page] if isinstance(page, dict) else []
+    if not isinstance(page, dict) or not any(isinstance(some, list) for some in lists):
         raise source.wrong(shape_of(page), EXPECTED)
-    listed = [*page.get("incidents", ()), *(planned if isinstance(planned, list) else [])]
+    listed = [entry for some in lists for entry in entries_of(some)]
     found = ((f"incident {i}", entry) for i, entry in enumerate(listed, 1))
     entries = gather(found, partial(_entry, source=source), source)
     # summary.json lists components and open incidents; incidents.json lists neither components nor maintenance

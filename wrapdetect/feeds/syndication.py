@@ -45,6 +45,8 @@ TEXT_READ = 100_000
 """Characters of one entry's text."""
 
 TAG = re.compile(r"<[^<>]{0,500}>")
+OF_UPDATE = re.compile(r"/updates?/[^/?]{1,100}/?\Z")
+"""The end of a link to an update, behind that of its incident."""
 STATUS = re.compile(
     r"\bStatus:\s{0,3}((?:Maintenance\s)?(?:Investigating|Identified|Monitoring|Resolved|Scheduled|In progress|"
     r"Verifying|Completed?|Postmortem|False alarm)\b)",
@@ -128,7 +130,7 @@ def _post(raw: Mapping[str, object], source: Source) -> Post:
     said = STATUS.search(text)
     newest = max(updates, key=lambda u: (u.at_s, phase(u.status) == "over"), default=None)
     status = newest.status if newest else said[1].removeprefix("Maintenance ") if said else title.status
-    page = quote(str(raw.get("link") or "").partition("#")[0], 200)
+    page = quote(OF_UPDATE.sub("", str(raw.get("link") or "").partition("#")[0]), 200)
     guid = quote(str(raw.get("id") or ""), 200)
     if not page and not guid:
         raise EntryError(f"{title.bare or 'it'} has neither link nor id")

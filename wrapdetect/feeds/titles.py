@@ -8,7 +8,9 @@ from wrapdetect.feeds.status import PHASES, RANK, letters, phase
 GRAVITY = {"serviceisoperatingnormally": 1, "informationalmessage": 1, "performanceissues": 2, "servicedegradation": 2}
 GRAVITY |= {"serviceimpact": 2, "servicedisruption": 3}
 """AWS's words before a colon, as severities."""
-NO_MARKS = frozenset({"operational", "available", "done", "ended", "finished", "degraded", "planned", "started"})
+NO_MARKS = frozenset(
+    {"operational", "available", "done", "ended", "finished", "degraded", "downtime", "planned", "started"}
+)
 """Statuses that may as well be a part of the name."""
 MARKS = (frozenset(PHASES) - NO_MARKS) | {"update", "updated", "new", "maintenance", *GRAVITY}
 ALIKE = r"[A-Za-z][A-Za-z ]{1,50}(?:\([A-Za-z]{2,5}\))?"
