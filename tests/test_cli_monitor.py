@@ -290,12 +290,18 @@ def test_a_page_of_many_products_counts_for_the_components_named_and_says_what_i
 ) -> None:
     world["page"].body = (ROOT / "fixtures" / "feeds" / "better_stack_index.json").read_bytes()
     page = f'[[feed]]\nservice = "heron"\nurl = "{world.at("page")}"\nformat = "better_stack"\nevery = "1d"'
-    Plan(feeds=f'{page}\ncomponents = ["api"]').write(tmp_path, world)
-    assert commands.monitor("once", cwd=tmp_path).code == 0
-    titles = [title for (title,) in rows(tmp_path, "SELECT title FROM monitor_incident ORDER BY title")]
-    assert titles == ["API errors", "New database"]  # that of the video app is no business of the API's
+    world["page"].etag = '"as-it-was"'
+    graded: list[list[tuple[object, ...]]] = []
+    for scope in ("", '\ncomponents = ["api"]', '\ncomponents = ["api"]'):
+        Plan(feeds=page + scope).write(tmp_path, world)
+        assert commands.monitor("once", cwd=tmp_path).code == 0
+        graded.append(rows(tmp_path, "SELECT title, severity FROM monitor_incident ORDER BY title"))
+        asked_again(tmp_path)
+    assert graded[0] == [("API errors", 3), ("New database", 0), ("Video stutters", 1)]
+    assert graded[1] == [("API errors", 3), ("New database", 0), ("Video stutters", 0)]  # no business of the API's
+    assert [a["if-none-match"] for a in world["page"].asked] == ["", "", '"as-it-was"']
     said = " ".join(commands.monitor("status", cwd=tmp_path).out.split())
-    assert "1 of 3" in said
+    assert "1 of 3" in said  # also after a page that did not change
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Pages that tell only what is open now: onsets stay those first told, and what is dropped has ended."""
 
 from tests.feeds.test_feeds import NOW, PAGES, read, saved, span, told
+from wrapdetect.feeds import FEEDS, Scope
 from wrapdetect.feeds.moments import JOINED_S, continued
 
 WIDGET = (PAGES / "incident_io_widget.json").read_bytes()
@@ -40,3 +41,18 @@ def test_a_list_that_covers_weeks_is_left_as_it_is() -> None:
     page = saved("statuspage", "statuspage_incidents.json")
     other = saved("statuspage", "statuspage_summary.json").incidents
     assert continued(page, other, seen_s=NOW - 600) is page
+
+
+def test_what_a_new_scope_leaves_out_is_an_outage_no_more_in_the_store() -> None:
+    everything = saved("incident_io", "incident_io_incidents.json")
+    page = FEEDS["incident_io"](
+        (PAGES / "incident_io_incidents.json").read_bytes(),
+        service="plover",
+        feed="plover status",
+        fetched_s=NOW,
+        scope=Scope(title=("nothing of this",)),
+    )
+    assert page.incidents == ()
+    told_again = continued(page, everything.incidents, seen_s=NOW - 600).incidents
+    assert {i.id: i.severity for i in told_again} == {"01KSTATED": 0, "01KPOSTED": 0}
+    assert continued(page, (), seen_s=NOW - 600) is page  # never stored: stays out

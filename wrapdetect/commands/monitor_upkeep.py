@@ -109,7 +109,9 @@ class Upkeep:
     async def _read_feed(self, feed: FeedSpec, client: Client, before: FeedState | None) -> None:
         now_s, seen_s = self._now_s(), before.at_s if before and before.ok else None
         detail = before.detail if before and before.ok else "read"
-        etag, changed = (before.etag or "", before.last_modified or "") if before else ("", "")
+        # a page that did not change is read again where what counts of it did
+        anew = await asyncio.to_thread(self.ledger.first_time, f"read/{feed.name}/{feed.reading}", now_s)
+        etag, changed = (before.etag or "", before.last_modified or "") if before and not anew else ("", "")
         try:
             page = await fetch(feed.url, client=client, timeout_s=FEED_TIMEOUT_S, etag=etag, last_modified=changed)
             if page.data is not None:
@@ -144,7 +146,7 @@ class Upkeep:
 
     def _broken(self, feed: FeedSpec, why: str) -> None:
         now_s = self._now_s()
-        self.ledger.note_feed(feed.name, now_s, ok=False, detail=why)
+        self.ledger.note_feed(feed.name, now_s, ok=False, detail=why, etag="", last_modified="")
         since_s = next(s.since_s for s in self.ledger.feed_states() if s.feed == feed.name)
         self._send(Event(key=f"feed/{feed.name}/{since_s}", kind="feed", subject=feed.name, text=why, at_s=now_s))
         if self.metrics:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from hashlib import sha256
 
 from wrapdetect.feeds import EVERYTHING, FeedFormat, Scope
 from wrapdetect.history import Service
@@ -47,6 +48,11 @@ class FeedSpec:
     every_s: int
     scope: Scope = EVERYTHING
     zone: tzinfo | None = None
+
+    @property
+    def reading(self) -> str:
+        """Names how its pages are read: another where the format, the scope or the zone is another."""
+        return sha256(repr((self.format, self.scope, str(self.zone))).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

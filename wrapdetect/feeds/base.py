@@ -41,12 +41,13 @@ UNNAMED = "now-"
 class Parsed:
     """A page, read. `coverage` None: the page does not say of which time it speaks. `refused` holds one line for each
     entry that makes no sense, `notes` one for each that counts with a doubt (an end that is not known), and for what
-    the scope left out."""
+    the scope left out. `left_out` are those incidents themselves."""
 
     incidents: tuple[Incident, ...]
     coverage: Coverage | None
     refused: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    left_out: tuple[Incident, ...] = ()
 
     @property
     def said(self) -> str:
@@ -135,10 +136,11 @@ class Told:
 
 
 class Gathered(NamedTuple):
-    """The entries that count, by onset; a line for each refused, and what else there is to say. `posts`: when each was
-    posted, in the page's order, also of those out of scope."""
+    """The entries that count, by onset, and those out of scope; a line for each refused, and what else there is to say.
+    `posts`: when each of all was posted, in the page's order."""
 
     entries: tuple[Entry, ...]
+    left_out: tuple[Entry, ...]
     refused: tuple[str, ...]
     notes: tuple[str, ...]
     posts: tuple[int, ...]
@@ -222,8 +224,10 @@ def gather(found: Iterable[tuple[str, object]], read: Callable[[object], Entry |
             f"no entry that makes sense among {len(refused):,} (first: {refused[0]})", "incidents with a start"
         )
     ordered = sorted(kept.values(), key=lambda e: (e.incident.began_s, e.incident.id))
+    counts = [source.scope.takes(e.incident.title, e.components) for e in ordered]
     return Gathered(
-        entries=tuple(e for e in ordered if source.scope.takes(e.incident.title, e.components)),
+        entries=tuple(e for e, taken in zip(ordered, counts, strict=True) if taken),
+        left_out=tuple(e for e, taken in zip(ordered, counts, strict=True) if not taken),
         refused=tuple(refused),
         notes=(*source.scope.notes([(e.incident.title, e.components) for e in ordered]), *doubts),
         posts=tuple(e.posted_s for e in kept.values()),
@@ -256,7 +260,11 @@ def momentary(found: Gathered, source: Source) -> Parsed:
 
 def parsed(found: Gathered, coverage: Coverage | None) -> Parsed:
     return Parsed(
-        incidents=tuple(e.incident for e in found.entries), coverage=coverage, refused=found.refused, notes=found.notes
+        incidents=tuple(e.incident for e in found.entries),
+        coverage=coverage,
+        refused=found.refused,
+        notes=found.notes,
+        left_out=tuple(e.incident for e in found.left_out),
     )
 
 

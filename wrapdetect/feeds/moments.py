@@ -20,8 +20,11 @@ def continued(page: Parsed, known: Iterable[Incident], *, seen_s: int | None) ->
 
     An open incident keeps the onset it was first given. One that is no longer told ended between `seen_s` and now, and
     is given the time of fetching as its end, unless an entry was refused, which may be that one. A page that covers
-    more than a moment is given back as it is.
+    more than a moment is given back as it is, save that what it leaves out (its scope is new) and is stored as an
+    outage is told again as none.
     """
+    known = list(known)
+    page = _without(page, known)
     moment = page.coverage
     if moment is None or moment.since_s < moment.until_s:
         return page
@@ -30,11 +33,17 @@ def continued(page: Parsed, known: Iterable[Incident], *, seen_s: int | None) ->
     dropped = () if page.refused else before.values()
     gone = tuple(replace(i, ended_s=max(moment.until_s, i.began_s)) for i in dropped)
     near = seen_s is not None and 0 <= moment.until_s - seen_s <= JOINED_S
-    return Parsed(
+    return replace(
+        page,
         incidents=tuple(sorted((*told, *gone), key=lambda i: (i.began_s, i.id))),
         coverage=replace(moment, since_s=seen_s) if near and seen_s is not None else moment,
-        refused=page.refused,
     )
+
+
+def _without(page: Parsed, known: Iterable[Incident]) -> Parsed:
+    stored = {(i.feed, i.id) for i in known if i.severity}
+    again = tuple(replace(i, severity=0) for i in page.left_out if (i.feed, i.id) in stored)
+    return replace(page, incidents=(*page.incidents, *again)) if again else page
 
 
 def _key(incident: Incident) -> str:
