@@ -39,6 +39,9 @@ REVIEW = ("15:00", "postmortem")
         ("monitoring", None, (FIRST, ("10:30", "monitoring")), None, ""),
         ("investigating", "11:00", (FIRST, OVER, AGAIN), None, ""),  # reopened, its old end still there
         ("monitoring", None, (FIRST, OVER, AGAIN), None, ""),
+        ("resolved", "11:00", (FIRST, OVER, AGAIN), None, "a newer post says that it lasts"),  # against the page's word
+        ("resolved", "12:00", (FIRST, OVER, AGAIN), "12:00", ""),  # over again, without a post
+        ("resolved", "11:00", (FIRST,), "11:00", ""),
         ("resolved", "11:00", (FIRST, OVER, AGAIN, TWICE), "13:00", ""),
         ("resolved", None, (FIRST, OVER, AGAIN, TWICE), "13:00", ""),
         ("resolved", "13:00", (FIRST, OVER, AGAIN, TWICE), "13:00", ""),

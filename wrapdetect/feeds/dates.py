@@ -161,8 +161,8 @@ def _zone_of(said: str, zone: tzinfo | None, name: str, text: str) -> tzinfo:
     if not said:
         if zone is None:
             raise EntryError(
-                f"{name} {quote(text, 60)} has no zone; expected Z or an offset such as -08:00 "
-                '(or zone = "UTC" in [[feed]], where the page means one zone)'
+                f"{name} {quote(text, 60)} has no zone; expected Z, an offset such as -08:00, or that the user says "
+                'which the page means: zone = "UTC" in [[feed]]'
             )
         return zone
     hours = RFC_822.get(said.upper())

@@ -117,6 +117,8 @@ def end_of(
     opens = [at_s for at_s, p in told if p == "open"]
     reopened_s = max((at_s for at_s in opens if overs and at_s > overs[0]), default=None)
     resolved_s = min((at_s for at_s in overs if not opens or at_s >= max(opens)), default=None)
+    if reopened_s is not None and resolved_s is None and (stated_s is None or stated_s <= reopened_s):
+        return End(None, "it was resolved, and a newer post says that it lasts")
     if stated_s is not None and (reopened_s is None or stated_s > reopened_s):
         if stated_s >= began_s:
             return End(stated_s, "")
