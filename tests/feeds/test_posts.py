@@ -182,6 +182,15 @@ def test_an_incident_keeps_its_id_while_others_come_and_go() -> None:
     assert [i.id for i in among] == ["g1", "g2"]
 
 
+def test_an_incident_whose_id_is_the_page_of_all_is_not_replaced_by_the_next() -> None:
+    ids = [
+        read("rss", feed(E(clock, f"Active - {name}", ALL, ALL))).incidents[0].id
+        for clock, name in (("08:00", "A"), ("09:00", "B"))
+    ]
+    assert ALL not in ids
+    assert len(set(ids)) == 2
+
+
 def test_posts_that_it_lasts_are_believed_before_a_text_that_says_it_was_over() -> None:
     text = "Incident began at 2026-03-10 01:00 and ended at 2026-03-10 02:00 (all times are UTC)."
     page = read("rss", feed(E("09:00", "RESOLVED: A", ONE, "2", text), E("08:00", "UPDATE: A", ONE, "1")))

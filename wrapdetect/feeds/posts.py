@@ -12,6 +12,7 @@ NOUNS = frozenset({"incident", "incidents", "issue", "issues", "event", "events"
 NOUNS |= {"maintenances", "outage", "outages", "status-report", "status-reports"}
 """Words of a path after which an incident's own name stands."""
 PLACES = frozenset({"all", "archive", "atom", "current", "feed", "history", "index", "latest", "past", "recent", "rss"})
+PLACES |= {"dashboard", "health", "home", "status", *NOUNS}
 """Last words of a path that are no incident's name, with or without an ending such as .html."""
 NAME = re.compile(r"(?=.*\d)(?!(19|20)\d\d(-?\d\d){0,2}$)[\w.-]{3,80}")
 """An identifier: with a digit, and no date."""
@@ -57,7 +58,8 @@ def together(posts: Sequence[Post]) -> dict[str, list[Post]]:
     shared = _shared(posts)
     streams: dict[str, list[Post]] = {}
     for post in sorted(posts, key=lambda p: p.posted_s):
-        owned = post._replace(guid="") if post.guid == post.page and post.page in shared else post
+        nobodys = post.page in shared or is_page_of_all(post.page)
+        owned = post._replace(guid="") if post.guid == post.page and nobodys else post
         streams.setdefault(_stream(owned), []).append(owned)
     return {key: story for stream, some in streams.items() for key, story in _stories(stream, some)}
 
@@ -70,14 +72,25 @@ def is_incident_page(page: str, guid: str = "") -> bool:
     >>> is_incident_page("https://status.example/r/ab12", "tag:ab12.update-2"), is_incident_page("https://azure.example/status")
     (True, False)
     """
-    try:
-        parts = [part for part in urlsplit(page).path.split("/") if part]
-    except ValueError:
-        return False
-    if not parts or parts[-1].partition(".")[0].lower() in PLACES:
+    parts = _parts(page)
+    if is_page_of_all(page):
         return False
     follows = any(part.lower() in NOUNS for part in parts[:-1])
     return follows or bool(NAME.fullmatch(parts[-1]) and guid.partition("#")[0] != page and parts[-1] in guid)
+
+
+def is_page_of_all(page: str) -> bool:
+    """Whether a link is that of a site, or of a place in it such as its history."""
+    parts = _parts(page)
+    return not parts or parts[-1].partition(".")[0].lower() in PLACES
+
+
+def _parts(page: str) -> list[str]:
+    """The path of a link; nothing for one that is none."""
+    try:
+        return [part for part in urlsplit(page).path.split("/") if part]
+    except ValueError:
+        return []
 
 
 def _shared(posts: Iterable[Post]) -> frozenset[str]:
