@@ -51,7 +51,9 @@ def test_one_moment_in_many_spellings(text: object) -> None:
     assert instant(text, "start") == TEN
 
 
-@pytest.mark.parametrize("text", [None, "", 0, "0", "$undefined", "0001-01-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "text", [None, "", 0, "0", "$undefined", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00", "1970-01-01T00:00:00Z"]
+)
 def test_no_time_is_none(text: object) -> None:
     assert instant(text, "start") is None
 

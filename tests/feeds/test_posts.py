@@ -198,6 +198,19 @@ def test_posts_that_it_lasts_are_believed_before_a_text_that_says_it_was_over() 
     assert "the posts count" in page.said
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Between 01:00 and 02:00 UTC on 12 March 2026 we shall look again.",
+        "Mar 10, 09:00 UTC Resolved - As on 3 March: between 01:00 and 02:00 UTC on 03 March 2026. "
+        "Mar 10, 08:00 UTC Investigating - bad.",
+    ],
+)
+def test_a_text_that_speaks_of_another_time_moves_nothing(text: str) -> None:
+    (incident,) = read("rss", feed(E("09:00", "Resolved: A", ONE, "1", text))).incidents
+    assert incident.ended_s == at("2026-03-10T09:00:00")
+
+
 def test_an_entry_without_any_status_is_told_to_be_open_for_all_that_is_known() -> None:
     page = read("rss", feed(E("08:00", "A", ONE, ONE, "We had trouble.")))
     assert [i.ended_s for i in page.incidents] == [None]

@@ -64,7 +64,7 @@ def _entry(raw: object, *, source: Source) -> Entry:
     posts = [_plain(u) for u in objects(entry.get("updates", entry.get("incident_updates")))]
     told_posts = [{**post, "status": _status(post)} for post in posts]
     updates, unread = updates_of(source, told_posts, ("status",), ("created_at",))
-    status = "resolved" if entry.get("is_resolved") is True else _status(entry)
+    status = "resolved" if entry.get("is_resolved") in (True, "1") else _status(entry)
     component = entry.get("component")
     grade = GRADES.get(word(component, "status") if isinstance(component, dict) else "", UNSTATED)
     told = Told(

@@ -17,7 +17,8 @@ LATEST_S = 4_102_444_800
 """2100-01-01: a time from here on is a mistake."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOTHING = (None, "", 0, "0", "$undefined", "null")
-"""How pages write "no time", beside year 1, which Go programs (incident.io) write."""
+YEAR_1 = "0001-01-01"
+"""How pages write "no time", beside 1970; Go programs (incident.io) write the first of year 1."""
 TIME_CHARS = 80
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -56,7 +57,7 @@ class EntryError(ValueError):
 
 
 def instant(text: object, name: str, zone: tzinfo | None = None) -> int | None:
-    """Seconds since 1970; None for null, nothing, zero and year 1. `zone` counts where the text names none.
+    """Seconds since 1970; None for null, nothing, 1970 and year 1. `zone` counts where the text names none.
 
     Raises EntryError, which names the field and its text, for any other that is no time of 2000 to 2099.
 
@@ -65,9 +66,9 @@ def instant(text: object, name: str, zone: tzinfo | None = None) -> int | None:
     >>> instant("Fri, 27 Nov 2026 10:00:00 Z", "pubDate"), instant("1795773600000", "start")
     (1795773600, 1795773600)
     """
-    if text is None or isinstance(text, bool) or text in NOTHING:
-        if isinstance(text, bool):
-            raise EntryError(f"{name} is {text}; expected a time")
+    if isinstance(text, bool):
+        raise EntryError(f"{name} is {text}; expected a time")
+    if text in NOTHING or (isinstance(text, str) and text.startswith(YEAR_1)):
         return None
     shown = quote(repr(text), 60)
     at_s = _epoch_s(text)
@@ -75,9 +76,9 @@ def instant(text: object, name: str, zone: tzinfo | None = None) -> int | None:
         moment = _moment(text.strip(), zone, name) if isinstance(text, str) and len(text) <= TIME_CHARS else None
         if moment is None:
             raise EntryError(f"{name} is {shown}; expected ISO 8601 with a zone")
-        if moment.year == 1:
-            return None
         at_s = (moment - EPOCH) // timedelta(seconds=1)
+    if at_s == 0:
+        return None
     if at_s >= LATEST_S:
         raise EntryError(f"{name} is {shown}; expected a time before 2100")
     if at_s < EARLIEST_S:

@@ -147,7 +147,7 @@ def _post(raw: Mapping[str, object], source: Source) -> Post:
         components=_components(raw, markup),
         severity=max(worst),
         posted_s=posted_s,
-        stated=wording.stated(text),
+        stated=wording.Stated(None, None) if updates else _not_ahead(wording.stated(text), posted_s),
     )
 
 
@@ -175,6 +175,12 @@ def _entry(raw: object, *, source: Source) -> Entry:
         noted=several,
     )
     return entry_of(told, source)
+
+
+def _not_ahead(stated: wording.Stated, posted_s: int) -> wording.Stated:
+    """A beginning after the post that states it is one of a plan, or of something else."""
+    ahead = stated.began_s is not None and stated.began_s > posted_s
+    return wording.Stated(None, None) if ahead else stated
 
 
 def _stated(posts: list[Post], updates: list[Update]) -> tuple[wording.Stated, str]:
