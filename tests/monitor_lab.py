@@ -41,12 +41,14 @@ HOOK = "planted-hook-secret"
 
 @dataclass
 class Place:
-    """What stands at one path: how it answers now, and what was asked of it. `wait_s` holds the answer back."""
+    """What stands at one path: how it answers now, and what was asked of it. `wait_s` holds the answer back; who
+    sends its `etag` is answered 304."""
 
     status: int = 200
     body: bytes = b"ok"
     said: str = "The server is overloaded"
     wait_s: float = 0.0
+    etag: str = ""
     asked: list[dict[str, object]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
 
@@ -86,8 +88,9 @@ def a_world() -> Iterator[World]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            place = self._place({"path": self.path})
-            self._answer(place.status, "text/plain", place.body)
+            place = self._place({"path": self.path, "if-none-match": self.headers.get("if-none-match", "")})
+            same = place.etag and self.headers.get("if-none-match") == place.etag
+            self._answer(304 if same else place.status, "text/plain", b"" if same else place.body, place.etag)
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -107,11 +110,13 @@ def a_world() -> Iterator[World]:
             world.done.wait(place.wait_s)
             return place
 
-        def _answer(self, status: int, kind: str, body: bytes) -> None:
+        def _answer(self, status: int, kind: str, body: bytes, etag: str = "") -> None:
             try:
                 self.send_response(status)
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(body)))
+                if etag:
+                    self.send_header("etag", etag)
                 self.end_headers()
                 self.wfile.write(body)
             except (BrokenPipeError, ConnectionResetError):  # the monitor was killed meanwhile

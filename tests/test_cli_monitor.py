@@ -285,6 +285,26 @@ def test_a_feed_that_breaks_is_one_alert_and_never_an_outage(
 
 
 @pytest.mark.slow
+def test_a_page_of_many_products_counts_for_the_components_named_and_says_what_it_left_out(
+    commands: MonitorCommands, tmp_path: Path, world: World
+) -> None:
+    world["page"].body = (ROOT / "fixtures" / "feeds" / "better_stack_index.json").read_bytes()
+    page = f'[[feed]]\nservice = "heron"\nurl = "{world.at("page")}"\nformat = "better_stack"\nevery = "1d"'
+    world["page"].etag = '"as-it-was"'
+    graded: list[list[tuple[object, ...]]] = []
+    for scope in ("", '\ncomponents = ["api"]', '\ncomponents = ["api"]'):
+        Plan(feeds=page + scope).write(tmp_path, world)
+        assert commands.monitor("once", cwd=tmp_path).code == 0
+        graded.append(rows(tmp_path, "SELECT title, severity FROM monitor_incident ORDER BY title"))
+        asked_again(tmp_path)
+    assert graded[0] == [("API errors", 3), ("New database", 0), ("Video stutters", 1)]
+    assert graded[1] == [("API errors", 3), ("New database", 0), ("Video stutters", 0)]  # no business of the API's
+    assert [a["if-none-match"] for a in world["page"].asked] == ["", "", '"as-it-was"']
+    said = " ".join(commands.monitor("status", cwd=tmp_path).out.split())
+    assert "1 of 3" in said  # also after a page that did not change
+
+
+@pytest.mark.slow
 def test_evidence_is_alerted_once(commands: MonitorCommands, tmp_path: Path, world: World) -> None:
     plan = Plan(alerts='urls_env = ["HOOK"]', every="300s")
     imported(commands, tmp_path, world, a_history(world, shared=True), plan)

@@ -111,7 +111,8 @@ def test_a_saved_statuspage_is_read_without_being_told_its_format(commands: Moni
     a_csv(tmp_path / "bot.csv", UPSTREAM)
     done = commands.run("outages", "bot.csv", "up=status.json", *COVERED, "--json", cwd=tmp_path)
     assert (figures(done)["up"]["hits"], figures(done)["up"]["named"]) == (6, True)
-    for name in ("statuspage_incidents.json", "statuspage_history.rss", "statuspage_history.atom"):
+    saved = ("statuspage_incidents.json", "statuspage_history.rss", "statuspage_history.atom", "google_incidents.json")
+    for name in (*saved, "better_stack_index.json", "google_feed.atom"):
         assert commands.run("outages", "bot.csv", str(FEEDS / name), cwd=tmp_path).code == 0
     said = one_line(commands.run("outages", "bot.csv", str(FEEDS / "incident_io_incidents.json"), cwd=tmp_path))
     assert "--format" in said

@@ -218,7 +218,7 @@ def outages(
     format_: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="FORMAT", help="csv, statuspage, incident_io, rss, atom, upptime. Default: guessed."
+            "--format", metavar="FORMAT", help="A format of [[feed]], such as csv or statuspage. Default: guessed."
         ),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print all figures as JSON on standard output.")] = False,

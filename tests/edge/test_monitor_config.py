@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from wrapdetect.edge.monitor_config import FILL_IN, TABLES, load_monitor, templa
 from wrapdetect.edge.monitor_spec import DailyCost, MonitorConfig, daily_cost, duration_s, said_s
 from wrapdetect.edge.toml_lines import line_of
 from wrapdetect.errors import ConfigError
+from wrapdetect.feeds import Scope
 from wrapdetect.model import Endpoint, Item
 from wrapdetect.plan import estimate_tokens
 from wrapdetect.schedule import heartbeat
@@ -25,6 +27,11 @@ PANEL = '[[panel]]\nname = "p{0}"\nurl = "https://p{0}.test/v1"\nmodel = "p-1"\n
 SITE = '[[site]]\nname = "s{0}"\nurl = "https://s{0}.test/"\n'
 LEAST = TARGET + CANDIDATE
 WHOLE = LEAST + PANEL.format(1) + PANEL.format(2) + SITE.format(1) + SITE.format(2)
+
+
+def feed_with(line: str, format_: str) -> str:
+    """The least config, and a feed with this line at its end."""
+    return LEAST + f"[[feed]]\nservice = 'up'\nurl = 'https://f.test'\nformat = '{format_}'\n{line}\n"
 
 
 def the_items() -> list[Item]:
@@ -128,6 +135,15 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert (config.metrics_port, config.metrics_host) == (9464, "0.0.0.0")
 
 
+def test_a_feed_says_what_of_its_page_counts(tmp_path: Path) -> None:
+    lines = "components = ['API', 'Chat']\ntitle = 'chat api'\nzone = '+02:00'"
+    (feed,) = load(tmp_path, feed_with(lines, "cachet")).feeds
+    assert feed.scope == Scope(components=("API", "Chat"), title=("chat api",))
+    assert feed.zone == timezone(timedelta(hours=2))
+    (plain,) = load(tmp_path, feed_with("title = ['a', 'b']", "google_cloud")).feeds
+    assert (plain.scope, plain.zone) == (Scope(title=("a", "b")), None)
+
+
 def test_a_day_costs_what_arithmetic_by_hand_says(tmp_path: Path) -> None:
     config = load(tmp_path, WHOLE + '[[feed]]\nservice = "up"\nurl = "https://f.test/"\nformat = "rss"\nevery = "1h"\n')
     # 288 rounds of 6 heartbeats; once a day 4 chat services answer 5 questions.
@@ -222,6 +238,16 @@ LONG = '"""\nevry = 1\n[cadence]\n"""'
             LEAST + "[[feed]]\nservice = 'up'\nurl = 'https://f.test'\nformat = 'telex'\n",
             ", line 12: [[feed]] 1, format: ",
         ),
+        (feed_with("components = []", "rss"), ", line 13: [[feed]] 1, components: "),
+        (feed_with("components = [' ']", "rss"), ", line 13: [[feed]] 1, components"),
+        (
+            feed_with("components = ['API']", "upptime"),
+            ", line 13: [[feed]] 1, components: pages of format upptime name no components; use title",
+        ),
+        (feed_with("components = ['API']", "csv"), ", line 13: [[feed]] 1, components: pages of format csv name no"),
+        (feed_with("title = '*'", "rss"), ", line 13: [[feed]] 1, title: has no word"),
+        (feed_with("zone = 'CST'", "cachet"), ", line 13: [[feed]] 1, zone: is no zone with one meaning"),
+        (feed_with("zone = '../../etc/passwd'", "cachet"), ", line 13: [[feed]] 1, zone: is no zone"),
         (LEAST.replace("bot-1", f"my {FILL_IN}"), f", line 4: [[target]] 1, model: {FILL_IN} stands there still"),
         (LEAST + '"a\\u001b[31m" = 1\n', ", line 9: [[candidate]] 1, a?[31m: unknown key"),
         ("x = " + 5000 * "[" + 5000 * "]", ": not TOML: "),

@@ -103,36 +103,39 @@ class Upkeep:
     async def _due_feed(
         self, feed: FeedSpec, client: Client, before: FeedState | None, gate: asyncio.Semaphore
     ) -> None:
-        tags = (before.etag or "", before.last_modified or "") if before else ("", "")
         async with gate:
-            await self._read_feed(feed, client, *tags, seen_s=before.at_s if before and before.ok else None)
+            await self._read_feed(feed, client, before)
 
-    async def _read_feed(
-        self, feed: FeedSpec, client: Client, etag: str, last_modified: str, *, seen_s: int | None
-    ) -> None:
-        now_s = self._now_s()
+    async def _read_feed(self, feed: FeedSpec, client: Client, before: FeedState | None) -> None:
+        now_s, seen_s = self._now_s(), before.at_s if before and before.ok else None
+        detail = before.detail if before and before.ok else "read"
+        # a page that did not change is read again where what counts of it did
+        anew = await asyncio.to_thread(self.ledger.first_time, f"read/{feed.name}/{feed.reading}", now_s)
+        etag, changed = (before.etag or "", before.last_modified or "") if before and not anew else ("", "")
         try:
-            page = await fetch(
-                feed.url, client=client, timeout_s=FEED_TIMEOUT_S, etag=etag, last_modified=last_modified
-            )
+            page = await fetch(feed.url, client=client, timeout_s=FEED_TIMEOUT_S, etag=etag, last_modified=changed)
             if page.data is not None:
-                await asyncio.to_thread(self._keep_page, feed, page.data, seen_s)
+                detail = await asyncio.to_thread(self._keep_page, feed, page.data, seen_s)
             else:
                 await asyncio.to_thread(self._still_covered, feed, seen_s)
         except FeedError as error:
             await asyncio.to_thread(self._broken, feed, str(error))
             return
         self.ledger.note_feed(
-            feed.name, now_s, ok=True, detail="read", etag=page.etag or None, last_modified=page.last_modified or None
+            feed.name, now_s, ok=True, detail=detail, etag=page.etag or None, last_modified=page.last_modified or None
         )
         if self.metrics:
             self.metrics.feed(feed.name, True)
 
-    def _keep_page(self, feed: FeedSpec, data: bytes, seen_s: int | None) -> None:
-        parsed = FEEDS[feed.format](data, service=feed.service, feed=feed.name, fetched_s=self._now_s())
+    def _keep_page(self, feed: FeedSpec, data: bytes, seen_s: int | None) -> str:
+        """Gives one line on how the reading went."""
+        parsed = FEEDS[feed.format](
+            data, service=feed.service, feed=feed.name, fetched_s=self._now_s(), scope=feed.scope, zone=feed.zone
+        )
         known = self.ledger.history(services=[feed.service], beats=False).incidents
         page = continued(parsed, [i for i in known if i.feed == feed.name], seen_s=seen_s)
         self.ledger.add_incidents(page.incidents, (page.coverage,) if page.coverage else ())
+        return parsed.said
 
     def _still_covered(self, feed: FeedSpec, seen_s: int | None) -> None:
         """Not changed since it was last read: what it said holds until now."""
@@ -143,7 +146,7 @@ class Upkeep:
 
     def _broken(self, feed: FeedSpec, why: str) -> None:
         now_s = self._now_s()
-        self.ledger.note_feed(feed.name, now_s, ok=False, detail=why)
+        self.ledger.note_feed(feed.name, now_s, ok=False, detail=why, etag="", last_modified="")
         since_s = next(s.since_s for s in self.ledger.feed_states() if s.feed == feed.name)
         self._send(Event(key=f"feed/{feed.name}/{since_s}", kind="feed", subject=feed.name, text=why, at_s=now_s))
         if self.metrics:

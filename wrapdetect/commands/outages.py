@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from wrapdetect.codec import rounded
@@ -15,7 +15,7 @@ from wrapdetect.compare.outages import Setting, dependence
 from wrapdetect.edge.shipped import load_seeds
 from wrapdetect.errors import FeedError, SpecError
 from wrapdetect.feeds import FEEDS, FORMATS, FeedFormat, Parsed
-from wrapdetect.feeds.table import parse as parse_table
+from wrapdetect.feeds.shapes import likely
 from wrapdetect.history import Dependence, Timeline
 from wrapdetect.prose import quote
 from wrapdetect.report import dependence_console
@@ -89,6 +89,8 @@ def read(spec: str, reading: Reading) -> Timeline:
         say(f"{shown}: {line}")
     if len(parsed.refused) > 5:
         say(f"{shown}: {len(parsed.refused) - 5} more entries make no sense and were left out")
+    for line in parsed.notes[:5]:
+        say(f"{shown}: {line}")
     episodes = from_incidents(parsed.incidents)
     if not episodes:
         say(f"{shown}: no incident of severity 1 or more; it can only speak against")
@@ -98,17 +100,13 @@ def read(spec: str, reading: Reading) -> Timeline:
 
 
 def guess(data: bytes) -> FeedFormat:
-    """The format of a saved page, by how it begins.
+    """The format of a saved page, by its shape; csv for one whose shape is none that is known.
 
     >>> guess(b"start,end"), guess(b'{"page": {}, "incidents": []}'), guess(b"<?xml version='1.0'?><feed>")
     ('csv', 'statuspage', 'atom')
     """
-    start = data[:20_000].lstrip(b"\xef\xbb\xbf \r\n\t")
-    if start.startswith(b"<"):
-        return "atom" if b"<feed" in start else "rss"
-    if start.startswith(b"{") and (b'"incidents"' in start or b'"page"' in start):
-        return "statuspage"
-    return "csv"
+    seems = likely(data)
+    return next((f for f in FORMATS if f == seems), "csv")
 
 
 def reading_of(
@@ -141,12 +139,11 @@ def warn_apart(mine: Timeline, theirs: Timeline) -> None:
 def _parse(data: bytes, service: str, name: str, format_: FeedFormat, reading: Reading) -> Parsed:
     fetched_s = int(reading.until.timestamp()) if reading.until else 4_000_000_000
     try:
-        if format_ == "csv":
-            return parse_table(data, service=service, feed=name, fetched_s=fetched_s, assume_utc=reading.assume_utc)
-        parsed = FEEDS[format_](data, service=service, feed=name, fetched_s=fetched_s)
+        zone = UTC if reading.assume_utc else None
+        parsed = FEEDS[format_](data, service=service, feed=name, fetched_s=fetched_s, zone=zone)
     except FeedError as error:
         raise FeedError(f"{error} (or give --format: {', '.join(FORMATS)})") from error
-    if parsed.coverage is None:
+    if parsed.coverage is None or format_ == "csv":
         return parsed
     last = max((i.ended_s or i.began_s for i in parsed.incidents), default=parsed.coverage.since_s)
     return replace(parsed, coverage=replace(parsed.coverage, until_s=min(parsed.coverage.until_s, last)))

@@ -19,10 +19,11 @@ from wrapdetect.edge.secrets import check_variable
 from wrapdetect.edge.shipped import folder
 from wrapdetect.edge.toml_lines import Loc, line_of
 from wrapdetect.errors import ConfigError, SpecError
-from wrapdetect.feeds import FeedFormat
+from wrapdetect.feeds import FeedFormat, Scope
+from wrapdetect.feeds.dates import zone_named
 from wrapdetect.history import Service, ServiceKind
 from wrapdetect.model import Item, TokenLimit, Weights
-from wrapdetect.prose import quote
+from wrapdetect.prose import quote, words
 from wrapdetect.schedule import DAY_S, Budget, Rhythm, check_rhythm
 
 FILL_IN = "FILL-IN"
@@ -35,6 +36,11 @@ SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "gov", "net", "or", "org"})
 def _short_s(value: object) -> object:
     """Seconds where nothing else is usual: a bare number, or a duration."""
     return value if isinstance(value, int) and not isinstance(value, bool) else duration_s(value)
+
+
+def _listed(value: object) -> object:
+    """One text, or several."""
+    return [value] if isinstance(value, str) else value
 
 
 _Duration = Annotated[int, BeforeValidator(duration_s)]
@@ -92,6 +98,9 @@ class _Feed(_Strict):
     format: FeedFormat
     name: _Name | None = None
     every: Annotated[_Duration, Field(ge=60)] = 600
+    components: Annotated[list[_Name], Field(min_length=1, max_length=100)] | None = None
+    title: Annotated[list[_Name], Field(min_length=1, max_length=100), BeforeValidator(_listed)] | None = None
+    zone: _Name | None = None
 
 
 class _Alerts(_Strict):
@@ -129,6 +138,8 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "feed": _Feed, "alerts": _Alerts, "retention": _Retention, "metrics": _Metrics,
 }  # fmt: skip
 """Every table of the file; those of target, candidate, panel, site and feed may stand there many times."""
+NAMELESS: frozenset[FeedFormat] = frozenset({"upptime", "csv"})
+"""Formats whose incidents never name a component."""
 MANY = ("target", "candidate", "panel", "site", "feed")
 
 
@@ -356,8 +367,25 @@ def _feeds(tables: list[_Feed], services: Sequence[Service], place: _Place) -> t
             place.refuse((*loc, "name"), f"feed {seen[name] + 1} is called {name!r} already; give this one a name")
         seen[name] = index
         url = _page(feed.url, (*loc, "url"), place)
-        feeds.append(FeedSpec(name=name, service=feed.service, url=url, format=feed.format, every_s=feed.every))
+        scope, zone = _scope(feed, loc, place), zone_named(feed.zone) if feed.zone else None
+        if feed.zone and zone is None:
+            place.refuse((*loc, "zone"), "is no zone with one meaning; expected UTC, +02:00, or such as Europe/Berlin")
+        feeds.append(
+            FeedSpec(
+                name=name, service=feed.service, url=url, format=feed.format, every_s=feed.every, scope=scope, zone=zone
+            )
+        )
     return tuple(feeds)
+
+
+def _scope(feed: _Feed, loc: Loc, place: _Place) -> Scope:
+    """What of a feed counts. Raises ConfigError for a filter that its format can never answer to."""
+    if feed.components and feed.format in NAMELESS:
+        place.refuse((*loc, "components"), f"pages of format {feed.format} name no components; use title")
+    for phrase in feed.title or ():
+        if not words(phrase):
+            place.refuse((*loc, "title"), "has no word; expected plain words of the titles that count")
+    return Scope(components=tuple(feed.components or ()), title=tuple(feed.title or ()))
 
 
 def _urls_env(alerts: _Alerts, place: _Place) -> tuple[str, ...]:

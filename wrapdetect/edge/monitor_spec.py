@@ -3,8 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
+from hashlib import sha256
 
-from wrapdetect.feeds import FeedFormat
+from wrapdetect.feeds import EVERYTHING, FeedFormat, Scope
 from wrapdetect.history import Service
 from wrapdetect.model import Item
 from wrapdetect.schedule import DAY_S, Budget, Rhythm, cost_of, make_round
@@ -36,13 +38,21 @@ def said_s(seconds: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSpec:
-    """A status page that tells of one service; `name` is unique over all feeds."""
+    """A status page that tells of one service; `name` is unique over all feeds. `scope` says which of its incidents
+    count, `zone` is that of its times without one."""
 
     name: str
     service: str
     url: str
     format: FeedFormat
     every_s: int
+    scope: Scope = EVERYTHING
+    zone: tzinfo | None = None
+
+    @property
+    def reading(self) -> str:
+        """Names how its pages are read: another where the format, the scope or the zone is another."""
+        return sha256(repr((self.format, self.scope, str(self.zone))).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

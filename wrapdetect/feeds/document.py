@@ -4,7 +4,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from wrapdetect.feeds.base import EntryError, Source, instant
+from wrapdetect.feeds.base import Source
+from wrapdetect.feeds.dates import EntryError
+from wrapdetect.feeds.status import Update
 from wrapdetect.prose import quote
 
 LOOKED_AT = 20_000
@@ -38,15 +40,31 @@ def describe(data: bytes) -> str:
 
 
 def text_of(data: bytes, source: Source, expected: str) -> str:
-    """Strict UTF-8, with or without a byte order mark. Raises FeedError for anything else, and for an empty page."""
+    """Strict UTF-8, with or without a byte order mark, or UTF-16, as AWS sends. Raises FeedError for anything else, and
+    for an empty page."""
+    encoding = encoding_of(data)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        seen = f"{describe(data)} (byte 0x{data[error.start]:02x} at {error.start} is no UTF-8)"
+        byte = data[error.start] if error.start < len(data) else 0
+        seen = f"{describe(data)} (byte 0x{byte:02x} at {error.start} is no {encoding[:6].rstrip('-').upper()})"
         raise source.wrong(seen, expected) from error
     if not text.strip():
         raise source.wrong(describe(data), expected)
     return text
+
+
+def encoding_of(data: bytes) -> str:
+    """UTF-16 by its mark, or by the zero beside a first ASCII character; else UTF-8.
+
+    >>> encoding_of("[]".encode("utf-16")), encoding_of(b"\\0["), encoding_of(b"[]")
+    ('utf-16', 'utf-16-be', 'utf-8-sig')
+    """
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if len(data) > 1 and (data[0] == 0) != (data[1] == 0):
+        return "utf-16-be" if data[0] == 0 else "utf-16-le"
+    return "utf-8-sig"
 
 
 def json_of(data: bytes, source: Source, expected: str) -> object:
@@ -62,10 +80,13 @@ def json_of(data: bytes, source: Source, expected: str) -> object:
 def shape_of(page: object) -> str:
     """JSON that is of another shape than expected, for a message.
 
-    >>> shape_of({"page": {}, "components": []}), shape_of([])
-    ('an object with components, page', 'a JSON value')
+    >>> shape_of({"page": {}, "components": []}), shape_of([{"id": 1}]), shape_of([])
+    ('an object with components, page', 'a list of objects with id', 'a JSON value')
     """
-    return f"an object with {', '.join(sorted(page)[:6]) or 'nothing'}" if isinstance(page, dict) else "a JSON value"
+    if isinstance(page, list) and page and isinstance(page[0], dict):
+        return f"a list of {shape_of(page[0]).replace('an object', 'objects', 1)}"
+    names = quote(", ".join(sorted(map(str, page))[:6]), 100) if isinstance(page, dict) else ""
+    return f"an object with {names or 'nothing'}" if isinstance(page, dict) else "a JSON value"
 
 
 def mapping(value: object, name: str = "the entry") -> JsonObject:
@@ -73,6 +94,11 @@ def mapping(value: object, name: str = "the entry") -> JsonObject:
     if not isinstance(value, Mapping):
         raise EntryError(f"{name} is {quote(repr(value), 60)}; expected an object")
     return value
+
+
+def entries_of(value: object) -> list[object]:
+    """All of a list, whatever its entries are; nothing where it is no list."""
+    return value if isinstance(value, list) else []
 
 
 def objects(value: object) -> Iterator[JsonObject]:
@@ -98,7 +124,23 @@ def name_of(entry: JsonObject, *names: str) -> str:
     return found
 
 
-def time_of(entry: JsonObject, *names: str) -> int | None:
-    """The first of these fields that holds a time. Raises EntryError for one that is no time."""
-    times = (instant(entry.get(n), n) for n in names)
-    return next((t for t in times if t is not None), None)
+def updates_of(
+    source: Source, listed: object, statuses: tuple[str, ...], times: tuple[str, ...]
+) -> tuple[tuple[Update, ...], str]:
+    """Posts of a list, each with the first of these fields that holds a status and a time; and what is wrong with the
+    first time that cannot be read. A post without a time tells nothing."""
+    updates: list[Update] = []
+    unread = ""
+    for post in objects(listed):
+        at_s, wrong = source.end(post, *times)
+        unread = unread or wrong
+        if at_s is not None:
+            updates.append(Update(at_s, word(post, *statuses)))
+    return tuple(updates), unread
+
+
+def names_in(value: object, *fields: str) -> tuple[str, ...]:
+    """The names of a list of objects or of plain texts, each once: the components of an incident."""
+    found = [word(v, *fields) for v in objects(value)]
+    found += [quote(v, 200) for v in value if isinstance(v, str)] if isinstance(value, list) else []
+    return tuple(dict.fromkeys(name for name in found if name))

@@ -12,36 +12,41 @@ from functools import partial
 
 from wrapdetect.feeds.base import (
     LAST_POST_S,
-    UNSTATED,
     Entry,
-    EntryError,
     Onset,
     Parsed,
     Source,
+    Told,
+    entry_of,
     gather,
     latest,
     momentary,
     onset,
-    settled,
-    severity_of,
 )
-from wrapdetect.feeds.document import JsonObject, json_of, mapping, name_of, objects, shape_of, time_of, word
-from wrapdetect.history import Incident
+from wrapdetect.feeds.dates import EntryError
+from wrapdetect.feeds.document import (
+    JsonObject,
+    json_of,
+    mapping,
+    name_of,
+    names_in,
+    objects,
+    shape_of,
+    updates_of,
+    word,
+)
+from wrapdetect.feeds.status import UNSTATED, is_planned, severity_of
 
-EXPECTED = (
-    "incident.io JSON, an object with `incidents`, `status_page_incidents`, `incident_links` or `ongoing_incidents`"
-)
+EXPECTED = "incident.io JSON, an object with a list of incidents, incident_links or ongoing_incidents"
 LISTS = ("status_page_incidents", "incidents", "incident_links")
 OPEN = ("ongoing_incidents", "in_progress_maintenances", "scheduled_maintenances")
-OVER = frozenset({"resolved", "maintenance_complete", "maintenance_completed"})
 
 
-def parse(data: bytes, *, service: str, feed: str, fetched_s: int) -> Parsed:
+def parse(data: bytes, source: Source) -> Parsed:
     """Incidents; maintenance as severity 0. A list covers the time since its oldest post, the widget the moment.
 
     Raises FeedError for a page of another shape.
     """
-    source = Source(service=service, feed=feed, fetched_s=fetched_s)
     tree = json_of(data, source, EXPECTED)
     page = tree.get("summary", tree) if isinstance(tree, dict) else None
     if not isinstance(page, dict):
@@ -52,8 +57,8 @@ def parse(data: bytes, *, service: str, feed: str, fetched_s: int) -> Parsed:
         raise source.wrong(shape_of(page), EXPECTED)
     impacts = _impacts_by_incident(page)
     found = ((f"{name} {i}", entry) for name in names for i, entry in enumerate(page[name], 1))
-    entries, refused = gather(found, partial(_entry, source=source, impacts=impacts), source)
-    return (latest if lists else momentary)(entries, refused, source)
+    entries = gather(found, partial(_entry, source=source, impacts=impacts), source)
+    return (latest if lists else momentary)(entries, source)
 
 
 def _impacts_by_incident(page: JsonObject) -> dict[str, list[JsonObject]]:
@@ -68,50 +73,57 @@ def _entry(raw: object, *, source: Source, impacts: dict[str, list[JsonObject]])
     id_ = name_of(entry, "id")
     own = [*objects(entry.get("component_impacts")), *impacts.get(id_, [])]
     status = word(entry, "status", "incident_status")
-    began, posted_s = _onset(entry, own)
-    incident = Incident(
-        service=source.service,
-        feed=source.feed,
+    began, posted_s = _onset(entry, own, source)
+    updates, wrong = updates_of(
+        source, entry.get("updates"), ("to_status", "incident_status", "status"), ("published_at",)
+    )
+    stated_s, unread = _ended(own, source)
+    told = Told(
         id=id_,
         title=word(entry, "name"),
-        began_s=began.began_s,
-        early_s=began.early_s,
-        late_s=began.late_s,
-        ended_s=_ended(entry, own) if status in OVER else None,
+        posted_s=posted_s,
+        began=began,
         severity=0 if _planned(entry, status) else _severity(entry, own),
+        status=status,
+        updates=updates,
+        stated_s=stated_s,
+        components=_components(entry, own),
+        unread=unread or wrong,
     )
-    return Entry(settled(incident), posted_s)
+    return entry_of(told, source)
 
 
-def _onset(entry: JsonObject, impacts: list[JsonObject]) -> tuple[Onset, int]:
+def _onset(entry: JsonObject, impacts: list[JsonObject], source: Source) -> tuple[Onset, int]:
     """The first impact's start, else the publishing. The widget gives neither: an incident of which only the last
     update is known began up to three hours before it."""
-    starts = [t for i in impacts if (t := time_of(i, "start_at")) is not None]
-    started_s = min(starts, default=time_of(entry, "started_at", "starts_at"))
-    posted_s = time_of(entry, "published_at")
+    starts = [t for i in impacts if (t := source.time(i, "start_at")) is not None]
+    started_s = min(starts, default=source.time(entry, "started_at", "starts_at"))
+    posted_s = source.time(entry, "published_at")
     if posted_s is not None:
         return onset(started_s, posted_s), posted_s
     if started_s is not None:
         return onset(started_s, started_s), started_s
-    updated_s = time_of(entry, "last_update_at")
+    updated_s = source.time(entry, "last_update_at")
     if updated_s is None:
         raise EntryError("it has no published_at, no impact with a start_at and no last_update_at")
     return Onset(updated_s, LAST_POST_S, 0), updated_s
 
 
-def _ended(entry: JsonObject, impacts: list[JsonObject]) -> int | None:
-    """The end of its last impact; else the first update that resolved it."""
-    ends = [time_of(i, "end_at") for i in impacts]
-    stated = [t for t in ends if t is not None]
-    if stated and len(stated) == len(ends):
-        return max(stated)
-    updates = objects(entry.get("updates"))
-    said = [time_of(u, "published_at") for u in updates if word(u, "to_status", "incident_status", "status") in OVER]
-    return min((t for t in said if t is not None), default=max(stated, default=None))
+def _ended(impacts: list[JsonObject], source: Source) -> tuple[int | None, str]:
+    """The end of its last impact, where all have one; and what is wrong with the first that cannot be read."""
+    ends = [source.end(i, "end_at") for i in impacts]
+    stated = [at_s for at_s, _ in ends if at_s is not None]
+    wrong = next((w for _, w in ends if w), "")
+    return max(stated) if stated and len(stated) == len(ends) else None, wrong
+
+
+def _components(entry: JsonObject, impacts: list[JsonObject]) -> tuple[str, ...]:
+    listed = names_in(entry.get("affected_components"), "name")
+    return tuple(dict.fromkeys([*listed, *(n for i in impacts if (n := word(i, "component_name", "name")))]))
 
 
 def _planned(entry: JsonObject, status: str) -> bool:
-    return word(entry, "type") == "maintenance" or status.startswith("maintenance")
+    return word(entry, "type") == "maintenance" or is_planned(status)
 
 
 def _severity(entry: JsonObject, impacts: list[JsonObject]) -> int:

@@ -5,38 +5,38 @@ Times of a feed's own fields are no onsets: Statuspage puts the last update (or 
 Atom's `published`. Only given bytes are parsed, and only well-formed XML without entities of its own.
 """
 
-import calendar
 import io
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple
 from xml.parsers import expat
 
 import feedparser  # type: ignore[import-untyped]  # ships no types
 
+from wrapdetect.feeds import wording
 from wrapdetect.feeds.base import (
-    EARLIEST_S,
-    HOUR_S,
     LAST_POST_S,
-    LATEST_S,
     POST_ONLY_S,
-    UNSTATED,
+    POSTED_LATE_S,
     Entry,
-    EntryError,
     Onset,
     Parsed,
     Source,
+    Told,
+    entry_of,
     gather,
     latest,
     onset,
-    settled,
-    severity_of,
 )
-from wrapdetect.feeds.document import describe
-from wrapdetect.history import Incident
+from wrapdetect.feeds.dates import EntryError
+from wrapdetect.feeds.document import describe, names_in
+from wrapdetect.feeds.posts import Post, together
+from wrapdetect.feeds.status import UNSTATED, Update, is_planned, phase, severity_of
+from wrapdetect.feeds.titles import marked
+from wrapdetect.feeds.wording import UPDATE
 from wrapdetect.prose import quote
+
+__all__ = ["UPDATE", "parse_atom", "parse_rss"]
 
 DEPTH_LIMIT = 64
 ENTRY_LIMIT = 2000
@@ -45,62 +45,34 @@ TEXT_READ = 100_000
 """Characters of one entry's text."""
 
 TAG = re.compile(r"<[^<>]{0,500}>")
-UPDATE = re.compile(
-    r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\s{1,3}(\d{1,2})\s?,\s{0,3}(\d{1,2}):(\d\d)\s{1,3}"
-    r"([A-Z]{2,5}|[+-]\d\d:?\d\d)\s{1,3}([A-Z][a-z]{1,15}(?:\s(?:progress|Progress|Update))?)\s{1,3}-\s"
-)
-"""Statuspage's text without tags: "Jun 18, 18:09 UTC Resolved - This incident ..."."""
+OF_UPDATE = re.compile(r"/updates?/[^/?]{1,100}/?\Z")
+"""The end of a link to an update, behind that of its incident."""
 STATUS = re.compile(
     r"\bStatus:\s{0,3}((?:Maintenance\s)?(?:Investigating|Identified|Monitoring|Resolved|Scheduled|In progress|"
-    r"Verifying|Completed?)\b)",
+    r"Verifying|Completed?|Postmortem|False alarm)\b)",
     re.IGNORECASE,
 )
 """incident.io's: "Status: Resolved"."""
-BRACKETED = re.compile(r"^\s{0,9}\[([A-Za-z ]{3,20})\]")
-"""Others': "[Resolved] Database connection issues"."""
-COMPONENT = re.compile(r"\((Full outage|Major outage|Partial outage|Degraded performance|Under maintenance)\)", re.I)
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-ZONES: Mapping[str, tuple[float, ...]] = {
-    "UTC": (0,), "GMT": (0,), "WET": (0,), "WEST": (1,), "CET": (1,), "CEST": (2,), "EET": (2,), "EEST": (3,),
-    "MSK": (3,), "PST": (-8,), "PDT": (-7,), "MST": (-7,), "MDT": (-6,), "CST": (-6, 8), "CDT": (-5,), "EST": (-5,),
-    "EDT": (-4,), "AKST": (-9,), "AKDT": (-8,), "HST": (-10,), "BRT": (-3,), "IST": (5.5, 1, 2), "BST": (1, 6),
-    "SGT": (8,), "HKT": (8,), "JST": (9,), "KST": (9,), "AWST": (8,), "ACST": (9.5,), "AEST": (10,), "AEDT": (11,),
-    "NZST": (12,), "NZDT": (13,),
-}  # fmt: skip
-"""Hours east of UTC. Where an abbreviation has several (CST: Chicago, Shanghai), the one that brings the newest update
-nearest to the entry's own time is taken."""
-
-OVER = frozenset({"resolved", "completed", "complete"})
-PLANNED = frozenset({"scheduled", "in progress", "verifying", "completed", "complete", "maintenance"})
+PLANNED = re.compile(r"SCHEDULED EVENT|\bType:\s{0,3}Maintenance\b")
+"""Statuspage's and Instatus's."""
+COMPONENT = re.compile(
+    r"<li>\s{0,9}([^<>()]{1,200}?)\s{0,9}\((Operational|Full outage|Major outage|Partial outage|Degraded performance|"
+    r"Under maintenance)\)",
+    re.IGNORECASE,
+)
+"""incident.io's: "<li>Chat (Partial outage)</li>"."""
+AFFECTED = re.compile(r"\bAffected Components?:\s{0,3}(?:</?[a-z]{1,8}>\s{0,3}){0,3}([^<>\n]{1,500})", re.IGNORECASE)
+"""Instatus's: "Affected Components: API, Web<br>"."""
 
 
-class Update(NamedTuple):
-    """One post about an incident."""
-
-    at_s: int
-    status: str
-
-
-class Post(NamedTuple):
-    """One entry of a feed. `whole`: its text holds all updates, and not only the last one."""
-
-    key: str
-    title: str
-    updates: tuple[Update, ...]
-    whole: bool
-    text: str
-    posted_s: int
-
-
-def parse_rss(data: bytes, *, service: str, feed: str, fetched_s: int) -> Parsed:
+def parse_rss(data: bytes, source: Source) -> Parsed:
     """Raises FeedError for what is no well-formed RSS."""
-    return _parse(data, Source(service=service, feed=feed, fetched_s=fetched_s), {"rss", "RDF"}, "an RSS feed, <rss>")
+    return _parse(data, source, {"rss", "RDF"}, "an RSS feed, <rss>")
 
 
-def parse_atom(data: bytes, *, service: str, feed: str, fetched_s: int) -> Parsed:
+def parse_atom(data: bytes, source: Source) -> Parsed:
     """Raises FeedError for what is no well-formed Atom."""
-    return _parse(data, Source(service=service, feed=feed, fetched_s=fetched_s), {"feed"}, "an Atom feed, <feed>")
+    return _parse(data, source, {"feed"}, "an Atom feed, <feed>")
 
 
 def _parse(data: bytes, source: Source, roots: set[str], expected: str) -> Parsed:
@@ -109,17 +81,15 @@ def _parse(data: bytes, source: Source, roots: set[str], expected: str) -> Parse
         raise source.wrong(describe(data) if root == "html" else f"XML whose root is <{quote(root, 40)}>", expected)
     # a stream: bytes that happen to be a path would be opened. Ill-formed XML, for which its loose parser is, is gone.
     tree = feedparser.parse(io.BytesIO(data), sanitize_html=False, resolve_relative_uris=False)
-    by_incident: dict[str, list[object]] = {}
+    posts: list[Post] = []
     unread: list[tuple[str, object]] = []
     for i, raw in enumerate(tree.entries, 1):
         try:
-            post = _post(raw)
-            by_incident.setdefault(post.key, []).append(post)
+            posts.append(_post(raw, source))
         except EntryError as error:
             unread.append((f"entry {i}", error))
-    found = [(f"entry {key}", posts) for key, posts in by_incident.items()]
-    entries, refused = gather([*found, *unread], partial(_entry, source=source), source)
-    return latest(entries, refused, source)
+    found = [(f"entry {key}", (key, some)) for key, some in together(posts).items()]
+    return latest(gather([*found, *unread], partial(_entry, source=source), source), source)
 
 
 def _root(data: bytes, source: Source, expected: str) -> str:
@@ -152,112 +122,106 @@ def _root(data: bytes, source: Source, expected: str) -> str:
     return root
 
 
-def _post(raw: Mapping[str, object]) -> Post:
-    title = quote(_plain(raw.get("title")), 200)
-    text = _plain(_content(raw))
-    posted_s = _own_time(raw)
-    updates = _updates(text, posted_s)
-    found = STATUS.search(text) or BRACKETED.search(title)
-    last = Update(posted_s, found.group(1).lower().removeprefix("maintenance ") if found else "")
-    link = str(raw.get("link") or "").partition("#")[0]
-    key = quote(link or str(raw.get("id") or ""), 200)
-    if not key:
-        raise EntryError(f"{title or 'it'} has neither link nor id")
-    return Post(key, title, updates or (last,), bool(updates), text, posted_s)
+def _post(raw: Mapping[str, object], source: Source) -> Post:
+    markup = str(_content(raw) or "")[:TEXT_READ]
+    title, text = marked(quote(_plain(raw.get("title")), 200)), _plain(markup)
+    posted_s = _own_time(raw, source)
+    updates = wording.updates(text, posted_s, source.zone)
+    said = STATUS.search(text)
+    newest = max(updates, key=lambda u: (u.at_s, phase(u.status) == "over"), default=None)
+    status = newest.status if newest else said[1].removeprefix("Maintenance ") if said else title.status
+    page = quote(OF_UPDATE.sub("", str(raw.get("link") or "").partition("#")[0]), 200)
+    guid = quote(str(raw.get("id") or ""), 200)
+    if not page and not guid:
+        raise EntryError(f"{title.bare or 'it'} has neither link nor id")
+    hurt = [word for _, word in COMPONENT.findall(markup) if word.lower() != "operational"]
+    worst = [severity_of(word) for word in hurt] or [title.severity or UNSTATED]
+    return Post(
+        guid=guid,
+        page=page,
+        title=title.bare,
+        status=status,
+        updates=updates or (Update(posted_s, status),),
+        whole=bool(updates),
+        planned=bool(PLANNED.search(text)) or is_planned(status, title.status),
+        components=_components(raw, markup),
+        severity=max(worst),
+        posted_s=posted_s,
+        stated=wording.Stated(None, None) if updates else _not_ahead(wording.stated(text), posted_s),
+    )
 
 
 def _entry(raw: object, *, source: Source) -> Entry:
     """Posts about one incident, put together."""
     if isinstance(raw, EntryError):
         raise raw
-    assert isinstance(raw, list)
-    posts: list[Post] = sorted(raw, key=lambda p: p.posted_s)
+    assert isinstance(raw, tuple)
+    key: str = raw[0]
+    posts: list[Post] = raw[1]
     updates = sorted({u for p in posts for u in p.updates})
-    whole = any(p.whole for p in posts)
-    ends = [u.at_s for u in updates if u.status in OVER]
-    began = _onset(updates, whole)
-    incident = Incident(
-        service=source.service,
-        feed=source.feed,
-        id=posts[0].key,
-        title=BRACKETED.sub("", posts[-1].title).strip(),
-        began_s=began.began_s,
-        early_s=began.early_s,
-        late_s=began.late_s,
-        ended_s=min(ends, default=None),
-        severity=_severity(posts, updates),
-    )
     # one last post only, "resolved": its beginning is not told, so that it is no note of zero length
-    return Entry(settled(incident) if whole or len(updates) > 1 else incident, posts[-1].posted_s)
+    several = any(p.whole for p in posts) or len(updates) > 1
+    stated, doubt = _stated(posts, updates)
+    told = Told(
+        id=key,
+        title=posts[-1].title,
+        posted_s=posts[0].posted_s,
+        began=_onset(updates, several) if stated.began_s is None else onset(stated.began_s, updates[0].at_s),
+        severity=0 if any(p.planned for p in posts) or _planned(updates) else max(p.severity for p in posts),
+        updates=tuple(updates),
+        stated_s=stated.ended_s,
+        components=tuple(dict.fromkeys(name for p in posts for name in p.components)),
+        unread=doubt,
+        noted=several,
+    )
+    return entry_of(told, source)
 
 
-def _onset(updates: list[Update], whole: bool) -> Onset:
+def _not_ahead(stated: wording.Stated, posted_s: int) -> wording.Stated:
+    """A beginning after the post that states it is one of a plan, or of something else."""
+    ahead = stated.began_s is not None and stated.began_s > posted_s
+    return wording.Stated(None, None) if ahead else stated
+
+
+def _stated(posts: list[Post], updates: list[Update]) -> tuple[wording.Stated, str]:
+    """What the texts state, by the newest that does; and a doubt. Posts that it is open, half an hour after the stated
+    end and later, are believed before the text."""
+    began_s = next((p.stated.began_s for p in reversed(posts) if p.stated.began_s is not None), None)
+    ended_s = next((p.stated.ended_s for p in reversed(posts) if p.stated.ended_s is not None), None)
+    lasting = [u.at_s for u in updates if phase(u.status) in (None, "open")]
+    if ended_s is not None and lasting and max(lasting) - ended_s > POSTED_LATE_S:
+        return wording.Stated(None, None), "its text states an end before a post that it lasts: the posts count"
+    if not any(u.status for u in updates) and ended_s is None:
+        return wording.Stated(began_s, None), "no status is told: whether it is over is not known"
+    return wording.Stated(began_s, ended_s), ""
+
+
+def _planned(updates: Iterable[Update]) -> bool:
+    return any(is_planned(u.status) for u in updates)
+
+
+def _onset(updates: list[Update], several: bool) -> Onset:
     first = updates[0]
-    if whole or len(updates) > 1:
+    if several:
         return onset(None, first.at_s)
-    return Onset(first.at_s, LAST_POST_S if first.status in OVER else POST_ONLY_S, 0)
+    return Onset(first.at_s, POST_ONLY_S if phase(first.status) in (None, "open") else LAST_POST_S, 0)
 
 
-def _severity(posts: list[Post], updates: Iterable[Update]) -> int:
-    if any("SCHEDULED EVENT" in p.text for p in posts) or {u.status for u in updates} & PLANNED:
-        return 0
-    named = [severity_of(m) for p in posts for m in COMPONENT.findall(p.text)]
-    return max(named, default=UNSTATED)
-
-
-def _updates(text: str, posted_s: int) -> tuple[Update, ...]:
-    """Updates that a Statuspage text holds, as many as can be dated: the year is not told, the zone an abbreviation."""
-    found = list(UPDATE.finditer(text))
-    zones: dict[str, float] = {}
-    dated: list[Update] = []
-    for match in found:  # newest first
-        month, day, hour, minute, zone, status = match.groups()
-        near_s = dated[-1].at_s if dated else posted_s
-        offsets = (zones[zone],) if zone in zones else _offsets(zone)
-        guesses = [
-            (at_s, o)
-            for o in offsets
-            for year in (-1, 0, 1)
-            if (at_s := _guess(near_s, year, month, int(day), int(hour), int(minute), o)) is not None
-        ]
-        if guesses:
-            at_s, zones[zone] = min(guesses, key=lambda g: abs(g[0] - near_s))
-            dated.append(Update(at_s, status.lower()))
-    return tuple(dated) if len(dated) == len(found) else ()
-
-
-def _guess(near_s: int, year: int, month: str, day: int, hour: int, minute: int, offset_h: float) -> int | None:
-    """The time, `year` years from that of `near_s`; None where no such time exists."""
-    try:
-        at = datetime(
-            datetime.fromtimestamp(near_s, UTC).year + year, MONTHS.index(month) + 1, day, hour, minute, tzinfo=UTC
-        )
-    except ValueError:
-        return None
-    return calendar.timegm(at.timetuple()) - round(offset_h * HOUR_S)
-
-
-def _offsets(zone: str) -> tuple[float, ...]:
-    """Hours east of UTC that a zone may stand for; none where it is not known.
-
-    >>> _offsets("PDT"), _offsets("+05:30"), _offsets("XYZ")
-    ((-7,), (5.5,), ())
-    """
-    if zone[0] in "+-":
-        hours = int(zone[1:3]) + int(zone[-2:]) / 60
-        return (-hours if zone[0] == "-" else hours,)
-    return ZONES.get(zone, ())
-
-
-def _own_time(raw: Mapping[str, object]) -> int:
+def _own_time(raw: Mapping[str, object], source: Source) -> int:
     """The entry's own time: RSS pubDate, Atom published, else updated. Raises EntryError where it has none."""
-    for name in ("published_parsed", "updated_parsed"):
-        moment = raw.get(name) if name in raw else None
-        if isinstance(moment, tuple):
-            at_s = calendar.timegm(moment)
-            if EARLIEST_S <= at_s < LATEST_S:
-                return at_s
-    raise EntryError("it has no time that can be read (pubDate, published or updated)")
+    fields = {name: raw[name] for name in ("published", "updated") if name in raw}
+    at_s = source.time(fields, "published", "updated")
+    if at_s is None:
+        raise EntryError("it has no time that can be read (pubDate, published or updated)")
+    return at_s
+
+
+def _components(raw: Mapping[str, object], markup: str) -> tuple[str, ...]:
+    """Those that the text names as affected; else its categories."""
+    listed = AFFECTED.search(markup)
+    named = [name for name, _ in COMPONENT.findall(markup)]
+    named += [name.strip() for name in listed[1].split(",")] if listed else []
+    return names_in(named) or names_in(raw.get("tags"), "term")
 
 
 def _content(raw: Mapping[str, object]) -> object:

@@ -7,23 +7,22 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 from functools import partial
 
 from wrapdetect.feeds.base import (
-    SEVERITY,
     STATED_S,
-    UNSTATED,
     Entry,
-    EntryError,
     Parsed,
     Source,
     gather,
-    instant,
-    severity_of,
+    parsed,
     spoken,
     stretch,
 )
+from wrapdetect.feeds.dates import EntryError, instant
 from wrapdetect.feeds.document import describe, mapping, text_of, word
+from wrapdetect.feeds.status import SEVERITY, UNSTATED, letters, severity_of
 from wrapdetect.history import Incident
 from wrapdetect.prose import quote
 
@@ -49,19 +48,22 @@ def parse(
     list does not tell how long it was kept. Without an incident and without these two, nothing is covered. A row whose
     end is its start is kept as it is: the list says so. Raises FeedError for a page of another shape.
     """
-    source = Source(service=service, feed=feed, fetched_s=fetched_s)
+    zone = UTC if assume_utc else None
+    source = Source(service=service, feed=feed, fetched_s=fetched_s, zone=zone)
+    return read(data, source, since_s=since_s, until_s=until_s)
+
+
+def read(data: bytes, source: Source, *, since_s: int | None = None, until_s: int | None = None) -> Parsed:
+    """The same for a source whose zone, where it has one, is that of times without one."""
     text = text_of(data, source, EXPECTED)
     rows = _json_lines(text, source) if text.lstrip().startswith("{") else _csv(text, data, source)
-    entries, refused = gather(rows, partial(_entry, source=source, zone="+00:00" if assume_utc else ""), source)
-    ends = [e.incident.ended_s or e.incident.began_s for e in entries]
-    first = since_s if since_s is not None else min((e.incident.began_s for e in entries), default=None)
+    found = gather(rows, partial(_entry, source=source), source)
+    ends = [e.incident.ended_s or e.incident.began_s for e in found.entries]
+    first = since_s if since_s is not None else min((e.incident.began_s for e in found.entries), default=None)
     last = until_s if until_s is not None else max(ends, default=None)
     known = first is not None and last is not None and first <= last
-    return Parsed(
-        incidents=tuple(e.incident for e in entries),
-        coverage=stretch(source, first, last) if known and first is not None and last is not None else None,
-        refused=refused,
-    )
+    covered = stretch(source, first, last) if known and first is not None and last is not None else None
+    return parsed(found, covered)
 
 
 def _csv(text: str, data: bytes, source: Source) -> Iterator[tuple[str, object]]:
@@ -98,13 +100,13 @@ def _json_lines(text: str, source: Source) -> Iterator[tuple[str, object]]:
             yield f"line {number}", EntryError(f"is no JSON ({quote(str(error), 80)})")
 
 
-def _entry(raw: object, *, source: Source, zone: str) -> Entry | None:
+def _entry(raw: object, *, source: Source) -> Entry | None:
     if isinstance(raw, EntryError):
         raise raw
     row = mapping(raw, "the line")
     if "_scripted" in row and "start" not in row:
         return None
-    start_s, end_s = _time(row, "start", zone), _time(row, "end", zone)
+    start_s, end_s = _time(row, "start", source), _time(row, "end", source)
     if start_s is None:
         raise EntryError("it has no start")
     title = word(row, "title")
@@ -122,20 +124,14 @@ def _entry(raw: object, *, source: Source, zone: str) -> Entry | None:
     return Entry(incident, start_s)
 
 
-def _time(row: Mapping[str, object], name: str, zone: str) -> int | None:
-    """A cell as a time; `zone` is put where none is given."""
+def _time(row: Mapping[str, object], name: str, source: Source) -> int | None:
+    """A cell as a time; of a day alone nothing is guessed."""
     text = row.get(name)
-    if not isinstance(text, str) or not text.strip():
-        return None if isinstance(text, str) else instant(text, name)
-    text = text.strip()
-    if len(text) <= DATE_ONLY:
-        raise EntryError(f"{name} {quote(repr(text), 40)} is a day without a time; an onset needs its minute")
-    try:
-        return instant(text, name)
-    except EntryError:
-        if not zone:
-            raise
-        return instant(text + zone, name)
+    if isinstance(text, str):
+        text = text.strip()
+        if 0 < len(text) <= DATE_ONLY and not text.isdecimal():
+            raise EntryError(f"{name} {quote(repr(text), 40)} is a day without a time; an onset needs its minute")
+    return instant(text, name, source.zone)
 
 
 def _severity(row: Mapping[str, object]) -> int:
@@ -145,6 +141,6 @@ def _severity(row: Mapping[str, object]) -> int:
         return UNSTATED
     if text in ("0", "1", "2", "3"):
         return int(text)
-    if text.lower().replace(" ", "_") not in SEVERITY:
+    if letters(text) not in SEVERITY:
         raise EntryError(f"severity is {quote(text, 40)}; expected 0 to 3, or none, minor, major, critical")
     return severity_of(text)

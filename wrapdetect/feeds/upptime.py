@@ -12,23 +12,24 @@ that is down for Upptime alone is often up. Only the monitor's own rounds tell.
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from wrapdetect.feeds.base import (
     MINUTE_S,
     UNNAMED,
     Entry,
-    EntryError,
     Parsed,
     Source,
     gather,
-    instant,
     latest,
     momentary,
-    severity_of,
+    parsed,
     stretch,
 )
-from wrapdetect.feeds.document import describe, json_of, mapping, name_of, objects, text_of, time_of, word
+from wrapdetect.feeds.dates import EntryError
+from wrapdetect.feeds.document import describe, json_of, mapping, name_of, objects, shape_of, text_of, word
+from wrapdetect.feeds.status import severity_of
 from wrapdetect.history import Incident
 
 EXPECTED = (
@@ -41,20 +42,21 @@ CHANGE = re.compile(r"\b(is down|is up|is back up|has degraded performance|is de
 STATES = {"is down": "down", "has degraded performance": "degraded", "is degraded": "degraded"}
 
 
-def parse(data: bytes, *, service: str, feed: str, fetched_s: int) -> Parsed:
+def parse(data: bytes, source: Source) -> Parsed:
     """Down is severity 3, degraded 1, maintenance 0. Lists cover the time since their oldest entry, a yml the moment.
 
     Raises FeedError for any other page.
     """
-    source = Source(service=service, feed=feed, fetched_s=fetched_s)
     text = text_of(data, source, EXPECTED).lstrip()
     if text[0] not in "[{":
         return _site(data, text, source)
     listed = _listed(data, text, source)
     if any("commit" in e for e in objects(listed)):
         return _history(listed, source)
+    if listed and not any("labels" in e for e in objects(listed)):
+        raise source.wrong(shape_of(listed), EXPECTED)
     found = ((f"issue {i}", entry) for i, entry in enumerate(listed, 1))
-    return latest(*gather(found, partial(_issue, source=source), source), source)
+    return latest(gather(found, partial(_issue, source=source), source), source)
 
 
 def _listed(data: bytes, text: str, source: Source) -> list[object]:
@@ -81,7 +83,7 @@ def _issue(raw: object, *, source: Source) -> Entry | None:
     if issue.get("pull_request") or not labels & {"status", "maintenance"}:
         return None
     title = word(issue, "title")
-    opened_s = time_of(issue, "created_at")
+    opened_s = source.time(issue, "created_at")
     if opened_s is None:
         raise EntryError("it has no created_at")
     incident = Incident(
@@ -92,7 +94,7 @@ def _issue(raw: object, *, source: Source) -> Entry | None:
         began_s=opened_s,
         early_s=CHECKED_EVERY_S,
         late_s=0,
-        ended_s=time_of(issue, "closed_at"),
+        ended_s=source.time(issue, "closed_at"),
         severity=0 if "maintenance" in labels else 1 if "degraded" in title.lower() else 3,
     )
     return Entry(incident, opened_s)
@@ -104,30 +106,27 @@ def _history(listed: list[object], source: Source) -> Parsed:
     refused: list[str] = []
     for i, raw in enumerate(listed, 1):
         try:
-            changes += _change(raw)
+            changes += _change(raw, source)
         except EntryError as error:
             refused.append(f"commit {i}: {error}; left out")
     if not changes:
         first = refused[0] if refused else "none says that a site is up or down"
         raise source.wrong(f"{len(listed):,} commits without a state ({first})", EXPECTED)
     found = ((f"commit of {e.incident.id}", e) for e in _between(sorted(changes), source))
-    entries, more = gather(found, lambda e: e if isinstance(e, Entry) else None, source)
+    entries = gather(found, lambda e: e if isinstance(e, Entry) else None, source)
     since_s = min(min(at_s for at_s, _, _ in changes), source.fetched_s)
-    return Parsed(
-        incidents=tuple(e.incident for e in entries),
-        coverage=stretch(source, since_s, source.fetched_s),
-        refused=(*refused, *more),
-    )
+    page = parsed(entries, stretch(source, since_s, source.fetched_s))
+    return replace(page, refused=(*refused, *page.refused))
 
 
-def _change(raw: object) -> Iterator[tuple[int, str, str]]:
+def _change(raw: object, source: Source) -> Iterator[tuple[int, str, str]]:
     """The time, state and message of a commit that tells a state."""
     commit = mapping(mapping(raw).get("commit"), "commit")
     message = word(commit, "message")
     told = CHANGE.search(message)
     if told is None:
         return
-    at_s = time_of(mapping(commit.get("author") or commit.get("committer"), "author"), "date")
+    at_s = source.time(mapping(commit.get("author") or commit.get("committer"), "author"), "date")
     if at_s is None:
         raise EntryError("it has no date")
     yield at_s, STATES.get(told.group(1), "up"), message
@@ -170,14 +169,14 @@ def _site(data: bytes, text: str, source: Source) -> Parsed:
     if state not in ("up", "down", "degraded") or "lastUpdated" not in fields:
         raise source.wrong(describe(data), EXPECTED)
     if state == "up":
-        return momentary((), (), source)
-    return momentary(*gather([("the file", fields)], partial(_down, source=source), source), source)
+        return momentary(gather((), partial(_down, source=source), source), source)
+    return momentary(gather([("the file", fields)], partial(_down, source=source), source), source)
 
 
 def _down(raw: object, *, source: Source) -> Entry:
     fields = mapping(raw)
-    written_s = time_of(fields, "lastUpdated")
-    since_s = instant(fields.get("startTime"), "startTime")
+    written_s = source.time(fields, "lastUpdated")
+    since_s = source.time(fields, "startTime")
     if written_s is None:
         raise EntryError("lastUpdated holds no time")
     state = word(fields, "status").lower()
