@@ -64,6 +64,8 @@ MOST_DRAWS, MOST_ASKS = 10_000, 500_000
 LONGEST_S = 1e7
 """Seconds that an exchange may take, or a time in it may lie before its start."""
 YEARS = range(1970, 2200)
+ROWS = 500
+"""Chunks that are dumped in one go."""
 HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 """Where a surrogate is spelt; most lines have none, and are not looked through for halves of a pair."""
 
@@ -108,25 +110,28 @@ def dump_head(run: Run) -> str:
 def dump_exchange(exchange: Exchange) -> str:
     """One line, with its newline."""
     failure = exchange.failure
-    return (
-        _dump(
-            {
-                "endpoint": exchange.endpoint,
-                "ask": str(exchange.ask),
-                "turn": exchange.turn,
-                "attempt": exchange.attempt,
-                "started": _stamp(exchange.started),
-                "sent": exchange.sent,
-                "status": exchange.status,
-                "headers": [list(h) for h in exchange.headers],
-                "chunks": _dump_chunks(exchange.chunks),
-                "ended_s": round(exchange.ended_s, 6),
-                "failure": None if failure is None else {"kind": failure.kind.value, "detail": failure.detail},
-                **_beside(exchange),
-            }
-        )
-        + "\n"
-    )
+    before = {
+        "endpoint": exchange.endpoint,
+        "ask": str(exchange.ask),
+        "turn": exchange.turn,
+        "attempt": exchange.attempt,
+        "started": _stamp(exchange.started),
+        "sent": exchange.sent,
+        "status": exchange.status,
+        "headers": [list(h) for h in exchange.headers],
+    }
+    after = {
+        "ended_s": round(exchange.ended_s, 6),
+        "failure": None if failure is None else {"kind": failure.kind.value, "detail": failure.detail},
+        **_beside(exchange),
+    }
+    return f'{_dump(before)[:-1]},"chunks":[{_chunks_text(exchange.chunks)}],{_dump(after)[1:]}\n'
+
+
+def _chunks_text(chunks: Sequence[Chunk]) -> str:
+    """Rows, some at a time: one dump of all would keep every other thread waiting."""
+    parts = (chunks[at : at + ROWS] for at in range(0, len(chunks), ROWS))
+    return ",".join(_dump(_dump_chunks(part))[1:-1] for part in parts)
 
 
 def dump_lines(run: Run) -> Iterator[str]:

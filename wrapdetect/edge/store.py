@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -30,6 +31,7 @@ class RunFile:
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path, self.descriptor = path, descriptor
+        self._line = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -46,7 +48,9 @@ class RunFile:
     def append(self, exchange: Exchange) -> None:
         """Raises StoreError where the disk is full; what was appended before stays whole."""
         try:
-            _write(self.descriptor, dump_exchange(exchange))
+            line = dump_exchange(exchange)
+            with self._line:  # large answers are written by a thread
+                _write(self.descriptor, line)
         except OSError as error:
             raise StoreError(
                 f"cannot append to {self.path}: {error.strerror}; what was answered is kept: make room, then --resume"
