@@ -34,11 +34,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.schema import SchemaItem
 
-from wrapdetect.errors import StoreError
+from wrapdetect.errors import StoreAway, StoreError
 
-REVISION = "0001"
+REVISION = "0002"
 VERSION_TABLE = "monitor_version"
 WRITER_LOCK = 0x77726170  # one number for all of our stores: an advisory lock is of one database
 
@@ -77,6 +78,8 @@ SERVICE = _table(
     _column("vendor", Text),
     _column("endpoint", Text, null=True),
 )
+VANTAGE = _table("vantage", _key("id", Integer), _column("service_id", Integer), _column("name", Text))
+"""What others saw from elsewhere: heartbeats and prints of a service (`service_id`), under an id of their own."""
 ROUND = _table("round", _key("round_s", BigInteger), _column("finished", Boolean))
 PACKED_ROUND = _table(
     "packed_round", _key("day", Integer), _column("last_s", BigInteger), _column("rounds", LargeBinary)
@@ -229,7 +232,8 @@ class Database:
             cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
             why, then = _meaning(cause)
             said = _masked(why, self._url).replace("\n", " ").strip()
-            raise StoreError(f"cannot {doing} the store {self.name}: {said}; {then}") from None
+            kind = StoreAway if _passes(cause) else StoreError
+            raise kind(f"cannot {doing} the store {self.name}: {said}; {then}") from None
         except ModuleNotFoundError as error:
             raise StoreError(f"cannot {doing} the store {self.name}: {error}; install wrapdetect[postgres]") from error
 
@@ -328,9 +332,29 @@ _MEANINGS = {
 }
 
 
+PASSING = (
+    *(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "PROTOCOL")),
+    "08", "25006", "40", "53", "55P03", "57P",
+)  # fmt: skip
+"""Families of codes that may pass by themselves: locks, disks and volumes; of PostgreSQL, connections, a server that
+stops, starts or hands over, deadlocks, and what it has too little of."""
+
+
+def _passes(cause: BaseException) -> bool:
+    """Whether the same call may do later. A server that cannot be reached has no code."""
+    code = _code(cause)
+    if not code:
+        return isinstance(cause, NoConnection) or type(cause).__name__ in ("OperationalError", "InterfaceError")
+    return code.startswith(PASSING)
+
+
+def _code(cause: BaseException) -> str:
+    return getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
+
+
 def _meaning(cause: BaseException) -> tuple[str, str]:
     """What the database said, and what to do next."""
-    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
+    code = _code(cause)
     by_family = {key: then for key, then in _MEANINGS.items() if code.startswith(key)}
     return f"{cause}".partition("\n")[0], next(
         iter(by_family.values()), "check that it is there and sound, then try again"
