@@ -343,7 +343,7 @@ class LedgerContract:
     def test_a_newer_schema_is_refused(self, ledger: Ledger, url: str, clock: Clock) -> None:
         with ledger._database.writing() as conn:
             conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-        with pytest.raises(StoreError, match=r"has schema 9999 \(this program knows up to 0001\); update wrapdetect"):
+        with pytest.raises(StoreError, match=r"has schema 9999 \(this program knows up to 0002\); update wrapdetect"):
             self.opened(url, clock)
 
     def test_many_may_open_and_write_at_once(self, url: str, clock: Clock) -> None:

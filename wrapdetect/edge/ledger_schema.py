@@ -4,6 +4,7 @@ SQLite in WAL mode, or PostgreSQL by URL. Writers take turns: SQLite by BEGIN IM
 held for the transaction; so a writer may look first and write then. Readers see one moment and wait for nobody.
 """
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -185,6 +186,17 @@ class Database:
                 with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as conn:
                     for table in (BEAT, PACKED_BEAT, ROUND):
                         conn.execute(text(f"VACUUM {table.name}"))
+
+    def bytes_free(self) -> int | None:
+        """On the disk that holds the store's file; None for a server's, and where that cannot be known."""
+        if not self.sqlite:
+            return None
+        with self.reading() as conn:
+            file = conn.execute(text("SELECT file FROM pragma_database_list WHERE name = 'main'")).scalar_one()
+        try:
+            return shutil.disk_usage(Path(file).parent).free
+        except OSError:
+            return None
 
     def bytes_on_disk(self) -> int:
         """Bytes of the store's files, or of its tables and indexes."""
