@@ -45,7 +45,7 @@ class Patience:
         if self.away_s is None:
             self.away_s = self.watch.now_s()
             self.watch.say(f"{error}. Waiting for it: until then nothing is asked, and rounds stay unknown")
-            self.watch.fault("store", str(error))
+        self.watch.fault("store", str(error))
 
     def _back(self) -> None:
         if self.away_s is not None:

@@ -1,18 +1,16 @@
 """wrapdetect monitor init, once, run: a config and its store, joined to the rounds."""
 
 import asyncio
-import os
-import socket
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from wrapdetect.commands.monitor_upkeep import Upkeep
 from wrapdetect.commands.terminal import say
 from wrapdetect.compare.episodes import stamp
-from wrapdetect.edge import clock
+from wrapdetect.edge import clock, owner
 from wrapdetect.edge.alerts import Alerts, read_alert_urls
 from wrapdetect.edge.ledger import Ledger
 from wrapdetect.edge.metrics import Metrics, serve
@@ -127,8 +125,9 @@ def opened(path: Path, *, claimed: bool = True) -> Iterator[Monitor]:
     config = load_monitor(path, items)
     for warning in config.warnings:
         say(f"note: {warning}")
-    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    with Ledger.open(config.store, now=clock.now, holder=holder, make=claimed, gone=_gone) as ledger:
+    gone = partial(owner.has_ended, place=owner.here(), started=owner.started)
+    holder = owner.holder_of_this_process()
+    with Ledger.open(config.store, now=clock.now, holder=holder, make=claimed, gone=gone) as ledger:
         if claimed:
             ledger.claim(config.rhythm.lease_s)
             ledger.set_cadence(config.rhythm.cadence_s)
@@ -191,17 +190,3 @@ def _watch(monitor: Monitor, upkeep: Upkeep) -> Watch:
         offload=lambda call: asyncio.get_running_loop().run_in_executor(upkeep.store_thread, call),
         alarmed=upkeep.alarmed,
     )
-
-
-def _gone(holder: str) -> bool:
-    """Whether a monitor of this very host was killed: its process is no more. Then its lease need not run out."""
-    host, _, rest = holder.rpartition(":")[0].rpartition(":")
-    if host != socket.gethostname() or not rest.isdecimal():
-        return False
-    try:
-        os.kill(int(rest), 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError):
-        return False
-    return False

@@ -34,7 +34,7 @@ def one_view(history: History, own_faults: Callable[[History], Rounds]) -> Histo
 def own_view(history: History) -> History:
     """What the first vantage saw, our own where we saw anything: latencies and texts of two places do not mix."""
     first = next(iter(vantages_of(history)), "")
-    if not any(seen.vantage for seen in (*history.beats, *history.prints)):
+    if not any(b.vantage for b in history.beats) and not any(p.vantage for p in history.prints):
         return history
     return replace(
         history,

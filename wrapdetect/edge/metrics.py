@@ -44,6 +44,8 @@ class Metrics:
             "candidate",
         )
         self._budget = self._gauge("wrapdetect_budget_spent", "Spent of this UTC day's budget, 0 to 1", "kind")
+        self._store = self._gauge("wrapdetect_store_ok", "1 the store answers, 0 it is away and waited for")
+        self._store.set(1)
         self._feeds = self._gauge("wrapdetect_feed_ok", "Last reading of a status feed: 1 read, 0 broken", "feed")
 
     def _gauge(self, name: str, said: str, *labels: str) -> Gauge:
@@ -67,6 +69,10 @@ class Metrics:
         """Shares of the day's budget by kind: requests, tokens."""
         for kind, share in spent.items():
             self._budget.labels(kind).set(share)
+
+    def store(self, ok: bool) -> None:
+        """Whether the store answers."""
+        self._store.set(ok)
 
     def feed(self, name: str, ok: bool) -> None:
         self._feeds.labels(name).set(ok)
