@@ -77,6 +77,12 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop.set)
 
 
+def renew_on_signal(wanted: asyncio.Event) -> None:
+    """SIGHUP sets `wanted`, instead of ending the process; where there is such a signal."""
+    if hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, wanted.set)
+
+
 async def _wants_prints(watch: Watch, round_s: int) -> bool:
     if not watch.items:
         return False

@@ -156,6 +156,11 @@ class Ledger:
         with self._database.reading() as conn:
             return rows.services_of(conn)
 
+    def ids(self) -> dict[str, int]:
+        """By name, the number under which all that is recorded of a service lies."""
+        with self._database.reading() as conn:
+            return {name: i for i, name in rows.names_by_id(conn).items()}
+
     def begin_round(self, round_s: int, *, requests: int, tokens: int) -> bool:
         """Reserve the cost of a round on its UTC day, and renew the lease. False where it was begun before, by anybody.
 

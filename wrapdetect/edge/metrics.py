@@ -3,7 +3,7 @@ or a key."""
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
@@ -57,6 +57,12 @@ class Metrics:
         if beat.outcome is Outcome.UP:
             self._latency.labels(beat.service).observe(beat.latency_ms / 1000)
         self._up.labels(beat.service).set(math.nan if beat.outcome in UNKNOWN else beat.outcome is Outcome.UP)
+
+    def forget(self, services: Iterable[str]) -> None:
+        """These are watched no more: how they were must not stand there as if it were now."""
+        for name in services:
+            with contextlib.suppress(KeyError):
+                self._up.remove(name)
 
     def lateness(self, seconds: float) -> None:
         """Of a whole round: the latest heartbeat."""
