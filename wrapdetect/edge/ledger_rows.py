@@ -112,7 +112,7 @@ def places_by_id(conn: Connection) -> dict[int, tuple[str, str]]:
 
 def id_at(conn: Connection, service_id: int, vantage: str) -> int:
     """The id under which another vantage's heartbeats of a service lie; made where it is new."""
-    c = VANTAGE.c
+    c, vantage = VANTAGE.c, plain(vantage)
     found = conn.execute(select(c.id).where(c.service_id == service_id, c.name == vantage)).scalar()
     if found is None:
         found = _free_id(conn)
