@@ -12,7 +12,7 @@ COMMANDS = (
     "", "audit", "match", "import", "ask", "target", "target detect", "target check",
     "target import", "library", "library import", "replay", "doctor", "demo", "probes", "outages",
     "monitor", "monitor init", "monitor once", "monitor run", "monitor status", "monitor judge", "monitor export",
-    "monitor import",
+    "monitor import", "monitor incidents", "monitor alert-test",
 )  # fmt: skip
 
 

@@ -102,7 +102,10 @@ def test_sighup_rereads_the_config_and_says_what_changed(tmp_path: Path, world: 
         ]
         until(lambda: bool(world["luna"].asked))
         for text, refused in (
-            (other.text(world).replace("jitter = 0", "jiter = 0"), r"monitor\.toml, line \d+: .*jiter.* Refused: the config"),
+            (
+                other.text(world).replace("jitter = 0", "jiter = 0"),
+                r"monitor\.toml, line \d+: .*jiter.* Refused: the config",
+            ),
             (other.text(world).replace("/nova/v1", "/nova2/v1"), r"service nova: url was .* another service.* Refused"),
             (other.text(world).replace("monitor.db", "other.db"), r"store is another now.* Refused"),
             (Plan(alerts='urls_env = ["NOBODY"]').text(world), r"variable NOBODY is not set.* Refused"),
@@ -284,7 +287,9 @@ def seen_elsewhere(history: History, *, up: bool = False) -> History:
 
     def other(b: Beats) -> Beats:
         outcome = bytes([Outcome.UP]) * len(b.outcome) if up else b.outcome
-        return replace(b, offset_ms=array("i", (o + 7 for o in b.offset_ms)), outcome=outcome, said={} if up else b.said)
+        return replace(
+            b, offset_ms=array("i", (o + 7 for o in b.offset_ms)), outcome=outcome, said={} if up else b.said
+        )
 
     return replace(history, beats=tuple(map(other, history.beats)))
 

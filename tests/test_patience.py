@@ -77,7 +77,8 @@ def test_it_is_told_once_that_it_is_away_and_once_that_it_is_back() -> None:
     world.keep(world.observed(), for_s=1750, at=[(290.0, world.set(True)), (1000.0, world.set(False))])
     said = [s for s in world.said if "store" in s]
     assert said[0] == (
-        "cannot read the store pg: connection refused. Waiting for it: until then nothing is asked, and rounds stay unknown"
+        "cannot read the store pg: connection refused. "
+        "Waiting for it: until then nothing is asked, and rounds stay unknown"
     )
     assert said[1] == "the store is back; it was away since 2026-03-02 00:05:00 UTC"
     assert "round 2026-03-02 00:05:00 UTC was not asked: the store was away" in said[2]
@@ -86,6 +87,22 @@ def test_it_is_told_once_that_it_is_away_and_once_that_it_is_back() -> None:
     assert world.of_store() == ["cannot read the store pg: connection refused", ""]
     assert ("lag", "") in world.faults
     assert not [text for kind, text in world.faults if kind == "lag" and text]
+
+
+def test_a_server_that_takes_a_call_and_says_nothing_is_told_and_the_call_is_made_once() -> None:
+    class Hanging(Faulty):
+        async def offload(self, call: Callable[[], T], /) -> T:
+            if 290 < self.loop.time() < 800:
+                await asyncio.sleep(800 - self.loop.time())
+            return call()
+
+    world = Hanging()
+    done = world.keep(world.observed(), for_s=1300)
+    assert [d.round_s for d in done if not d.skipped] == rounds(0, 3, 4)
+    assert world.of_store() == ["the store has not answered for 30 s", ""]
+    stopped = Hanging()
+    stopped.keep(stopped.observed(), for_s=500)
+    assert sorted(stopped.ledger.rounds) == rounds(0)
 
 
 def test_the_lease_is_taken_again_before_anything_is_stored() -> None:

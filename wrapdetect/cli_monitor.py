@@ -1,5 +1,6 @@
 """The commands under `wrapdetect monitor`: options in, exit code out. Each loads its module when it runs."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,9 @@ def monitor_run(
     ] = None,
 ) -> None:
     """Ask round after round, until stopped. SIGHUP has the config read again."""
+    # Until the config is read there is nothing to read again: a reload meanwhile must not end the process.
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from wrapdetect.commands.monitor import run
 
     raise typer.Exit(run(config, metrics_port=metrics_port))
@@ -116,7 +120,8 @@ def monitor_import(
     files: Annotated[list[Path], typer.Argument(help="Run files of `wrapdetect monitor export`.")],
     config: MonitorFile = Path("monitor.toml"),
     vantage: Annotated[
-        str | None, typer.Option(help="Whence these were seen; they are kept beside our own. Default: as the files say.")
+        str | None,
+        typer.Option(help="Whence these were seen; they are kept beside our own. Default: as the files say."),
     ] = None,
 ) -> None:
     """Bring exported histories into the store; what is there already stays as it is."""

@@ -64,8 +64,8 @@ class Beat:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beats:
     """Heartbeats of one service in columns of one length, by `round_s`, which rises strictly: `round_s` (array "q"),
-    `offset_ms` and `latency_ms` (array "i"), `outcome` (a byte each). `said` is by round, failures only. `vantage` names
-    whence they were seen; "" is the vantage of whoever holds the history."""
+    `offset_ms` and `latency_ms` (array "i"), `outcome` (a byte each). `said` is by round, failures only. `vantage`
+    names whence they were seen; "" is the vantage of whoever holds the history."""
 
     service: str
     round_s: "array[int]"
@@ -99,7 +99,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Print:
-    """The answer to one fixed short question at temperature 0: part of a version's fingerprint. `vantage` as in Beats."""
+    """The answer to one fixed short question at temperature 0: part of a version's print; `vantage` as in Beats."""
 
     service: str
     at_s: int

@@ -10,6 +10,8 @@ from wrapdetect.errors import StoreAway
 from wrapdetect.rounds import Stopping, Watch, ended, stamp
 
 RETRY_S = 5.0
+SILENT_S = 30.0
+"""A call to the store takes at most the ten seconds for which other writers are waited for."""
 
 T = TypeVar("T")
 
@@ -29,8 +31,8 @@ class Patience:
         while True:
             try:
                 if self.away_s is not None:  # the lease may have run out: ours again, or another's
-                    await self.watch.offload(lambda: self.watch.ledger.claim(self.watch.rhythm.lease_s))
-                found = await self.watch.offload(call)
+                    await self._done(self.watch.offload(lambda: self.watch.ledger.claim(self.watch.rhythm.lease_s)))
+                found = await self._done(self.watch.offload(call))
             except StoreAway as error:
                 self.gone(error)
                 if self.stopping.done():
@@ -52,6 +54,23 @@ class Patience:
             away_s, self.away_s, self.was_away = self.away_s, None, True
             self.watch.say(f"the store is back; it was away since {stamp(away_s)}")
             self.watch.fault("store", "")
+
+    async def _done(self, work: Awaitable[T]) -> T:
+        """Its result. A server that takes a call and says nothing is away too; the same call is waited for, since a
+        second one would have to wait behind it."""
+        doing = asyncio.ensure_future(work)
+        while not doing.done():
+            await asyncio.wait((doing, self.stopping), timeout=SILENT_S, return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                silent = StoreAway(f"the store has not answered for {SILENT_S:.0f} s")
+                if self.stopping.done():
+                    await asyncio.wait((doing,), timeout=SILENT_S)
+                    if not doing.done():
+                        doing.cancel()
+                        raise silent
+                else:
+                    self.gone(silent)
+        return doing.result()
 
     async def _pause(self) -> None:
         sleeping: asyncio.Future[None] = asyncio.ensure_future(_slept(self.watch.sleep(RETRY_S)))

@@ -105,26 +105,38 @@ async def _rounds(watch: Watch, after_round: AfterRound, stopping: Stopping, ren
         if stopping.done():
             return
         if renewal and renewal.wanted.is_set():
-            renewal.wanted.clear()
-            if (other := await renewal.watch()) is not None:
-                patience.watch, watch = other, replace(other, offload=patience)
+            watch = await _renewed(watch, renewal, patience)
         if not came or watch.now_s() - due_s > GRACE_S:
             continue
-        missed = (due_s - before_s) // watch.rhythm.cadence_s - 1 if before_s is not None else 0
-        if missed > 0 and before_s is not None:
-            why = "the store was away" if patience.was_away else "asleep, or too busy"
-            watch.say(f"{missed} rounds after {stamp(before_s)} were missed ({why}); they stay unknown")
-        late = "" if patience.was_away or missed <= 0 else f"{missed} rounds were missed: asleep, or too busy"
-        first, before_s, patience.was_away = before_s is None, due_s, False
-        prints = await _wants_prints(watch, due_s)
-        done = await one_round(watch, due_s, prints=prints, stopping=stopping)
+        late = _missed(watch, before_s, due_s, patience)
+        first, before_s = before_s is None, due_s
+        done = await one_round(watch, due_s, prints=await _wants_prints(watch, due_s), stopping=stopping)
         _tell(watch, done, told)
         if done.skipped:
-            await watch.offload(lambda: watch.ledger.claim(watch.rhythm.lease_s))  # begin_round did not renew it
+            await _claim(watch)  # begin_round did not renew it
         else:
             asked_s = due_s
             _own_faults(watch, done, late, first=first)
         await _hook(watch, after_round, done, patience)
+
+
+async def _renewed(watch: Watch, renewal: Renewal, patience: Patience) -> Watch:
+    renewal.wanted.clear()
+    if (other := await renewal.watch()) is None:
+        return watch
+    patience.watch = other
+    return replace(other, offload=patience)
+
+
+def _missed(watch: Watch, before_s: int | None, due_s: int, patience: Patience) -> str:
+    """Say how many rounds were missed before this one; gives what of that is a fault of our own, "" for nothing."""
+    away, patience.was_away = patience.was_away, False
+    missed = 0 if before_s is None else (due_s - before_s) // watch.rhythm.cadence_s - 1
+    if before_s is None or missed <= 0:
+        return ""
+    why = "the store was away" if away else "asleep, or too busy"
+    watch.say(f"{missed} rounds after {stamp(before_s)} were missed ({why}); they stay unknown")
+    return "" if away else f"{missed} rounds were missed: {why}"
 
 
 def _own_faults(watch: Watch, done: Done, late: str, *, first: bool) -> None:
@@ -143,9 +155,7 @@ def _next_round(now_s: float, last_s: int | None, rhythm: Rhythm) -> int:
     return due_s if last_s is None else max(due_s, round_of(last_s, rhythm.cadence_s) + rhythm.cadence_s)
 
 
-async def _until(
-    watch: Watch, due_s: int, stopping: Stopping, wanted: asyncio.Event | None, told: set[str]
-) -> bool:
+async def _until(watch: Watch, due_s: int, stopping: Stopping, wanted: asyncio.Event | None, told: set[str]) -> bool:
     """False where `stopping` or `wanted` came first."""
 
     async def wait() -> None:

@@ -92,7 +92,7 @@ def test_no_two_holders_are_the_same_also_within_a_process() -> None:
 
 
 def claimed(path: Path, holder: str, clock: Clock, place: Place, now: Callable[[int], str | None]) -> str:
-    """"" where the store was taken over, else why not."""
+    """ "" where the store was taken over, else why not."""
     gone = lambda other: has_ended(other, place=place, started=now)  # noqa: E731  # one line reads better
     with Ledger.open(path, now=clock, holder=holder, gone=gone) as ledger:
         try:

@@ -15,7 +15,9 @@ def alert_test(path: Path) -> int:
     """A line for each variable. Raises SpecError where there is none, or one that is not set."""
     config = load_monitor(path, fingerprint())
     if not config.alerts.urls_env:
-        raise SpecError(f"{path}: [alerts] names nobody to tell; expected urls_env, the variables that hold Apprise URLs")
+        raise SpecError(
+            f"{path}: [alerts] names nobody to tell; expected urls_env, the variables that hold Apprise URLs"
+        )
     found = make_alerts(config, PassingMemory()).test()
     for name, trouble in found.items():
         say(trouble or f"{name}: the test message was taken")

@@ -72,7 +72,7 @@ class Reload:
 
 
 def changes(before: MonitorConfig, after: MonitorConfig, ids: Mapping[str, int]) -> Iterator[str]:
-    """Lines on what is other, service by service and table by table. A service keeps its id, and with it its history."""
+    """Lines on what is other, service by service and table by table. A service keeps its id, and its history."""
     was, now = ({s.name: s for s in c.services()} for c in (before, after))
     added = [n for n in now if n not in was]
     removed = [n for n in was if n not in now]

@@ -1,6 +1,6 @@
-"""What lasts (a service that is down, a feed that is broken, a fault of our own) is told when it begins and when it ends,
-each once. What was told stands in the memory of the alerts, and is written there after it was told: a kill on the way
-loses no message."""
+"""What lasts (a service that is down, a feed that is broken, a fault of our own) is told when it begins and when it
+ends, each once. What was told stands in the memory of the alerts, and is written there after it was told: a kill on the
+way loses no message."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -92,8 +92,8 @@ class Upkeep:
         await asyncio.to_thread(self._weigh)
 
     def fault(self, kind: FaultKind, text: str) -> None:
-        """A fault of our own, or its end, as the watch finds it (Watch.fault): told at once beside the rounds, and again
-        once a minute at most while it was not taken."""
+        """A fault of our own, or its end, as the watch finds it (Watch.fault): told at once beside the rounds, and
+        again once a minute at most while it was not taken."""
         now_s = self._now_s()
         before = self._faults.get(kind)
         same = before is not None and bool(before[1]) == bool(text)

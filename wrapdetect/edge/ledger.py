@@ -369,9 +369,9 @@ class Ledger:
     def import_history(self, history: History) -> Imported:
         """Bring in what another store or a run file knows. What is there already stays as it is, so twice is as once.
 
-        Services are taken by name; where one differs, ours stays and a remark says so. Heartbeats of another vantage lie
-        beside ours. A kill on the way leaves whole services in or out. Raises StoreError for heartbeats, incidents or
-        prints of a service that nobody names, and for heartbeats without a vantage that contradict ours.
+        Services are taken by name; where one differs, ours stays and a remark says so. Heartbeats of another vantage
+        lie beside ours. A kill on the way leaves whole services in or out. Raises StoreError for heartbeats, incidents
+        or prints of a service that nobody names, and for heartbeats without a vantage that contradict ours.
         """
         ahead_s = max((b.round_s[-1] for b in history.beats if len(b.round_s)), default=0)
         if ahead_s > self._at_s() + DAY_S:
@@ -402,8 +402,9 @@ class Ledger:
             for beats in (b for b in history.beats if not b.vantage and b.service in ids):
                 if n := heartbeats.contradicted(conn, ids[beats.service], beats):
                     raise StoreError(
-                        f"{n:,} heartbeats of {beats.service} are of rounds that are here too, and other: they were seen "
-                        "from elsewhere. Nothing was imported: name where, with --vantage NAME, and they are kept beside ours"
+                        f"{n:,} heartbeats of {beats.service} are of rounds that are here too, and other: they were "
+                        "seen from elsewhere. Nothing was imported: name where, with --vantage NAME, and they are kept "
+                        "beside ours"
                     )
 
     def bytes_free(self) -> int | None:

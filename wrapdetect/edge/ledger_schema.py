@@ -292,10 +292,16 @@ def _check_file(url: URL, *, make: bool) -> None:
 
 def _engine(url: URL, wait_s: float) -> Engine:
     if url.get_backend_name() != "sqlite":
-        limits = f"-c lock_timeout={round(wait_s * 1000)}"
-        engine = create_engine(
-            url, pool_pre_ping=True, connect_args={"options": limits, "connect_timeout": max(2, round(wait_s))}
-        )
+        wait_ms = round(wait_s * 1000)
+        arguments = {
+            "options": f"-c lock_timeout={wait_ms}",
+            "connect_timeout": max(2, round(wait_s)),
+            "tcp_user_timeout": 3 * wait_ms,  # a network that swallows everything ends a connection
+            "keepalives_idle": max(2, round(wait_s)),
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        }
+        engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
         event.listen(engine, "begin", _begin_postgres)
         return engine
     engine = create_engine(url, connect_args={"timeout": wait_s})

@@ -56,7 +56,7 @@ class AlertSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorConfig:
-    """A monitor as its user wants it. `warnings` say what it will not be able to tell; `vantage` names whence it looks."""
+    """A monitor as its user wants it. `warnings` say what it will not be able to tell; `vantage` is whence it looks."""
 
     store: str
     rhythm: Rhythm

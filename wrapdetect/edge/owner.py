@@ -32,7 +32,7 @@ class Place:
 
 
 Started = Callable[[int], str | None]
-"""When a process of our own namespace began, in the kernel's ticks; None where there is none, "" where that is unknown."""
+"""When a process of our own namespace began, in the kernel's ticks; None where there is none, "" where it is hidden."""
 
 
 def here() -> Place:
@@ -65,7 +65,15 @@ def holder_of_this_process() -> str:
     place, pid = here(), os.getpid()
     began = started(pid) or ""
     return ":".join(
-        (place.host.replace(":", "-"), str(pid), began, place.namespace, place.boot, place.machine, uuid.uuid4().hex[:8])
+        (
+            place.host.replace(":", "-"),
+            str(pid),
+            began,
+            place.namespace,
+            place.boot,
+            place.machine,
+            uuid.uuid4().hex[:8],
+        )
     )
 
 
