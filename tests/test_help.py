@@ -33,7 +33,7 @@ def shown_helps(page: str) -> dict[str, str]:
     text = (ROOT / page).read_text(encoding="utf-8")
     return {
         name: shown.strip()
-        for name, shown in re.findall(r"```\n\$ wrapdetect ?([\w ]*?) ?--help\n(.*?)```", text, re.S)
+        for name, shown in re.findall(r"```\n\$ wrapdetect ?([\w -]*?) ?--help\n(.*?)```", text, re.S)
     }
 
 

@@ -115,10 +115,10 @@ def test_the_lease_is_taken_again_before_anything_is_stored() -> None:
 
 def test_a_store_that_another_monitor_took_meanwhile_is_left_to_it() -> None:
     class Taken(MemoryLedger):
-        taken = False
+        gone = False
 
         def claim(self, lease_s: int) -> None:
-            if self.taken:
+            if self.gone:
                 raise StoreError("held by the monitor other:1")
             super().claim(lease_s)
 
@@ -126,7 +126,7 @@ def test_a_store_that_another_monitor_took_meanwhile_is_left_to_it() -> None:
     world = Faulty(ledger=ledger)
 
     def take() -> None:
-        world.away, ledger.taken = False, True
+        world.away, ledger.gone = False, True
 
     with pytest.raises(StoreError, match="held by the monitor other:1"):
         world.keep(world.observed(), for_s=9_000, at=[(290.0, world.set(True)), (900.0, take)])

@@ -3,7 +3,8 @@
 A line is known by its first key. {"beats": service, "day": "2026-01-05", ...} holds the rounds of one service and one
 UTC day in columns: `round_s` (seconds since midnight, rising), `offset_ms`, `outcome` (one digit a beat, as in
 history.Outcome), `latency_ms`, `said` by `round_s`, and `vantage` where another than the file's saw it.
-{"incident": {...}}, {"coverage": {...}} and {"print": {...}} hold one noun each, field by field. Services and cadence stand in the first line of the file, which codec reads.
+{"incident": {...}}, {"coverage": {...}} and {"print": {...}} hold one noun each, field by field. Services
+and cadence stand in the first line of the file, which codec reads.
 """
 
 from array import array
