@@ -2,7 +2,7 @@
 ends, each once. What was told stands in the memory of the alerts, and is written there after it was told: a kill on the
 way loses no message."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from zlib import crc32
@@ -22,7 +22,13 @@ DAY_S = 86_400
 ONE_BY_ONE = 5
 """Services that fall in one round and are told each by its own message; more share one."""
 NAMED = 20
-SITES = "the plain sites"
+SITES, DISK = "the plain sites", "the disk"
+LEAST_FREE = 50_000_000
+"""Bytes left on the store's disk below which it is told."""
+MAJOR = 2
+"""Published incidents less severe are no fall."""
+FORGOTTEN_S = 7 * DAY_S
+"""A published incident that is open for longer was forgotten to be closed, as in compare/episodes."""
 
 
 class State(NamedTuple):
@@ -96,14 +102,39 @@ def states_of(config: MonitorConfig, ledger: Ledger, round_s: int) -> tuple[list
     oldest_s = round_s - LOOKED_AT * config.rhythm.cadence_s
     asked = [s.name for s in (*config.targets, *config.candidates)]
     found = [state_of(n, [b for b in latest.get(n, []) if b.round_s >= oldest_s], own) for n in asked]
-    ours = None
-    if config.sites:
-        rounds = sorted({b.round_s for s in config.sites for b in latest.get(s.name, [])})[-FEWEST_FAILURES:]
-        silent = len(rounds) == FEWEST_FAILURES and own.issuperset(rounds)
+    rounds = sorted({b.round_s for s in config.sites for b in latest.get(s.name, [])})[-FEWEST_FAILURES:]
+    published = _published(ledger, [s.name for s in config.candidates if not s.url and s.name in latest], round_s)
+    return [*(s for s in found if s is not None), *published], _ours(rounds, own)
+
+
+def _ours(rounds: Sequence[int], own: set[int]) -> State | None:
+    """By the last rounds of the plain sites."""
+    if len(rounds) == FEWEST_FAILURES and own.issuperset(rounds):
         text = "At least half of them failed in the last rounds: our own fault, and nothing is said of anybody."
-        heard = bool(rounds) and rounds[-1] not in own
-        ours = State(SITES, rounds[0], text) if silent else State(SITES, None, "") if heard else None
-    return [s for s in found if s is not None], ours
+        return State(SITES, rounds[0], text)
+    return State(SITES, None, "") if rounds and rounds[-1] not in own else None
+
+
+def _published(ledger: Ledger, names: Sequence[str], now_s: int) -> Iterator[State]:
+    """Of services that are not asked, what their status pages say."""
+    known = ledger.history(since_s=now_s - FORGOTTEN_S, services=names, beats=False).incidents if names else ()
+    for name in names:
+        of = [i for i in known if i.service == name and i.severity >= MAJOR and i.began_s >= now_s - FORGOTTEN_S]
+        open_ = [i for i in of if i.ended_s is None]
+        first = min(open_, key=lambda i: i.began_s, default=None)
+        yield State(name, None, "") if first is None else State(name, first.began_s, f"{first.feed}: {first.title}")
+
+
+def disk_of(ledger: Ledger, now_s: int) -> State | None:
+    """Whether the store's disk is nearly full; None for a server's."""
+    free = ledger.bytes_free()
+    if free is None:
+        return None
+    if free >= LEAST_FREE:
+        return State(DISK, None, "")
+    return State(
+        DISK, now_s, f"{free / 1e6:.0f} MB are left for {ledger.name}: make room, or nothing more can be kept."
+    )
 
 
 def state_of(name: str, beats: Sequence[Beat], own: set[int]) -> State | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wrapdetect.commands.monitor import Monitor, cost_line, opened
+from wrapdetect.commands.monitor_standing import DISK, SITES, disk_of, states_of
 from wrapdetect.commands.monitor_upkeep import AWAY
 from wrapdetect.commands.terminal import width
 from wrapdetect.compare.episodes import stamp
@@ -67,7 +68,7 @@ def status(path: Path, *, as_json: bool = False) -> int:
 
 
 class Trouble(NamedTuple):
-    """Something of our own: what was told and is not over, and when the store was away of late."""
+    """Something of our own: what is wrong now, what was told and is not over, and when the store was away of late."""
 
     what: str
     since_s: int
@@ -75,13 +76,16 @@ class Trouble(NamedTuple):
 
 
 def _trouble(monitor: Monitor) -> list[Trouble]:
-    told = monitor.ledger.standing()
-    found = [
-        Trouble(key.removeprefix("own/"), since_s, "a fault of our own, told and not over")
-        for key, since_s in told.items()
-        if key.startswith("own/")
+    now_s, last_s = int(clock.now().timestamp()), monitor.ledger.last_round()
+    sites = states_of(monitor.config, monitor.ledger, last_s)[1] if last_s is not None else None
+    seen = [s for s in (sites, disk_of(monitor.ledger, now_s)) if s is not None]
+    found = [Trouble(s.subject, s.since_s, s.text) for s in seen if s.since_s is not None]
+    found += [
+        Trouble(subject, since_s, "a fault of our own, told and not over")
+        for key, since_s in monitor.ledger.standing().items()
+        if (subject := key.removeprefix("own/")) != key and subject not in (SITES, DISK)
     ]
-    lately_s = int(clock.now().timestamp()) - LATELY_S
+    lately_s = now_s - LATELY_S
     return found + [Trouble("the store", e.at_s, e.text) for e in monitor.ledger.events(lately_s) if e.key == AWAY]
 
 

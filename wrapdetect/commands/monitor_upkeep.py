@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import log
 
-from wrapdetect.commands.monitor_standing import Standing, State, states_of
+from wrapdetect.commands.monitor_standing import Standing, State, disk_of, states_of
 from wrapdetect.compare.episodes import stamp
 from wrapdetect.compare.outages import FEWEST_HITS
 from wrapdetect.compare.together import evidence, outages_of_each
@@ -33,8 +33,6 @@ FEED_TIMEOUT_S, FEEDS_AT_ONCE = 30.0, 5
 WEIGHED_EVERY_S = 3600
 ALARM_EVERY_S, ALARM_SERVICES = 3600, 500
 RETOLD_S = 60
-LEAST_FREE = 50_000_000
-"""Bytes left on the store's disk below which it is told."""
 AWAY = "store"
 """Under this key the ledger's events tell when the store was away."""
 SUBJECTS: Mapping[FaultKind, str] = {"clock": "the clock", "lag": "the rounds", "store": "the store"}
@@ -215,7 +213,8 @@ class Upkeep:
         if not done.skipped:
             states, sites = states_of(self.config, self.ledger, done.round_s)
             self._standing().settle("down", states)
-            self._standing().settle("own", [*([sites] if sites else []), *self._disk()])
+            ours = (sites, disk_of(self.ledger, self._now_s()))
+            self._standing().settle("own", [s for s in ours if s is not None])
         day = f"{self.now():%Y-%m-%d}"
         if "budget" in done.skipped:
             self._send(
@@ -255,14 +254,6 @@ class Upkeep:
             for found in outages.found:
                 self._evidence(found)
         self._versions(own_view(history))
-
-    def _disk(self) -> list[State]:
-        """Whether the store's disk is nearly full; nothing of a server's."""
-        free = self.ledger.bytes_free()
-        if free is None:
-            return []
-        text = f"{free / 1e6:.0f} MB are left for {self.ledger.name}: make room, or the monitor must stop asking."
-        return [State("the disk", self._now_s() if free < LEAST_FREE else None, text if free < LEAST_FREE else "")]
 
     def _evidence(self, found: Dependence) -> None:
         if self.metrics:
