@@ -11,12 +11,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from wrapdetect.edge import ledger_import as coming
 from wrapdetect.edge import ledger_pack as heartbeats
 from wrapdetect.edge import ledger_rows as rows
+from wrapdetect.edge.ledger_import import Imported
 from wrapdetect.edge.ledger_pack import DAY_S, EVER, Span, plain
 from wrapdetect.edge.ledger_rows import Count, FeedState, Noted, Spend
 from wrapdetect.edge.ledger_schema import (
@@ -42,15 +44,6 @@ CADENCE_S = 300
 """Between rounds, where a store was never told."""
 PRINTED = "printed_s"
 STANDING = "standing/"
-
-
-class Imported(NamedTuple):
-    """What an import changed; `remarks` are lines for the user, about services that differ from those in the store."""
-
-    beats: Count
-    incidents: Count
-    prints: Count
-    remarks: tuple[str, ...]
 
 
 class Ledger:
@@ -379,8 +372,11 @@ class Ledger:
                 f"it holds a heartbeat of {_stamp(ahead_s)}, which is still to come; nothing was imported: "
                 "check the clock of the machine that made it"
             )
-        self._refuse_contradictions(history)
-        remarks = self._adopt(history)
+        with self._database.writing() as conn:
+            coming.refuse_contradictions(conn, history)
+            remarks = coming.adopt(conn, history)
+            for remark in remarks:
+                self._note(conn, "import " + remark.partition(":")[0], self._at_s(), remark)
         self._know({b.service for b in history.beats} | {p.service for p in history.prints})
         self._know({i.service for i in history.incidents} | {c.service for c in history.coverage})
         new = 0
@@ -395,17 +391,6 @@ class Ledger:
         self._database.tidy()
         total = sum(len(beats.outcome) for beats in history.beats)
         return Imported(Count(new, total - new), incidents, prints, remarks)
-
-    def _refuse_contradictions(self, history: History) -> None:
-        with self._database.reading() as conn:
-            ids = {name: i for i, name in rows.names_by_id(conn).items()}
-            for beats in (b for b in history.beats if not b.vantage and b.service in ids):
-                if n := heartbeats.contradicted(conn, ids[beats.service], beats):
-                    raise StoreError(
-                        f"{n:,} heartbeats of {beats.service} are of rounds that are here too, and other: they were "
-                        "seen from elsewhere. Nothing was imported: name where, with --vantage NAME, and they are kept "
-                        "beside ours"
-                    )
 
     def bytes_free(self) -> int | None:
         """On the disk of the store; None for a server."""
@@ -448,29 +433,6 @@ class Ledger:
             done = ROUND.c.finished.is_(True) & rows.at_or_after(ROUND.c.round_s, from_s)
             round_s = conn.execute(select(func.min(ROUND.c.round_s)).where(done)).scalar()
         return min((int(first) // DAY_S for first in (beat, round_s) if first is not None), default=None)
-
-    def _adopt(self, history: History) -> tuple[str, ...]:
-        with self._database.writing() as conn:
-            known, remarks = {s.name: s for s in rows.services_of(conn)}, []
-            cadence_s = rows.cadence_of(conn)
-            if cadence_s is None:
-                rows.put(conn, SETTING, {"key": "cadence_s"}, {"value": str(history.cadence_s)})
-            elif cadence_s != history.cadence_s:
-                remarks.append(f"cadence there is {history.cadence_s} s, here {cadence_s} s; ours is kept")
-            for service in history.services:
-                if service.name not in known:
-                    rows.save_service(conn, service)
-                elif rows.is_another(known[service.name], service):
-                    line = rows.change(known[service.name], service, here="here", there="there")
-                    raise StoreError(
-                        f"{line}: another service of the same name, whose history must not become that of ours; "
-                        "nothing was imported: give one of them another name"
-                    )
-                elif line := rows.change(known[service.name], service, here="here", there="there"):
-                    remarks.append(f"{line}; ours is kept")
-            for remark in remarks:
-                self._note(conn, "import " + remark.partition(":")[0], self._at_s(), remark)
-        return tuple(remarks)
 
 
 def _held(name: str, holder: str, since_s: int, until_s: int, lease_s: int, at_s: int) -> str:
