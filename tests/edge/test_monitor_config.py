@@ -348,7 +348,7 @@ def test_the_template_with_every_setting_taken_in_loads_without_a_warning(tmp_pa
 
 def test_the_template_mentions_every_key_and_its_default() -> None:
     raw = tomllib.loads(filled_in(uncommented=True))
-    assert set(raw) == {"store", *TABLES}
+    assert set(raw) == {"store", "vantage", *TABLES}
     for name, table in TABLES.items():
         tables = raw[name] if isinstance(raw[name], list) else [raw[name]]
         keys = {key for one in tables for key in one}
