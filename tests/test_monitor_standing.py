@@ -1,21 +1,27 @@
 """What lasts is told when it begins and when it ends, each once: also over flapping, kills and an inbox that fails."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from tests.edge.ledger_world import START, Clock
+from tests.edge.ledger_world import START, Clock, an_incident
 from tests.edge.test_alerts import Inbox, an_inbox
-from wrapdetect.commands.monitor_standing import Standing, State, state_of
+from tests.monitor_lab import Plan, World, a_world
+from wrapdetect.commands.monitor_standing import Standing, State, state_of, states_of
+from wrapdetect.commands.monitor_upkeep import Upkeep
 from wrapdetect.edge.alerts import Alerts, EventKind, PassingMemory
 from wrapdetect.edge.ledger import Ledger
+from wrapdetect.edge.monitor_config import parse_monitor
 from wrapdetect.errors import StoreAway
 from wrapdetect.history import Beat, Outcome
+from wrapdetect.rounds import Done
 
 QUIET_S = 3600
+PLOVER = '[[feed]]\nservice = "plover"\nurl = "http://127.0.0.1:1/page"\nformat = "statuspage"'
 
 
 def beats(outcomes: str) -> list[Beat]:
@@ -201,3 +207,98 @@ def test_a_store_that_is_away_is_told_without_it() -> None:
         alerts = Alerts({"HOOK": inbox.url}, memory=Away(), now=Clock(), quiet_s=QUIET_S).with_memory(PassingMemory())
         Standing(alerts=alerts, say=print, now_s=lambda: START).settle("store", [State("the store", START, "gone")])
         assert [m["title"] for m in inbox.messages] == ["wrapdetect: the store: store in trouble"]
+
+
+def kept_up(desk: Desk, ledger: Ledger, plan: Plan, world: World) -> Upkeep:
+    alerts = Alerts({"HOOK": desk.inbox.url}, memory=ledger, now=desk.clock, quiet_s=QUIET_S)
+    config = parse_monitor(plan.text(world), desk.path.parent / "monitor.toml", ())
+    return Upkeep(config=config, ledger=ledger, alerts=alerts, metrics=None, now=desk.clock, say=desk.said.append)
+
+
+def test_faults_of_our_own_are_told_once_each_way_at_once_and_by_the_next_round(desk: Desk) -> None:
+    async def go(upkeep: Upkeep) -> None:
+        for kind, text in (
+            ("clock", ""), ("lag", ""), ("lag", "late"), ("lag", "later"), ("clock", "was set"), ("lag", ""),
+            ("store", "gone"), ("store", "gone"), ("clock", ""), ("store", ""), ("store", ""),
+        ):  # fmt: skip
+            upkeep.fault(kind, text)  # type: ignore[arg-type]  # of a closed set, spelt out above
+            await upkeep.after(Done(round_s=START, skipped="for the test"))  # tells again what is not told: nothing
+            await upkeep.finish()
+            desk.clock.at_s += 60
+
+    with Ledger.open(desk.path, now=desk.clock, holder="test") as ledger, a_world() as world:
+        upkeep = kept_up(desk, ledger, Plan(), world)
+        ledger.set_services(upkeep.config.services())
+        asyncio.run(go(upkeep))
+        assert [e.text.partition(" from ")[0] for e in ledger.events() if e.key == "store"] == ["was away"]
+        assert ledger.standing() == {}
+    assert desk.titles() == [
+        "the rounds: a fault of our own",
+        "the clock: a fault of our own",
+        "the rounds: our own fault is over",
+        "the store: store in trouble",
+        "the clock: our own fault is over",
+        "the store: store is back",
+    ]
+    assert desk.inbox.messages[0]["message"] == "late"
+
+
+@pytest.mark.parametrize("stop", ["pack", "retain", "first_time"])
+def test_what_was_cut_off_beside_a_round_is_done_after_the_next(desk: Desk, stop: str) -> None:
+    """A store that fails once in mid-work stands for a kill: what is not marked is done again."""
+
+    class Failing(Ledger):
+        failed = False
+        packed = 0
+
+        def _fail(self, at: str) -> None:
+            if at == stop and not self.failed:
+                self.failed = True
+                raise StoreAway("the disk is full")
+
+        def pack(self, before_s: int) -> int:
+            self._fail("pack")
+            self.packed += 1
+            return super().pack(before_s)
+
+        def retain(self, before_s: int) -> int:
+            self._fail("retain")
+            return super().retain(before_s)
+
+        def first_time(self, key: str, at_s: int) -> bool:
+            self._fail("first_time")
+            return super().first_time(key, at_s)
+
+    async def go(upkeep: Upkeep) -> int:
+        faults = 0
+        for _ in range(3):
+            await upkeep.after(Done(round_s=START, skipped="for the test"))
+            try:
+                await upkeep.finish()
+            except StoreAway:
+                faults += 1
+        return faults
+
+    with Failing.open(desk.path, now=desk.clock, holder="test") as ledger, a_world() as world:
+        upkeep = kept_up(desk, ledger, Plan(), world)
+        ledger.set_services(upkeep.config.services())
+        assert asyncio.run(go(upkeep)) == 1
+        assert ledger.packed == (2 if stop == "retain" else 1)
+        assert ledger.marked(f"packed/{START // 86_400}")
+        assert ledger.marked(f"weighed/{START // 3600}")
+
+
+def test_a_candidate_that_is_not_asked_is_down_while_its_page_has_a_major_incident_open(desk: Desk) -> None:
+    incident = an_incident(service="plover", feed="plover status", title="Login \x1b[31mfails", severity=2)
+    with Ledger.open(desk.path, now=desk.clock, holder="test") as ledger, a_world() as world:
+        upkeep = kept_up(desk, ledger, Plan(feed_only=("plover",), feeds=PLOVER), world)
+        ledger.set_services(upkeep.config.services())
+        for some, since in (
+            (replace(incident, severity=1), None),
+            (incident, START + 600),
+            (replace(incident, ended_s=START + 900), None),
+            (replace(incident, began_s=START - 30 * 86_400), None),
+        ):
+            ledger.add_incidents([some])
+            states, _ = states_of(upkeep.config, ledger, START + 1200)
+            assert [(s.subject, s.since_s) for s in states] == [("plover", since)]

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import log
+from typing import TypeVarTuple
 
 from wrapdetect.commands.monitor_standing import Standing, State, disk_of, states_of
 from wrapdetect.compare.episodes import stamp
@@ -27,6 +28,8 @@ from wrapdetect.feeds.moments import continued
 from wrapdetect.history import DOWN, Beat, Dependence, History, Outcome
 from wrapdetect.monitoring import restricted
 from wrapdetect.rounds import Done, FaultKind
+
+Args = TypeVarTuple("Args")
 
 DAY_S = 86_400
 FEED_TIMEOUT_S, FEEDS_AT_ONCE = 30.0, 5
@@ -57,6 +60,7 @@ class Upkeep:
     """Of our own, each with when it was found and what it is, "" where it is over."""
     _tried_s: dict[FaultKind, int] = field(default_factory=dict)
     _telling: set[asyncio.Task[None]] = field(default_factory=set)
+    _teller: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "alerts"))
     _running: asyncio.Task[None] | None = None
     store_thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
     """Of its own: the default executor also resolves names, and a name server that hangs must not hold up the store."""
@@ -69,13 +73,16 @@ class Upkeep:
         await asyncio.to_thread(self._count, done)
         if self._running is not None and not self._running.done():
             return  # the next round makes up for it
-        await self.finish()
+        await self._finish_running()
         self._running = asyncio.create_task(self._slowly(done))
 
     async def finish(self) -> None:
-        """Wait for what is running."""
+        """Wait for what is running, and for what is being told."""
         if self._telling:
             await asyncio.wait(self._telling)
+        await self._finish_running()
+
+    async def _finish_running(self) -> None:
         running, self._running = self._running, None
         if running is None:
             return
@@ -84,10 +91,16 @@ class Upkeep:
         except ExceptionGroup as group:  # of the feeds: the first is the cause
             raise group.exceptions[0] from group
 
+    async def _aside(self, work: Callable[[*Args], None], *args: *Args) -> None:
+        """In the thread that tells, one thing after the other: nothing is told twice, and an inbox that hangs takes no
+        thread from those that resolve names for heartbeats."""
+        await asyncio.get_running_loop().run_in_executor(self._teller, work, *args)
+
     async def _slowly(self, done: Done) -> None:
         await self.read_feeds()
-        await asyncio.to_thread(self._tell_of, done)
+        await self._aside(self._tell_of, done)
         await asyncio.to_thread(self._weigh)
+        await asyncio.to_thread(self._pack)
 
     def fault(self, kind: FaultKind, text: str) -> None:
         """A fault of our own, or its end, as the watch finds it (Watch.fault): told at once beside the rounds, and
@@ -99,7 +112,7 @@ class Upkeep:
             return
         self._faults[kind] = before if same and before else (now_s, text)
         self._tried_s[kind] = now_s
-        task = asyncio.create_task(asyncio.to_thread(self._tell_fault, kind, before))
+        task = asyncio.create_task(self._aside(self._tell_fault, kind, before))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
@@ -165,10 +178,10 @@ class Upkeep:
                 await asyncio.to_thread(self._still_covered, feed, seen_s)
         except FeedError as error:
             since_s = before.since_s if before and not before.ok else now_s
-            await asyncio.to_thread(self._told_of_feed, feed, State(feed.name, since_s, str(error)), now_s)
+            await self._aside(self._told_of_feed, feed, State(feed.name, since_s, str(error)), now_s, {})
             return
         tags = {"etag": page.etag or None, "last_modified": page.last_modified or None}
-        await asyncio.to_thread(self._told_of_feed, feed, State(feed.name, None, ""), now_s, **tags)
+        await self._aside(self._told_of_feed, feed, State(feed.name, None, ""), now_s, tags)
 
     def _keep_page(self, feed: FeedSpec, data: bytes, seen_s: int | None) -> None:
         parsed = FEEDS[feed.format](data, service=feed.service, feed=feed.name, fetched_s=self._now_s())
@@ -183,7 +196,7 @@ class Upkeep:
         if latest is not None:
             self.ledger.add_incidents((), (replace(latest, until_s=self._now_s()),))
 
-    def _told_of_feed(self, feed: FeedSpec, state: State, at_s: int, **tags: str | None) -> None:
+    def _told_of_feed(self, feed: FeedSpec, state: State, at_s: int, tags: Mapping[str, str | None]) -> None:
         """Told before it is noted: a kill between loses no message."""
         ok = state.since_s is None
         self._standing().settle("feed", [state])
@@ -231,22 +244,27 @@ class Upkeep:
                 self._send(Event(key=key, kind=kind, subject=name, text=text, at_s=beats[-1].round_s))
 
     def _weigh(self) -> None:
-        """Once an hour: the evidence of each target, changes of version; once a day: old days packed and dropped."""
+        """Once an hour: the evidence of each target, changes of version."""
         now_s = self._now_s()
-        weighed, packed = f"weighed/{now_s // WEIGHED_EVERY_S}", f"packed/{now_s // DAY_S}"
-        if now_s - self.weighed_s < WEIGHED_EVERY_S or self.ledger.marked(weighed):
+        key = f"weighed/{now_s // WEIGHED_EVERY_S}"
+        if now_s - self.weighed_s < WEIGHED_EVERY_S or self.ledger.marked(key):
             return
         self.weighed_s = now_s
         try:
             self._weigh_all()
-            self.ledger.first_time(weighed, now_s)
-            if not self.ledger.marked(packed):
-                self.ledger.pack(now_s - self.config.pack_after_s)
-                self.ledger.retain(now_s - self.config.keep_s)
-                self.ledger.first_time(packed, now_s)
+            self.ledger.first_time(key, now_s)
         except StoreError:
             self.weighed_s = 0  # not done: the next round makes up for it
             raise
+
+    def _pack(self) -> None:
+        """Once a day: old days packed and dropped."""
+        now_s = self._now_s()
+        key = f"packed/{now_s // DAY_S}"
+        if not self.ledger.marked(key):
+            self.ledger.pack(now_s - self.config.pack_after_s)
+            self.ledger.retain(now_s - self.config.keep_s)
+            self.ledger.first_time(key, now_s)
 
     def _weigh_all(self) -> None:
         history = self.ledger.history(services=[s.name for s in self.config.services()])
