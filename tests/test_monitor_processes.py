@@ -33,6 +33,7 @@ from tests.monitor_lab import (
 from tests.test_cli_monitor import STATUSPAGE, a_history, asked_again, imported, one_line
 from tests.warm_cli import REPOSITORY, clean_environment
 from wrapdetect.edge import store
+from wrapdetect.edge.owner import FIRST_NAMESPACE, here, holder_of_this_process
 from wrapdetect.history import Beats, History, Outcome
 
 ALERTS = 'urls_env = ["HOOK"]'
@@ -207,6 +208,22 @@ def test_two_containers_on_one_volume_are_both_pid_1_and_the_second_waits_for_th
     assert "is held by the monitor" in one_line(commands.monitor("once", cwd=tmp_path))  # it may live, for all we know
     rows(tmp_path, f"UPDATE monitor_claim SET until_s = {int(time.time()) - 1}")
     assert commands.monitor("once", cwd=tmp_path).code in (0, 3)
+
+
+@pytest.mark.skipif(here().namespace != FIRST_NAMESPACE or not here().machine, reason="not on a machine of its own")
+def test_a_claim_of_before_the_machine_was_started_anew_holds_nobody_up(
+    commands: MonitorCommands, tmp_path: Path, world: World
+) -> None:
+    Plan().write(tmp_path, world)
+    assert commands.monitor("once", cwd=tmp_path).code == 0
+    holder, later = holder_of_this_process(), int(time.time()) + 600
+    for boot, code in (("0" * 32, 0), (here().boot, 2)):  # this very process runs
+        before = holder.replace(here().boot, boot)
+        rows(tmp_path, f"INSERT INTO monitor_claim VALUES (1, '{before}', 1, {later}, 600)")
+        a_round_later(tmp_path)
+        done = commands.monitor("once", cwd=tmp_path)
+        assert done.code == code, done.err
+    assert "is held by the monitor" in done.err
 
 
 @pytest.mark.slow

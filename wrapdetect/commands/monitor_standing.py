@@ -56,11 +56,14 @@ class Standing:
             if state.since_s is not None and was is None:
                 begun.append(state)
             elif state.since_s is None and was is not None:
-                ended.append(State(state.subject, was, state.text or f"It began at {stamp(was)}."))
+                ended.append(State(state.subject, was, state.text or self._lasted(was)))
         for some, what in ((begun, kind), (ended, ENDS[kind])):
             groups = [[s] for s in some] if len(some) <= ONE_BY_ONE else [some]
             for group in groups:
                 self._tell(kind, what, group)
+
+    def _lasted(self, since_s: int) -> str:
+        return f"It began at {stamp(since_s)} and was over by {stamp(self.now_s())}."
 
     def _tell(self, kind: EventKind, what: EventKind, group: Sequence[State]) -> None:
         """One message for all of a group; only where it was taken does it stand as told."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wrapdetect.history import UNKNOWN, Beats, History, Outcome
+from wrapdetect.prose import quote
 
 Rounds = NDArray[np.float64]
 RANKS = np.array([0 if o is Outcome.UP else 2 if o in UNKNOWN else 1 for o in Outcome], dtype=np.uint8)
@@ -45,7 +46,7 @@ def own_view(history: History) -> History:
 
 def how(history: History) -> str:
     """A sentence for the reader of a verdict, "" where there is one vantage."""
-    names = [name or "our own" for name in vantages_of(history)]
+    names = [quote(name, 80) or "our own" for name in vantages_of(history)]
     if len(names) < 2:
         return ""
     return (
