@@ -72,6 +72,31 @@ def test_rounds_while_the_store_is_away_are_unknown_and_the_others_whole(
     assert {r for _, _, r in world.asked} == set(rounds(*asked))
 
 
+@pytest.mark.parametrize(
+    ("room_s", "asked"), [(320.0, (0, 1, 2, 3)), (350.0, (0, 2, 3)), (590.0, (0, 2, 3)), (610.0, (0, 2, 3))]
+)
+def test_a_disk_that_is_full_lets_us_read_and_no_round_is_begun_after_its_grace(
+    room_s: float, asked: tuple[int, ...]
+) -> None:
+    class Full(MemoryLedger):
+        full = False
+
+        def begin_round(self, round_s: int, *, requests: int, tokens: int) -> bool:
+            if self.full:
+                raise StoreAway("the disk is full")
+            return super().begin_round(round_s, requests=requests, tokens=tokens)
+
+    ledger = Full()
+    world = Faulty(ledger=ledger)
+
+    def fill(full: bool) -> Callable[[], None]:
+        return lambda: setattr(ledger, "full", full)
+
+    world.keep(world.observed(), for_s=1100, at=[(290.0, fill(True)), (room_s, fill(False))])
+    assert {r for _, _, r in world.asked} == set(rounds(*asked))
+    assert not [text for kind, text in world.faults if kind == "lag" and text]
+
+
 def test_it_is_told_once_that_it_is_away_and_once_that_it_is_back() -> None:
     world = Faulty()
     world.keep(world.observed(), for_s=1750, at=[(290.0, world.set(True)), (1000.0, world.set(False))])

@@ -17,6 +17,7 @@ GRACE_S = 30
 """A round is still begun this long after it was due; later it is missed."""
 LATE_S = 10.0
 """Heartbeats that are sent later than this after their planned moment are a fault of ours."""
+KEPT_WAITING = "the store was away until its time was over; it stays unknown"
 RECORD_EVERY_S = 1.0
 """Answers wait this long at most before they are recorded: what a kill can lose."""
 STEADY_S = 2.0
@@ -141,8 +142,8 @@ async def one_round(
     """
     a_round = make_round(watch.services, round_s, rhythm=watch.rhythm, seed=watch.seed, prints=prints)
     spend = await watch.offload(lambda: watch.ledger.spent(day_of(round_s)))
-    if from_s is None and watch.now_s() - round_s > GRACE_S:  # the store kept us waiting
-        return Done(round_s=round_s, skipped="the store was away until its time was over; it stays unknown")
+    if from_s is None and _is_over(watch, round_s):
+        return Done(round_s=round_s, skipped=KEPT_WAITING)
     notes: tuple[str, ...] = ()
     if prints and not _affordable(watch, spend, cost_of(a_round, watch.items)):
         a_round = replace(a_round, prints=False)
@@ -153,6 +154,8 @@ async def one_round(
     begin = watch.ledger.begin_round
     if not await watch.offload(lambda: begin(round_s, requests=cost.requests, tokens=cost.tokens)):
         return Done(round_s=round_s, skipped="it was begun before")
+    if from_s is None and _is_over(watch, round_s):  # a disk that was full lets us read, and begin too late
+        return Done(round_s=round_s, skipped=KEPT_WAITING)
     asking = _Asking(watch, a_round, round_s if from_s is None else from_s)
     await asking.run(stopping)
     if asking.whole:
@@ -160,6 +163,11 @@ async def one_round(
         if a_round.prints:  # only now: a kill on the way leaves the next round to ask it again
             await watch.offload(lambda: watch.ledger.prints_taken(round_s))
     return replace(asking.done(), notes=(*notes, *asking.notes()))
+
+
+def _is_over(watch: Watch, round_s: int) -> bool:
+    """Whether the store kept us waiting until the round could no longer be begun."""
+    return watch.now_s() - round_s > GRACE_S
 
 
 def _affordable(watch: Watch, spend: Spend, cost: Cost) -> bool:

@@ -109,14 +109,14 @@ async def _rounds(watch: Watch, after_round: AfterRound, stopping: Stopping, ren
         if not came or watch.now_s() - due_s > GRACE_S:
             continue
         late = _missed(watch, before_s, due_s, patience)
-        first, before_s = before_s is None, due_s
+        excused, before_s, patience.was_away = before_s is None or patience.was_away, due_s, False
         done = await one_round(watch, due_s, prints=await _wants_prints(watch, due_s), stopping=stopping)
         _tell(watch, done, told)
         if done.skipped:
             await _claim(watch)  # begin_round did not renew it
         else:
             asked_s = due_s
-            _own_faults(watch, done, late, first=first)
+            _own_faults(watch, done, late, excused=excused or patience.was_away)
         await _hook(watch, after_round, done, patience)
 
 
@@ -130,20 +130,21 @@ async def _renewed(watch: Watch, renewal: Renewal, patience: Patience) -> Watch:
 
 def _missed(watch: Watch, before_s: int | None, due_s: int, patience: Patience) -> str:
     """Say how many rounds were missed before this one; gives what of that is a fault of our own, "" for nothing."""
-    away, patience.was_away = patience.was_away, False
     missed = 0 if before_s is None else (due_s - before_s) // watch.rhythm.cadence_s - 1
     if before_s is None or missed <= 0:
         return ""
-    why = "the store was away" if away else "asleep, or too busy"
-    watch.say(f"{missed} rounds after {stamp(before_s)} were missed ({why}); they stay unknown")
-    return "" if away else f"{missed} rounds were missed: {why}"
+    why = "the store was away" if patience.was_away else "asleep, or too busy"
+    rounds, were = ("round", "was") if missed == 1 else ("rounds", "were")
+    watch.say(f"{missed} {rounds} after {stamp(before_s)} {were} missed ({why}): unknown")
+    return "" if patience.was_away else f"{missed} {rounds} {were} missed: {why}"
 
 
-def _own_faults(watch: Watch, done: Done, late: str, *, first: bool) -> None:
-    """What the round shows of ourselves. The first may begin within its grace, and be late for that."""
+def _own_faults(watch: Watch, done: Done, late: str, *, excused: bool) -> None:
+    """What the round shows of ourselves. One that begins within its grace is late for that, and `excused`: the
+    first, and one that the store kept waiting."""
     watch.fault("clock", "" if done.steady else "the clock was set, or the computer slept, within a round")
     late_s = max(done.late_s, default=0.0)
-    if not first:
+    if not excused:
         watch.fault("lag", late or (f"heartbeats were sent up to {late_s:.0f} s late" if late_s > LATE_S else ""))
 
 
