@@ -57,6 +57,8 @@ def import_(path: Path, files: Sequence[Path], *, vantage: str | None = None) ->
     with opened(path) as monitor:
         for file in files:
             loaded = store.load(file)
+            for remark in store.remarks(loaded, file):
+                say(remark)
             if loaded.run.history is None:
                 raise SpecError(f"{file} holds no history of a monitor; expected a file of wrapdetect monitor export")
             whence = vantage or loaded.run.instrument.vantage
