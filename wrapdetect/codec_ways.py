@@ -10,11 +10,19 @@ from wrapdetect.ways import Framing, Mode, Page, Step, Template, When
 Line = dict[str, object]
 ONLY_IF_SET = ("template", "page", "hosts", "private")
 """What most endpoints do not have, and then do not name."""
+TEMPLATE_ONLY_IF_SET: Mapping[str, object] = {"variables": None}
+"""What most templates do not have, and how that looks; a statement of no variables is one."""
 
 
 def dump_endpoint(endpoint: Endpoint) -> Line:
     """All fields; of ONLY_IF_SET those that are set."""
-    return {k: v for k, v in asdict(endpoint).items() if v or k not in ONLY_IF_SET}
+    line = {k: v for k, v in asdict(endpoint).items() if v or k not in ONLY_IF_SET}
+    template = line.get("template")
+    if isinstance(template, dict):
+        line["template"] = {
+            k: v for k, v in template.items() if k not in TEMPLATE_ONLY_IF_SET or v != TEMPLATE_ONLY_IF_SET[k]
+        }
+    return line
 
 
 def load_endpoint(line: Mapping[str, object]) -> Endpoint:
@@ -37,6 +45,7 @@ def load_template(line: Mapping[str, object]) -> Template:
         **{  # type: ignore[arg-type]
             **line,
             **_pairs_of(line),
+            "variables": None if line.get("variables") is None else _texts(line["variables"], "variables"),
             "steps": tuple(Step(**{**s, **_pairs_of(s)}) for s in (_object(s, "step") for s in steps)),  # type: ignore[arg-type]
         }
     )

@@ -4,10 +4,12 @@ A *source* says where in an answer something is found: `$.data.text` is a JSONPa
 expression (its first group, or else all of it), `header:NAME`, `cookie:NAME`, `event:NAME` the data of a server-sent
 event of that name, and `text` is the whole; in `re:^0:(.*)$ => $` each source looks into what the one before it found.
 In what is sent, `{prompt}`, `{messages}`, `{system}`, `{conversation_id}`, `{uuid}`, `{model}`, `{key}`, `{env:NAME}`
-and every name that was kept stand for their values (null in JSON, or nothing, until it is kept); `{{name}}` is the text
-{name}, and any other brace is itself. `[DONE]` alone ends any stream.
+and every name that was kept stand for their values (null in JSON, or nothing, until it is kept), `{name | urldecode}`
+for one with a filter applied; `{{name}}` is the text {name}, `{_}` nothing, and any other brace is itself. `[DONE]`
+alone ends any stream.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +18,11 @@ Framing = Literal["body", "sse", "ndjson", "text", "websocket"]
 Mode = Literal["add", "replace"]
 """Whether each piece is added to the text so far, or is the text so far."""
 When = Literal["run", "conversation", "ask"]
+
+_WORD = r"[A-Za-z_][A-Za-z0-9_]*"
+_INNER = rf"((?:env:)?{_WORD})((?: *\| *{_WORD})*)"
+PLACEHOLDER = re.compile(rf"\{{(\{{{_INNER}\}})\}}|\{{{_INNER}\}}")
+"""As written: doubled, group 1 is what it is the text of; else groups 4 and 5 are a name and its filters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,9 @@ class Template:
     `done` is what ends a stream whole: a source that finds something true, or else a text that a piece equals; without
     it the end of the body is the end. `quiet_s` ends a websocket's answer after so many seconds without a frame, where
     nothing else does; 0 is never.
+
+    `variables` are the names that `{env:NAME}` is read for: stated where a program made the template; None where a
+    person wrote it, whose word each `{env:NAME}` then is.
     """
 
     method: str = "POST"
@@ -57,6 +67,7 @@ class Template:
     quiet_s: float = 0.0
     keep: tuple[tuple[str, str], ...] = ()
     steps: tuple[Step, ...] = ()
+    variables: tuple[str, ...] | None = None
 
     @property
     def sent_texts(self) -> tuple[str, ...]:
@@ -67,7 +78,7 @@ class Template:
     @property
     def holds_history(self) -> bool:
         """Whether each request carries the conversation so far; else the bot remembers it, or nobody does."""
-        return any("{messages}" in t for t in self.sent_texts)
+        return any(m[4] == "messages" for t in self.sent_texts for m in PLACEHOLDER.finditer(t))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

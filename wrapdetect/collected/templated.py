@@ -12,6 +12,7 @@ from wrapdetect.collected.gather import Collection
 from wrapdetect.collected.har import Entry
 from wrapdetect.collected.rows import text_of_content
 from wrapdetect.collected.said import Conversation, Said
+from wrapdetect.dialects.filters import Masked
 from wrapdetect.dialects.filling import FORM, JSON, kind_of_body, names_in, request_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Missing, Template
@@ -53,7 +54,7 @@ def read_back(template: Template, *, target: str, body: str) -> Values | None:
     >>> read_back(Template(body='{"q": "{prompt}"}'), target="", body='{"q": "Why?", "n": 1}')
     {'prompt': 'Why?'}
     """
-    marks = {name: f"qzW{n}Wzq" for n, name in enumerate(sorted(names_in(template)))}
+    marks = {name: Masked(f"qzW{n}Wzq") for n, name in enumerate(sorted(names_in(template)))}
     names = {mark: name for name, mark in marks.items()}
     outgoing = request_of(template, marks)
     values: dict[str, object] = {}

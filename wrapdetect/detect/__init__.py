@@ -6,11 +6,13 @@ answers everything with 200 is taken for none of them.
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from wrapdetect.detect import apis, apps
 from wrapdetect.detect.base import NO_MODEL, Detection, KeyHeader, Look, Seen, Sight, origin
 from wrapdetect.detect.page import ELSEWHERE, plain_page
 from wrapdetect.dialects.json_text import objects, text_in
+from wrapdetect.dialects.slots import Unfit, path_of, segments_of
 from wrapdetect.prose import quote
 
 MOST_LOOKS = 12
@@ -134,7 +136,9 @@ def _besides(sight: Sight, base: str, has_key: bool) -> tuple[Look, ...]:
     plain = VERSION.sub("", base)
     config = sight.one("gradio").found
     if isinstance(config.get("dependencies"), list):
-        looks.append(Look(name="gradio_info", url=f"{plain}{text_in(config, 'api_prefix')}/info"))
+        with suppress(Unfit):  # then its API is not asked, and gradio() says why
+            path = path_of(*segments_of(text_in(config, "api_prefix")), "info")
+            looks.append(Look(name="gradio_info", url=f"{plain}{path}"))
     if objects(sight.one("tags").found.get("models")):
         looks.append(Look(name="ollama_version", url=f"{plain.removesuffix('/api')}/api/version"))
     if has_key and apps.open_webui(sight):

@@ -1,6 +1,7 @@
 """What detection speaks of: a look, what was seen, and what it is. Pure."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -152,10 +153,16 @@ class Sight:
         return replace(detection, notes=(*detection.notes, note)) if unused else detection
 
 
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+
+
 @lru_cache(maxsize=32)
 def _parsed(text: str) -> object:
-    """Once for each answer, though every recogniser asks."""
+    """Once for each answer, though every recogniser asks; half of a pair of letters becomes the sign for a lost one."""
     try:
+        if _HALF.search(text):
+            whole = json.dumps(json.loads(text), ensure_ascii=False).encode("utf-16", "surrogatepass")
+            text = whole.decode("utf-16", "replace")
         return json.loads(text)
     except (ValueError, RecursionError):
         return None

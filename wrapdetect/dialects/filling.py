@@ -1,7 +1,7 @@
 """Placeholders -> requests: a template's part and the values of the moment give what goes out.
 
-A name in braces stands for its value; doubled braces, `{{name}}`, are the text `{name}` itself. A value that is None is
-JSON's null where it stands alone, and else an empty text.
+A name in braces stands for its value; doubled braces, `{{name}}`, are the text `{name}` itself, and `{_}` is nothing
+(slots.py). A value that is None is JSON's null where it stands alone, and else an empty text.
 """
 
 import json
@@ -12,8 +12,11 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
 from wrapdetect.dialects.body import header_of
+from wrapdetect.dialects.filters import filtered
+from wrapdetect.dialects.slots import ENV, Slot, Text, dumps, in_literals, names_of, parse, render
 from wrapdetect.dialects.sources import text_of_value
 from wrapdetect.model import Endpoint, Step, Template
+from wrapdetect.ways import PLACEHOLDER
 
 Values = Mapping[str, object]
 """prompt, messages (a list of objects), system, conversation_id, uuid, model, key, "env:NAME" and the names kept.
@@ -24,7 +27,6 @@ A name that is kept only later is None, for which see kept_names.
 KNOWN = ("prompt", "messages", "system", "conversation_id", "uuid", "model", "key")
 """Placeholders that have a value without being kept; and env:NAME."""
 
-PLACEHOLDER = re.compile(r"\{\{((?:env:)?[A-Za-z_][A-Za-z0-9_]*)\}\}|\{((?:env:)?[A-Za-z_][A-Za-z0-9_]*)\}")
 JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "text/plain; charset=utf-8"
 
 SECRET_WORDS = frozenset(
@@ -74,17 +76,22 @@ def names_in(part: Template | Step) -> frozenset[str]:
     >>> sorted(names_in(Template(body="{prompt} {env:A} {{not}} {not so}")))
     ['env:A', 'prompt']
     """
-    texts = (part.path, part.body, *(value for _, value in part.headers))
-    return frozenset(m[2] for text in texts for m in PLACEHOLDER.finditer(text) if m[2])
+    return frozenset().union(*map(names_of, (part.path, part.body, *(value for _, value in part.headers))))
 
 
 def variables_of(endpoint: Endpoint) -> tuple[str, ...]:
-    """Names of the environment variables that an endpoint's template wants, beside its key's."""
+    """Names of the environment variables that an endpoint's template wants and may read, beside its key's."""
     template = endpoint.template
     if template is None:
         return ()
+    stated = template.variables
+    return tuple(n for n in wanted(template) if stated is None or n in stated)
+
+
+def wanted(template: Template) -> tuple[str, ...]:
+    """Every NAME of its {env:NAME}."""
     names = {name for part in parts_of(template) for name in names_in(part)}
-    return tuple(sorted(n.removeprefix("env:") for n in names if n.startswith("env:")))
+    return tuple(sorted(n.removeprefix(ENV) for n in names if n.startswith(ENV)))
 
 
 def kept_names(template: Template) -> frozenset[str]:
@@ -139,7 +146,8 @@ def _outside_names(body: str) -> list[str]:
 
 
 def _bare_as_zero(match: re.Match[str]) -> str:
-    return match[0] if match[0].startswith('"') else "0"
+    """A placeholder without quotes is a value; doubled it is text, and no JSON."""
+    return match[0] if match[0].startswith('"') or match[1] else "0"
 
 
 def _fill_body(body: str, kind: str, values: Values) -> str:
@@ -151,23 +159,23 @@ def _fill_body(body: str, kind: str, values: Values) -> str:
 def fill_text(text: str, values: Values) -> str:
     """A text with its placeholders filled in.
 
-    >>> fill_text("{a} and {{a}} and {b}", {"a": "x"})
-    'x and {a} and {b}'
+    >>> fill_text("{a} and {{a}} and {b} and {a | base64}", {"a": "x"})
+    'x and {a} and {b} and eA=='
     """
-    return _fill(text, values, lambda value: value)
+    return _filled(parse(text), values, str)
 
 
-def _fill(text: str, values: Values, spelled: Callable[[str], str]) -> str:
-    def one(match: re.Match[str]) -> str:
-        if match[1]:
-            return "{" + match[1] + "}"
-        return spelled(_text(values[match[2]])) if match[2] in values else match[0]
+def _filled(text: Text, values: Values, spelled: Callable[[str], str]) -> str:
+    """Literals as they are, values as they are spelled here; a slot without a value stays as it is."""
+    return "".join(
+        part if isinstance(part, str) else spelled(_text(part, values)) if part.name in values else part.written
+        for part in text
+    )
 
-    return PLACEHOLDER.sub(one, text)
 
-
-def _text(value: object) -> str:
-    return "" if value is None else text_of_value(value)
+def _text(slot: Slot, values: Values) -> str:
+    value = values[slot.name]
+    return filtered("" if value is None else text_of_value(value), slot.filters)
 
 
 def _fill_json(body: str, values: Values) -> str:
@@ -178,32 +186,55 @@ def _fill_json(body: str, values: Values) -> str:
 
     def one(match: re.Match[str]) -> str:
         found = match[0]
-        if "{" not in found:
+        if not PLACEHOLDER.search(found):
             return found
         before, after = body[: match.start()], body[match.end() :]
-        if not found.startswith('"'):
-            return _json_value(match[2], values[match[2]], before) if match[2] in values else found
-        text = json.loads(found, strict=False)
-        alone = PLACEHOLDER.fullmatch(text)
-        if alone and alone[2] in values and not after.lstrip().startswith(":"):
-            value = values[alone[2]]
-            return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else _json_value("", value, before)
-        return json.dumps(_fill_inner(text, values), ensure_ascii=False) if PLACEHOLDER.search(text) else found
+        text = parse(found[1:-1] if found.startswith('"') else found)
+        alone = text[0] if len(text) == 1 and isinstance(text[0], Slot) and text[0].name in values else None
+        if alone and not found.startswith('"'):
+            return _json_value(alone, values, before)
+        if alone and not after.lstrip().startswith(":"):
+            value = values[alone.name]
+            return dumps(_text(alone, values)) if isinstance(value, str) else _json_value(alone, values, before)
+        return _fill_string(text, values) if found.startswith('"') else found
 
     return _JSON_PART.sub(one, body)
 
 
-def _json_value(name: str, value: object, before: str) -> str:
+def _fill_string(text: Text, values: Values) -> str:
+    """A string of JSON, whose literals are as they stood between its quotes; it may hold JSON itself.
+
+    A brace that is spelt by an escape is text: what is decoded is a literal, in which no placeholder is looked for.
+    """
+    within = _json_within(in_literals(text, unescaped))
+    if within is not None:
+        return dumps(_fill_json(within, values))
+    return '"' + _filled(text, values, lambda value: dumps(value)[1:-1]) + '"'
+
+
+def _json_within(text: Text) -> str | None:
+    """A text with slots that is JSON itself, as it would stand in a template."""
+    written = render(text)
+    has_slots = any(isinstance(part, Slot) for part in text)
+    return written if has_slots and written.lstrip()[:1] in ("{", "[") and is_json(written) else None
+
+
+def unescaped(raw: str) -> str:
+    """What stands between the quotes of JSON, as text."""
+    return str(json.loads(f'"{raw}"', strict=False))
+
+
+def _json_value(slot: Slot, values: Values, before: str) -> str:
     """Where JSON is due and no quotes stand: a number, true or false that was kept goes bare, any text in quotes."""
-    if name not in KNOWN and isinstance(value, str) and _BARE.fullmatch(value):
+    value = values[slot.name]
+    if slot.filters:
+        value = _text(slot, values)
+        if slot.filters[-1] == "json":
+            return value
+    if slot.name not in KNOWN and isinstance(value, str) and _BARE.fullmatch(value):
         return value
-    spelled = json.dumps(value, ensure_ascii=False)
+    spelled = dumps(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return spelled[1:-1] if isinstance(value, list) and re.search(r"\}\s*,\s*$", before) else spelled
-
-
-def _fill_inner(text: str, values: Values) -> str:
-    """A text within JSON or a form may be JSON itself."""
-    return _fill_json(text, values) if text.lstrip()[:1] in ("{", "[") and is_json(text) else fill_text(text, values)
 
 
 def _fill_form(body: str, values: Values) -> str:
@@ -218,19 +249,14 @@ def _fill_form(body: str, values: Values) -> str:
 
 def _percent(raw: str, values: Values) -> str:
     """A field's name or value filled in; braces that are percent-encoded are text."""
-    text, at = "", 0
-    for match in PLACEHOLDER.finditer(raw):
-        text, at = text + _literal(raw[at : match.start()]) + match[0], match.end()
-    return quote(_fill_inner(text + _literal(raw[at:]), values), safe="")
-
-
-def _literal(raw: str) -> str:
-    return PLACEHOLDER.sub(lambda m: f"{{{m[0]}}}", unquote_plus(raw))
+    text = in_literals(parse(raw), unquote_plus)
+    within = _json_within(text)
+    return quote(_filled(text, values, str) if within is None else _fill_json(within, values), safe="")
 
 
 def _fill_path(path: str, values: Values) -> str:
     before, mark, query = path.partition("?")
-    return _fill(before, values, lambda value: quote(value, safe="")) + mark + _fill_form(query, values)
+    return _filled(parse(before), values, lambda value: quote(value, safe="")) + mark + _fill_form(query, values)
 
 
 def _fill_header(value: str, values: Values) -> str:

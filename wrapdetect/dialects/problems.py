@@ -8,17 +8,20 @@ from typing import NamedTuple, cast
 from wrapdetect.dialects.filling import (
     JSON,
     KNOWN,
-    PLACEHOLDER,
     is_frame,
     kept_names,
     kind_of_body,
     like_a_secret,
     names_in,
     parts_of,
+    wanted,
 )
+from wrapdetect.dialects.filters import FILTERS
+from wrapdetect.dialects.slots import ENV, Slot, literal, member, names_of, parse, plain
 from wrapdetect.dialects.sources import TOKEN, check_source, is_source
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Step, Template
+from wrapdetect.ways import PLACEHOLDER
 
 Loc = tuple[str | int, ...]
 """Keys and places that lead to a value of a template's table."""
@@ -53,9 +56,10 @@ def template_problems(template: Template) -> Iterator[Problem]:
         yield from (Problem((*loc, *p.loc), p.what) for p in _request_problems(part, template))
     yield from _answer_problems(template)
     yield from _kept_problems(template)
+    yield from _unstated(template)
     asking = [part for part in parts_of(template) if isinstance(part, Template) or part.when == "ask"]
     if not any(names_in(part) & {"prompt", "messages"} for part in asking):
-        doubled = any("{{prompt}}" in text for text in template.sent_texts)
+        doubled = any("{prompt}" in plain(parse(text)) for text in template.sent_texts)
         hint = "; {{prompt}} is the text {prompt} itself, write {prompt}" if doubled else ""
         yield Problem((), f"holds neither {{prompt}} nor {{messages}}: where does the question go?{hint}")
 
@@ -132,8 +136,7 @@ def _texts(value: object, path: str, depth: int) -> Iterator[tuple[str, int]]:
             yield path, 0 if _LABEL.search(name) else len(value)
     elif isinstance(value, dict):
         for name, inner in cast("dict[str, object]", value).items():
-            step = f".{name}" if _NAME.fullmatch(name) else f"[{json.dumps(name)}]"
-            yield from _texts(inner, path + step, depth + 1)
+            yield from _texts(inner, path + member(name), depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(cast("list[object]", value)[:50]):
             yield from _texts(inner, f"{path}[{index}]", depth + 1)
@@ -148,7 +151,8 @@ def _request_problems(part: Template | Step, template: Template) -> Iterator[Pro
     yield from _method_problems(part, template)
     if part.path and not (part.path.startswith(("/", "?")) and not part.path.startswith("//")):
         yield Problem(("path",), "begins with neither / nor ?; expected what comes after the url, such as /api/chat")
-    if not part.path.isprintable() or set(part.path) & set(" #\\"):
+    written = plain(parse(part.path))
+    if not written.isprintable() or set(written) & set(" #\\"):
         yield Problem(("path",), "holds a space, #, backslash or line break; percent-encode it")
     for name in _literal_secrets_of_query(part.path):
         yield Problem(("path",), f"holds a value for {name}, which looks like a secret; write {name}={{env:NAME}}")
@@ -157,6 +161,7 @@ def _request_problems(part: Template | Step, template: Template) -> Iterator[Pro
         if [n.lower() for n, _ in part.headers].count(name.lower()) > 1:
             yield Problem(("headers", name), "stands there twice; join the values")
     yield from (Problem(("body",), what) for what in _body_problems(part))
+    yield from _filter_problems(part)
 
 
 def _method_problems(part: Template | Step, template: Template) -> Iterator[Problem]:
@@ -214,7 +219,28 @@ def _quoted(body: str, at: int) -> bool:
 
 def _has_a_place(value: str) -> bool:
     """Whether a value that should not be written down is filled in from elsewhere."""
-    return any(m[2] not in (None, "prompt", "messages", "system", "model") for m in PLACEHOLDER.finditer(value))
+    return any(
+        isinstance(part, Slot) and part.name not in ("prompt", "messages", "system", "model") for part in parse(value)
+    )
+
+
+def _filter_problems(part: Template | Step) -> Iterator[Problem]:
+    places: list[tuple[Loc, str]] = [(("path",), part.path), (("body",), part.body)]
+    places += [(("headers", name), value) for name, value in part.headers]
+    for loc, text in places:
+        for slot in (s for s in parse(text) if isinstance(s, Slot)):
+            for name in (f for f in slot.filters if f not in FILTERS):
+                known = ", ".join(FILTERS)
+                yield Problem(loc, f"{slot.written}: there is no filter {name}; expected {known} ({literal(slot.written)} is text)")
+
+
+def _unstated(template: Template) -> Iterator[Problem]:
+    """Variables that a template would read beyond its own statement."""
+    for name in wanted(template):
+        if template.variables is not None and name not in template.variables:
+            yield Problem(
+                ("variables",), f"does not state {name}, which {{{ENV}{name}}} would read; add it if you mean it to be sent"
+            )
 
 
 def _literal_secrets_of_query(path: str) -> list[str]:
@@ -273,8 +299,8 @@ def _kept_problems(template: Template) -> Iterator[Problem]:
 
 
 def _unknown(loc: Loc, part: Template | Step, there: set[str], template: Template) -> Iterator[Problem]:
-    for name in sorted(n for n in names_in(part) if not n.startswith("env:") and n not in there):
-        where = next((key for key in ("path", "body") if f"{{{name}}}" in getattr(part, key)), "headers")
+    for name in sorted(n for n in names_in(part) if not n.startswith(ENV) and n not in there):
+        where = next((key for key in ("path", "body") if name in names_of(getattr(part, key))), "headers")
         why = "is kept only later" if name in kept_names(template) else "has no value, and no step keeps one"
         known = ", ".join(f"{{{n}}}" for n in KNOWN)
         yield Problem(

@@ -7,6 +7,7 @@ from typing import NamedTuple, NoReturn
 
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, so_far
 from wrapdetect.dialects.body import BodyError, encoding_of, inflate, lines, named_events, text_of
+from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.json_text import Answer, content_kind, short, whole
 from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, names_of, needs_json, span_of
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind, Template
@@ -27,7 +28,7 @@ class Part(NamedTuple):
 def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint) -> Call:
     """The values of the placeholders. A system prompt has its own place, or else it is the first of the messages."""
     template = _template_of(endpoint)
-    apart = _mentions(template, "{system}")
+    apart = _mentions(template, "system")
     first: list[dict[str, object]] = [{"role": "system", "content": ask.system}] if ask.system and not apart else []
     return Call(
         body={
@@ -132,8 +133,8 @@ def _template_of(endpoint: Endpoint) -> Template:
     return endpoint.template or Template()
 
 
-def _mentions(template: Template, placeholder: str) -> bool:
-    return any(placeholder in text for text in template.sent_texts)
+def _mentions(template: Template, name: str) -> bool:
+    return any(name in names_in(part) for part in parts_of(template))
 
 
 def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> Iterator[Part]:
@@ -330,5 +331,5 @@ TEMPLATE = Codec(
     encode=_encode,
     decode=_decode,
     remembers=lambda endpoint: not _template_of(endpoint).holds_history,
-    takes_system=lambda endpoint: any(_mentions(_template_of(endpoint), name) for name in ("{system}", "{messages}")),
+    takes_system=lambda endpoint: any(_mentions(_template_of(endpoint), name) for name in ("system", "messages")),
 )

@@ -82,6 +82,8 @@ def _template(template: Template, root: str) -> Iterator[str]:
             yield f"{key} = {_text(value)}  # {what}"
     if template.quiet_s:
         yield f"quiet_s = {float(template.quiet_s)!r}  # seconds without a frame that end an answer"
+    if template.variables is not None:
+        yield f"variables = [{', '.join(map(_text, template.variables))}]  # all that {{env:NAME}} may read"
     yield from _pairs("headers", template.headers)
     yield from _pairs("keep", template.keep, "  # name = where it stands in the answer")
     for step in template.steps:
@@ -120,15 +122,27 @@ def _pairs(key: str, pairs: Iterable[tuple[str, str]], comment: str = "") -> Ite
 
 
 def _text(value: str) -> str:
-    """A TOML string: as it is where quotes can hold it so, else with escapes.
+    """A TOML string: as it is where quotes can hold it so, else with escapes; nothing in it can drive a terminal.
 
-    >>> print(_text("it's"), _text('a "b"'))
-    "it's" 'a "b"'
+    >>> print(_text("it's"), _text('a "b"'), _text("\x9b31m\u202e"))
+    "it's" 'a "b"' "\\u009b31m\\u202e"
     """
     if not ('"' in value or "\\" in value or "\n" in value) or not all(map(str.isprintable, value.split("\n"))):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return _escaped(value)
     if "'" not in value and "\n" not in value:
         return f"'{value}'"
     if "'''" not in value and not value.endswith("'"):
         return "'''" + ("\n" if "\n" in value else "") + value + "'''"
-    return json.dumps(value, ensure_ascii=False)
+    return _escaped(value)
+
+
+def _escaped(value: str) -> str:
+    """Half of a pair, which TOML cannot hold, becomes the sign for a letter that is lost."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else _escape(ord(c)) for c in quoted)
+
+
+def _escape(code: int) -> str:
+    if 0xD800 <= code <= 0xDFFF:
+        code = 0xFFFD
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

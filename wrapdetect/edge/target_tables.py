@@ -65,6 +65,7 @@ class TemplateTable(_RequestTable):
     error: str = ""
     model: str = ""
     quiet_s: float = 0.0
+    variables: list[str] | None = None
     step: list[StepTable] = []
 
 
@@ -124,6 +125,7 @@ def template_of(table: EndpointTable) -> Template | None:
         error=given.error,
         model=given.model,
         quiet_s=given.quiet_s,
+        variables=None if given.variables is None else tuple(given.variables),
         keep=tuple(given.keep.items()),
         steps=tuple(
             Step(

@@ -26,6 +26,7 @@ import httpx
 from wrapdetect.dialects import Call, decode
 from wrapdetect.dialects.body import BodyError, encoding_of, inflate
 from wrapdetect.dialects.filling import Outgoing, request_of
+from wrapdetect.dialects.filters import CannotFilter
 from wrapdetect.dialects.sources import find
 from wrapdetect.dialects.template import finished, kept_in, signs_of_end
 from wrapdetect.edge.http import (
@@ -165,6 +166,8 @@ class TemplateSender:
             return stopped.failure
         except (TimeoutError, httpx.TimeoutException):
             return asking.named(timed_out(asking.current, self._timeout_s))
+        except CannotFilter as error:
+            return asking.named(Failure(kind=FailureKind.GARBLED, detail=str(error)))
         except (httpx.TransportError, UnicodeError) as error:
             return asking.named(broken(error, asking.current))
         return None

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import Message
 from http.cookiejar import CookieJar
+from urllib.parse import unquote
 from urllib.request import Request
 
 from wrapdetect.dialects import Call
-from wrapdetect.dialects.filling import Outgoing, Values, kept_names, names_in, request_of
+from wrapdetect.dialects.filling import Outgoing, Values, kept_names, names_in, request_of, variables_of
+from wrapdetect.dialects.filters import Masked
+from wrapdetect.dialects.slots import ENV
 from wrapdetect.edge.http import USER_AGENT, Tape
 from wrapdetect.edge.secrets import Keyring, like_a_secret
 from wrapdetect.edge.socket import Socket
@@ -49,7 +52,8 @@ class State:
     def secrets(self) -> set[str]:
         """All that was handed out, but for the conversation's id."""
         kept = {value for name, value in self.values.items() if name != "conversation_id"}
-        return kept | {value.strip('"') for value in self.cookie_values().values()}
+        all_of_it = kept | {value.strip('"') for value in self.cookie_values().values()}
+        return all_of_it | {unquote(value) for value in all_of_it}  # a filter may send it so
 
     def cookie_values(self) -> dict[str, str]:
         """By name."""
@@ -195,7 +199,7 @@ class Filled(Mapping[str, object]):
 
     def shown(self) -> Values:
         """The same with secrets masked, and with the uuids drawn up to now once more."""
-        known = {n: "*" * len(str(v)) if n in self.hidden else v for n, v in self._known.items()}
+        known = {n: Masked("*" * len(str(v))) if n in self.hidden else v for n, v in self._known.items()}
         again = iter(self._drawn)
         return Filled(known, set(), lambda: next(again, ""))
 
@@ -203,7 +207,8 @@ class Filled(Mapping[str, object]):
 def values_of(asking: Asking, state: State, ring: Keyring, new_id: Callable[[], str]) -> Filled:
     """What placeholders stand for by now; kept values go before ours, and what is asked before both."""
     endpoint = asking.bot.endpoint
-    known: dict[str, object] = {f"env:{name}": value for name, value in ring.variables.items()}
+    ours = variables_of(endpoint)
+    known: dict[str, object] = {f"{ENV}{name}": value for name, value in ring.variables.items() if name in ours}
     hidden = {*known, "key", *(n for n, v in state.values.items() if n != "conversation_id" and like_a_secret(v))}
     known |= {"model": endpoint.model, "key": ring.key_of(endpoint) or "", "conversation_id": _own_id(asking)}
     return Filled({**known, **state.values, **asking.call.body}, hidden, new_id)
@@ -211,8 +216,7 @@ def values_of(asking: Asking, state: State, ring: Keyring, new_id: Callable[[], 
 
 def shown_of(part: Template | Step, outgoing: Outgoing, values: Filled) -> Outgoing:
     """A request that was filled in, with what is secret masked."""
-    plain = not names_in(part) & values.hidden and "\\" not in part.body  # JSON may escape a brace
-    return outgoing if plain else request_of(part, values.shown())
+    return outgoing if not names_in(part) & values.hidden else request_of(part, values.shown())
 
 
 def carries_the_question(step: Step) -> bool:
