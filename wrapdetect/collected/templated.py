@@ -54,7 +54,7 @@ def read_back(template: Template, *, target: str, body: str) -> Values | None:
     >>> read_back(Template(body='{"q": "{prompt}"}'), target="", body='{"q": "Why?", "n": 1}')
     {'prompt': 'Why?'}
     """
-    marks = {name: Masked(f"qzW{n}Wzq") for n, name in enumerate(sorted(names_in(template)))}
+    marks: dict[str, str] = {name: Masked(f"qzW{n}Wzq") for n, name in enumerate(sorted(names_in(template)))}
     names = {mark: name for name, mark in marks.items()}
     outgoing = request_of(template, marks)
     values: dict[str, object] = {}

@@ -20,6 +20,8 @@ MOST_LOOKS = 12
 VERSION = re.compile(r"/v\d+(?:alpha|beta)?\d*$")
 CALLS = ("/chat/completions", "/responses", "/messages", "/api/chat", "/api/generate", "/api/tags", "/models")
 """Ends of addresses under which one API or another is asked: its base is what stands before."""
+LONGEST = 600
+"""Characters of a line of the report: no product's text can drive a terminal, or fill it."""
 ANTHROPIC_VERSION = (("anthropic-version", "2023-06-01"),)
 
 Recogniser = Callable[[Sight], Detection | None]
@@ -89,14 +91,14 @@ def report(detection: Detection, seen: Sequence[Seen]) -> tuple[str, ...]:
         for s in seen
     )
     if detection.endpoint is None:
-        return (*asked, *(f"note   {n}" for n in detection.notes))
+        return (*asked, *(f"note   {quote(n, LONGEST)}" for n in detection.notes))
     return (
         *asked,
-        f"found  {detection.found}",
-        f"why    {detection.why}",
-        *((f"how    {detection.how}",) if detection.how else ()),
-        *(f"lacks  {m}" for m in detection.missing),
-        *(f"note   {n}" for n in detection.notes),
+        f"found  {quote(detection.found, LONGEST)}",
+        f"why    {quote(detection.why, LONGEST)}",
+        *((f"how    {quote(detection.how, LONGEST)}",) if detection.how else ()),
+        *(f"lacks  {quote(m, LONGEST)}" for m in detection.missing),
+        *(f"note   {quote(n, LONGEST)}" for n in detection.notes),
     )
 
 

@@ -13,7 +13,8 @@ from urllib.parse import quote, unquote_plus
 
 from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.filters import filtered
-from wrapdetect.dialects.slots import ENV, Slot, Text, dumps, in_literals, names_of, parse, render
+from wrapdetect.dialects.multipart import body_of, parts_in, unlike_all
+from wrapdetect.dialects.slots import ENV, Slot, Text, dumps, in_literals, names_of, parse, plain, render
 from wrapdetect.dialects.sources import text_of_value
 from wrapdetect.model import Endpoint, Step, Template
 from wrapdetect.ways import PLACEHOLDER
@@ -28,6 +29,7 @@ KNOWN = ("prompt", "messages", "system", "conversation_id", "uuid", "model", "ke
 """Placeholders that have a value without being kept; and env:NAME."""
 
 JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "text/plain; charset=utf-8"
+MULTIPART = "multipart/form-data"
 
 SECRET_WORDS = frozenset(
     {
@@ -64,6 +66,10 @@ def request_of(part: Template | Step, values: Values) -> Outgoing:
     """
     kind = kind_of_body(part)
     headers = tuple((name, _fill_header(value, values)) for name, value in part.headers)
+    if kind == MULTIPART:
+        body, boundary = _fill_parts(part.body, values)
+        typed = ((n, f"{MULTIPART}; boundary={boundary}" if n.lower() == "content-type" else v) for n, v in headers)
+        return Outgoing(part.method, _fill_path(part.path, values), tuple(typed), body)
     if part.body and not is_frame(part) and not any(name.lower() == "content-type" for name, _ in headers):
         headers = (*headers, ("content-type", kind))
     return Outgoing(part.method, _fill_path(part.path, values), headers, _fill_body(part.body, kind, values))
@@ -126,7 +132,7 @@ def is_frame(part: Template | Step) -> bool:
 
 @lru_cache(maxsize=256)
 def kind_of_body(part: Template | Step) -> str:
-    """JSON, FORM or TEXT: as its content-type says, or else as it looks.
+    """JSON, FORM, MULTIPART or TEXT: as its content-type says, or else as it looks.
 
     >>> kind_of_body(Template(body='{"n": {n}}')), kind_of_body(Template(body="q={prompt}&n=1"))
     ('application/json', 'application/x-www-form-urlencoded')
@@ -137,6 +143,8 @@ def kind_of_body(part: Template | Step) -> str:
         return JSON if is_json(_JSON_PART.sub(_bare_as_zero, body)) else TEXT
     if said.startswith(FORM):
         return FORM
+    if said.startswith(MULTIPART):
+        return MULTIPART if parts_in(body) else TEXT
     looks_so = not said and not is_frame(part) and all(_FORM_FIELD.fullmatch(f) for f in _outside_names(body))
     return FORM if looks_so else TEXT
 
@@ -176,6 +184,20 @@ def _filled(text: Text, values: Values, spelled: Callable[[str], str]) -> str:
 def _text(slot: Slot, values: Values) -> str:
     value = values[slot.name]
     return filtered("" if value is None else text_of_value(value), slot.filters)
+
+
+def _fill_parts(body: str, values: Values) -> tuple[str, str]:
+    """The body and its boundary, which no value may hold."""
+    parts = [(plain(parse(head)), _fill_within(parse(content), values)) for head, content in parts_in(body) or []]
+    given = plain(parse(body.strip().partition("\n")[0].strip()[2:]))
+    boundary = unlike_all(given, [content for _, content in parts])
+    return body_of(parts, boundary), boundary
+
+
+def _fill_within(text: Text, values: Values) -> str:
+    """A text that may be JSON itself."""
+    within = _json_within(text)
+    return _filled(text, values, str) if within is None else _fill_json(within, values)
 
 
 def _fill_json(body: str, values: Values) -> str:
@@ -249,9 +271,7 @@ def _fill_form(body: str, values: Values) -> str:
 
 def _percent(raw: str, values: Values) -> str:
     """A field's name or value filled in; braces that are percent-encoded are text."""
-    text = in_literals(parse(raw), unquote_plus)
-    within = _json_within(text)
-    return quote(_filled(text, values, str) if within is None else _fill_json(within, values), safe="")
+    return quote(_fill_within(in_literals(parse(raw), unquote_plus), values), safe="")
 
 
 def _fill_path(path: str, values: Values) -> str:

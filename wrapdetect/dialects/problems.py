@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 from wrapdetect.dialects.filling import (
     JSON,
     KNOWN,
+    MULTIPART,
     is_frame,
     kept_names,
     kind_of_body,
@@ -17,6 +18,7 @@ from wrapdetect.dialects.filling import (
     wanted,
 )
 from wrapdetect.dialects.filters import FILTERS
+from wrapdetect.dialects.multipart import boundary_of, parts_in
 from wrapdetect.dialects.slots import ENV, Slot, literal, member, names_of, parse, plain
 from wrapdetect.dialects.sources import TOKEN, check_source, is_source
 from wrapdetect.errors import SpecError
@@ -157,7 +159,7 @@ def _request_problems(part: Template | Step, template: Template) -> Iterator[Pro
     for name in _literal_secrets_of_query(part.path):
         yield Problem(("path",), f"holds a value for {name}, which looks like a secret; write {name}={{env:NAME}}")
     for name, value in part.headers:
-        yield from (Problem(("headers", name), what) for what in _header_problems(name, value))
+        yield from (Problem(("headers", name), what) for what in _header_problems(name, value, part.body))
         if [n.lower() for n, _ in part.headers].count(name.lower()) > 1:
             yield Problem(("headers", name), "stands there twice; join the values")
     yield from (Problem(("body",), what) for what in _body_problems(part))
@@ -180,7 +182,7 @@ def _method_problems(part: Template | Step, template: Template) -> Iterator[Prob
         yield Problem(("keep",), "a SEND gets no answer to keep anything from; add a step with RECEIVE")
 
 
-def _header_problems(name: str, value: str) -> Iterator[str]:
+def _header_problems(name: str, value: str, body: str) -> Iterator[str]:
     if not TOKEN.fullmatch(name):
         yield "is no name of a header; expected letters, digits and -"
     elif name.lower() in OWN_HEADERS:
@@ -190,7 +192,16 @@ def _header_problems(name: str, value: str) -> Iterator[str]:
     if like_a_secret(name, header=True) and not _has_a_place(value):
         yield "looks like a secret (value not shown); write {env:NAME}, and set that variable, or {key} with key_env"
     if name.lower() == "content-type" and "multipart" in value.lower():
-        yield "multipart bodies are not supported; expected JSON, a form or text"
+        yield from _multipart_problems(value, body)
+
+
+def _multipart_problems(value: str, body: str) -> Iterator[str]:
+    if not value.lower().startswith(MULTIPART):
+        yield f"is a kind of multipart that is not supported; expected {MULTIPART}"
+    elif not parts_in(body):
+        yield "says multipart, and the body has no whole parts; expected --BOUNDARY lines around each, with its name"
+    elif boundary_of(value) != plain(parse(body.strip().partition("\n")[0].strip()[2:])):
+        yield "names another boundary than the body's first line has"
 
 
 def _body_problems(part: Template | Step) -> Iterator[str]:
