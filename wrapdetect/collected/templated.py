@@ -12,8 +12,8 @@ from wrapdetect.collected.gather import Collection
 from wrapdetect.collected.har import Entry
 from wrapdetect.collected.rows import text_of_content
 from wrapdetect.collected.said import Conversation, Said
-from wrapdetect.dialects.filters import Masked
 from wrapdetect.dialects.filling import FORM, JSON, kind_of_body, names_in, request_of
+from wrapdetect.dialects.filters import Masked
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Missing, Template
 

@@ -24,7 +24,8 @@ from wrapdetect.dialects.slots import Slot, env
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Template
 
-
+MOST_PASTED = 2_000_000
+"""Characters of a request."""
 PROMPT_OF_A_SHELL = re.compile(r"(?:PS )?[A-Za-z]:\\[^>\n]*>\s*")
 NO_CURL = re.compile(
     r"(?:await\s+|return\s+|const\s+\w+\s*=\s*)*(?:fetch|axios)\b|\$?(?:session|headers|body|response)\s*=|"
@@ -49,6 +50,8 @@ class Imported(NamedTuple):
 
 def from_text(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> Imported:
     """A curl command or a raw request, whichever it is. Raises SpecError."""
+    if len(text) > MOST_PASTED:
+        raise SpecError(f"{len(text):,} characters were pasted; one request has {MOST_PASTED:,} at most")
     start = PROMPT_OF_A_SHELL.sub("", text.lstrip("\ufeff \t\r\n$>"))
     if NO_CURL.match(start):
         raise SpecError("this is no curl command; copy the request again, as cURL (bash)")
@@ -91,7 +94,11 @@ def _imported(request: Request, prompt: str | None, conversation_id: str | None)
     """Where the question's own words are given and found, {prompt} and {messages} in the request are text."""
     parts = _address(request)
     pointed = _made(request, parts, MARKS - {"prompt", "messages"}, prompt or "", conversation_id or "")
-    made = pointed if prompt and pointed.prompt_found else _made(request, parts, MARKS, prompt or "", conversation_id or "")
+    made = (
+        pointed
+        if prompt and pointed.prompt_found
+        else _made(request, parts, MARKS, prompt or "", conversation_id or "")
+    )
     _refuse(made.template, made.prompt_found)
     return made
 

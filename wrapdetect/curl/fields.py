@@ -127,7 +127,11 @@ def snake(name: str) -> str:
 def _map_inner(name: str, text: Text, change: Change) -> Text:
     """A text of JSON or a form may be JSON itself."""
     written = render(text)
-    if written.lstrip()[:1] in ("{", "[") and is_json(written) and isinstance(json.loads(written, strict=False), dict | list):
+    if (
+        written.lstrip()[:1] in ("{", "[")
+        and is_json(written)
+        and isinstance(json.loads(written, strict=False), dict | list)
+    ):
         mapped = map_json(written, change)
         return text if mapped == written else parse(mapped)
     return change(name, text)

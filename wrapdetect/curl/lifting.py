@@ -100,9 +100,7 @@ def like_an_id(text: str) -> bool:
     return len(text) >= SHORTEST_SESSION and has_both and not re.search(r"\s", text)
 
 
-def headers_of(
-    request: Request, lifting: Lifting, written: Callable[[str], str]
-) -> tuple[tuple[str, str], ...]:
+def headers_of(request: Request, lifting: Lifting, written: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
     """Those worth sending, their secrets lifted out, as a template has them (`written`); several cookies are one."""
     kept: dict[str, tuple[str, str]] = {}
     for name, value in request.headers:

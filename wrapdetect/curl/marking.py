@@ -12,6 +12,11 @@ from wrapdetect.model import Framing
 
 QUESTION_NAMES = ("prompt", "question", "query", "message", "msg", "text", "input", "content", "q", "userInput", "ask")
 CONVERSATION_WORDS = frozenset({"conversation", "session", "thread", "chat", "dialog"})
+TAKES_TEXTS = ("/chat/completions", "/v1/messages")
+"""Paths of APIs that take a message's content as a text as well as in parts."""
+MOST_BEFORE = 200
+"""Messages that stand before the question in a request."""
+_STRING, _PROMPT = r'"(?:[^"\\]|\\.)*+"', r'"\{prompt\}"'
 SESSION_NAMES = ({"session"}, {"sid"}, {"sessionid"})
 
 
@@ -97,14 +102,21 @@ def _with_history(draft: Draft) -> str:
     """A list of messages of which the last is the question becomes {messages}; what stands before it else stays."""
     if draft.kind != JSON:
         return draft.body
-    message = r'\{\s*"role"\s*:\s*"(?:user|assistant)"\s*,\s*"content"\s*:\s*"(?:[^"\\]|\\.)*"\s*\}'
-    last = r'\{\s*"role"\s*:\s*"user"\s*,\s*"content"\s*:\s*"\{prompt\}"\s*\}'
-    changed = re.sub(rf"\[\s*(?:{message}\s*,\s*)*{last}\s*\]", '"{messages}"', draft.body)
+    message = rf'\{{\s*"role"\s*:\s*"(?:user|assistant)"\s*,\s*"content"\s*:\s*{_content(_STRING, draft)}\s*\}}'
+    last = rf'\{{\s*"role"\s*:\s*"user"\s*,\s*"content"\s*:\s*{_content(_PROMPT, draft)}\s*\}}'
+    before = rf"(?:{message}\s*,\s*){{0,{MOST_BEFORE}}}"
+    changed = re.sub(rf"\[\s*{before}{last}\s*\]", '"{messages}"', draft.body)
     if changed == draft.body:  # after a system prompt, which stays, the messages are items of the same list
-        changed = re.sub(rf"\}}\s*,\s*(?:{message}\s*,\s*)*{last}\s*\]", '}, "{messages}"]', draft.body)
+        changed = re.sub(rf"\}}\s*,\s*{before}{last}\s*\]", '}, "{messages}"]', draft.body)
     if changed != draft.body:
         draft.notes.append("the list of messages is filled with the whole conversation ({messages})")
     return changed
+
+
+def _content(text: str, draft: Draft) -> str:
+    """A message's content as a pattern: the text, or a list of it as the one part, which known APIs take for the same."""
+    part = rf'\[\s*\{{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*{text}\s*\}}\s*\]'
+    return f"(?:{text}|{part})" if draft.path.partition("?")[0].endswith(TAKES_TEXTS) else text
 
 
 def framing_of(request: Request, path: str, body: str, *, socket: bool) -> tuple[Framing, str, str]:

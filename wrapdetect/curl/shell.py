@@ -17,14 +17,15 @@ _ANSI_ESCAPE = re.compile(
     r"\\(?:u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|(.))", re.DOTALL
 )
 _END = re.compile(r"\||;|>|<|&(?=\s|&|$)|#(?=\s)")
-_HEREDOC = re.compile(
-    r"""\s<<-?[ \t]*(?:'(?P<a>\w+)'|"(?P<b>\w+)"|\\(?P<c>\w+)|(?P<open>\w+))(?P<rest>[^\n]*)\n"""
-    r"(?P<body>.*?)(?:\n|(?<=\n))[ \t]*(?:(?P=a)|(?P=b)|(?P=c)|(?P=open))[ \t]*(?=\n|$)",
-    re.DOTALL,
-)
+_HEREDOC = re.compile(r"""(?<=\s)<<-?[ \t]*(['"\\]?)(\w+)['"]?([^\n]*)\n""")
+_HEREDOC_WORD = re.compile(r"""(['"])\w+\1""")
+_CARETS = re.compile(r"[^'\"`]*\^\"")
+_QUOTED = re.compile(r"""\\.|\$'(?:[^'\\]|\\.)*+(?:'|$)|'[^']*(?:'|$)|"(?:[^"\\]|\\.)*+(?:"|$)""", re.DOTALL)
 _DOUBLED = re.compile(r'[{\[,:]""\w|\w""[:,}\]]')
 """Quotes within quotes, as older browsers wrote them for Windows."""
-_POWER = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "\n": " "}
+_SLASHES = re.compile(r'(?=[\\"])(\\*)("?)')
+_BROKEN = re.compile(r"\s|`[ \t]*\n")
+_POWER = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
 
 
 def words(text: str, variable: Variable) -> list[str]:
@@ -34,15 +35,19 @@ def words(text: str, variable: Variable) -> list[str]:
     ['curl', '-H', 'a: b', "it's é", 'key']
     """
     text = text.replace("\r\n", "\n")
-    if '^"' in text:  # cmd, as browsers write it: every letter that is not plain has a caret
+    unquoted = _QUOTED.sub("", text)
+    if _CARETS.match(text):  # cmd, as browsers write it: every letter that is not plain has a caret
         first = re.match(r"(?:\^.|[^&|^])*", text, re.DOTALL)
         assert first is not None  # it matches nothing, too
-        return list(_windows(re.sub(r"\^(?:\n(.)|(.)|$)", lambda m: m[1] or m[2] or "", first[0], flags=re.DOTALL)))
-    if re.search(r"\^[ \t]*\n", text) or ("'" not in text and _DOUBLED.search(text)):  # cmd, by hand
+        bare = re.sub(r"\^(?:\n(.)|(.)|$)", lambda m: m[1] or m[2] or "", first[0], flags=re.DOTALL)
+        return list(_windows(bare, backslash=re.compile(r"\\([\\\"])")))
+    if "'" not in text and _DOUBLED.search(text):  # cmd, as older browsers wrote it
         within = re.sub(r'"\^(\n+)"', r"\1", text)
-        return list(_windows(re.sub(r"\^[ \t]*\n", " ", within)))
-    if re.search(r"`[ \t]*\n", text) or (re.match(r"\S*curl\.exe\s", text) and "'" in text):
-        return list(_powershell(re.sub(r"`[ \t]*\n", " ", text), variable))
+        return list(_windows(re.sub(r"\^[ \t]*\n", " ", within), backslash=re.compile(r"\\(\\)")))
+    if re.search(r"\^[ \t]*\n", unquoted):  # cmd, by hand
+        return list(_windows(re.sub(r"\^[ \t]*\n", " ", text)))
+    if re.search(r"`[ \t]*\n", unquoted) or (re.match(r"\S*curl\.exe\s", text) and re.search("['`]", text)):
+        return list(_powershell(text, variable))
     return list(_bash(text, variable))
 
 
@@ -50,16 +55,19 @@ def without_heredoc(text: str, variable: Variable) -> tuple[str, str | None]:
     """A command without its here-document, and what that gives to its standard input; None where it has none.
 
     >>> without_heredoc("curl b.example -d @- <<'EOF' | jq\\n$A\\nEOF\\n", str.lower)
-    ('curl b.example -d @- | jq\\n', '$A')
+    ('curl b.example -d @-  | jq\\n', '$A')
     """
     text = text.replace("\r\n", "\n")
-    found = _HEREDOC.search(text)
+    found = _HEREDOC.search(_QUOTED.sub(lambda m: m[0] if _HEREDOC_WORD.fullmatch(m[0]) else "x" * len(m[0]), text))
     if found is None:
         return text, None
-    body = found["body"]
-    if found["open"]:
-        body = _double('"' + body.replace('"', '\\"') + '"', 0, variable)[0]
-    return text[: found.start()] + found["rest"] + text[found.end() :], body
+    end = re.compile(rf"^[ \t]*{found[2]}[ \t]*$", re.MULTILINE).search(text, found.end())
+    if end is None:
+        raise SpecError(f"the text after << never ends by a line {found[2]}; paste the command whole")
+    body = text[found.end() : end.start()].removesuffix("\n")
+    if not found[1]:
+        body = _expanded(body, 0, variable, end="")[0]
+    return text[: found.start()] + found[3] + text[end.end() :], body
 
 
 def _bash(text: str, variable: Variable) -> Iterator[str]:
@@ -92,7 +100,7 @@ def _part(text: str, at: int, variable: Variable) -> tuple[str, int]:
         end = _closing(text, at)
         return text[at + 1 : end], end + 1
     if text[at] == '"':
-        return _double(text, at, variable)
+        return _expanded(text, at + 1, variable, end='"')
     if text[at] == "\\" and at + 1 < len(text):
         return text[at + 1], at + 2
     return _variable(text, at, variable)
@@ -105,17 +113,18 @@ def _variable(text: str, at: int, variable: Variable) -> tuple[str, int]:
     return (variable(match[1] or match[2]), match.end()) if match else (text[at], at + 1)
 
 
-def _double(text: str, at: int, variable: Variable) -> tuple[str, int]:
-    out, here = list[str](), at + 1
-    while here < len(text) and text[here] != '"':
-        if text[here] == "\\" and text[here + 1 : here + 2] in ('"', "\\", "$", "`", "\n"):
+def _expanded(text: str, at: int, variable: Variable, *, end: str) -> tuple[str, int]:
+    """What bash makes of a text up to a quote, or of a here-document to its end (""); and where it goes on."""
+    out, here = list[str](), at
+    while here < len(text) and text[here] != end:
+        if text[here] == "\\" and here + 1 < len(text) and text[here + 1] in (end, "\\", "$", "`", "\n"):
             out.append(text[here + 1].strip("\n"))
             here += 2
             continue
         part, here = _variable(text, here, variable)
         out.append(part)
-    if here >= len(text):
-        raise SpecError(_OPEN.format(quote='"', at=at))
+    if end and here >= len(text):
+        raise SpecError(_OPEN.format(quote=end, at=at - 1))
     return "".join(out), here + 1
 
 
@@ -141,13 +150,19 @@ def _closing(text: str, at: int) -> int:
     return end
 
 
-def _windows(text: str) -> Iterator[str]:
+def _windows(text: str, backslash: re.Pattern[str] | None = None) -> Iterator[str]:
     """As programs of Windows take their line apart: backslashes count before a quote only, two quotes within quotes are
-    one."""
+    one. Browsers double each `backslash`, wherever it stands."""
     word: str | None = None
     within, opened, at = False, 0, 0
     while at < len(text):
-        run = re.compile(r'(\\*)"').match(text, at)
+        if backslash is not None and (doubled := backslash.match(text, at)) is not None:
+            word, at = (word or "") + doubled[1], at + 2
+            continue
+        run = _SLASHES.match(text, at)
+        if run is not None and not run[2]:
+            word, at = (word or "") + run[1], run.end()
+            continue
         if run is not None:
             word, at = (word or "") + "\\" * (len(run[1]) // 2), run.end()
             if len(run[1]) % 2:
@@ -176,10 +191,11 @@ def _powershell(text: str, variable: Variable) -> Iterator[str]:
     at, word = 0, ""
     started = False
     while at < len(text) and not (not started and text[at] in "|;>"):
-        if text[at].isspace():
+        gap = _BROKEN.match(text, at)
+        if gap is not None:
             if started:
                 yield _unslashed(word)
-            at, word, started = at + 1, "", False
+            at, word, started = gap.end(), "", False
             continue
         part, at = _power_part(text, at, variable)
         word, started = word + part, True
@@ -189,7 +205,9 @@ def _powershell(text: str, variable: Variable) -> Iterator[str]:
 
 def _power_part(text: str, at: int, variable: Variable) -> tuple[str, int]:
     if text[at] in "'\"":
-        found = re.compile(r"'((?:[^']|'')*)'" if text[at] == "'" else r'"((?:[^"`]|`.|"")*)"', re.DOTALL).match(text, at)
+        found = re.compile(r"'((?:[^']|'')*)'" if text[at] == "'" else r'"((?:[^"`]|`.|"")*)"', re.DOTALL).match(
+            text, at
+        )
         if found is None:
             raise SpecError(_OPEN.format(quote=text[at], at=at))
         inner = found[1].replace("''", "'") if text[at] == "'" else _power_double(found[1], variable)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import NamedTuple, cast
 
 from wrapdetect.detect.apis import GUARDED, model_objects, models_told
-from wrapdetect.detect.base import NO_MODEL, Detection, Sight, listed
+from wrapdetect.detect.base import NO_MODEL, Detection, Sight, listed, usable
 from wrapdetect.detect.page import BY_PAGE, page_endpoint
 from wrapdetect.dialects.json_text import Json, objects, text_in
 from wrapdetect.dialects.slots import CONVERSATION_ID, KEY, PROMPT, Slot, Unfit, json_of, path_of, render, segments_of
@@ -72,7 +72,7 @@ def dify(sight: Sight) -> Detection | None:
     inputs, needed = _dify_inputs(parameters.found)
     notes = (f"it asks for {listed(needed)} before a chat: look at `inputs` in the template",) if needed else ()
     try:
-        template = dify_template(inputs)
+        template = usable(dify_template(inputs))
     except Unfit as unfit:
         template, notes = dify_template({}), (f"its form's defaults are left out: {quote(str(unfit), 120)}",)
     return Detection(
@@ -152,7 +152,7 @@ def gradio(sight: Sight) -> Detection | None:
     call = gradio_call(sight.one("gradio_info").found)
     try:
         prefix = segments_of(text_in(config, "api_prefix"))
-        template = None if call is None else gradio_template(call, prefix)
+        template = None if call is None else usable(gradio_template(call, prefix))
         note = "no endpoint of its API takes a question alone, so its page is used"
     except Unfit as unfit:
         template, note = None, f"what it says of its API is refused, so its page is used: {quote(str(unfit), 160)}"

@@ -40,7 +40,7 @@ SECRET_WORDS = frozenset(
 SECRET_IN_HEADERS = frozenset({"session", "sessionid", "sid"})  # elsewhere they name a conversation
 KEY_WORDS = frozenset(["access", "api", "auth", "private", "secret", "subscription", "x"])
 
-_JSON_PART = re.compile(rf'"(?:[^"\\]|\\.)*"|{PLACEHOLDER.pattern}', re.DOTALL)
+_JSON_PART = re.compile(rf'"(?:[^"\\]|\\.)*+(?:"|$)|{PLACEHOLDER.pattern}', re.DOTALL)
 _BARE = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _FORM_FIELD = re.compile(r"[^\s=&{}\"]+=[^\s&]*")
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
@@ -139,7 +139,8 @@ def kind_of_body(part: Template | Step) -> str:
     """
     said = header_of(part.headers, "content-type").lower()
     body = part.body.strip()
-    if "json" in said or (not said and body[:1] in ("{", "[") and PLACEHOLDER.fullmatch(body) is None):
+    looks_like_it = body[:1] in ("{", "[") and PLACEHOLDER.fullmatch(body) is None
+    if "json" in said or (looks_like_it and not said.startswith((FORM, MULTIPART))):  # pages send it as text/plain, too
         return JSON if is_json(_JSON_PART.sub(_bare_as_zero, body)) else TEXT
     if said.startswith(FORM):
         return FORM

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, cast
 
+from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.filling import (
     JSON,
     KNOWN,
@@ -205,8 +206,9 @@ def _multipart_problems(value: str, body: str) -> Iterator[str]:
 
 
 def _body_problems(part: Template | Step) -> Iterator[str]:
-    said = any("json" in v.lower() for k, v in part.headers if k.lower() == "content-type")
-    if part.body.strip() and (said or _LIKE_JSON.match(part.body)) and kind_of_body(part) != JSON:
+    said = header_of(part.headers, "content-type").lower()
+    due = "json" in said or (not said and _LIKE_JSON.match(part.body))
+    if part.body.strip() and due and kind_of_body(part) != JSON:
         yield f"is not JSON: {_json_error(part.body)}; quotes and braces of the question would break it"
     elif kind_of_body(part) == JSON:
         for name in _literal_secrets_of_json(part.body):
@@ -242,7 +244,10 @@ def _filter_problems(part: Template | Step) -> Iterator[Problem]:
         for slot in (s for s in parse(text) if isinstance(s, Slot)):
             for name in (f for f in slot.filters if f not in FILTERS):
                 known = ", ".join(FILTERS)
-                yield Problem(loc, f"{slot.written}: there is no filter {name}; expected {known} ({literal(slot.written)} is text)")
+                yield Problem(
+                    loc,
+                    f"{slot.written}: there is no filter {name}; expected {known} ({literal(slot.written)} is text)",
+                )
 
 
 def _unstated(template: Template) -> Iterator[Problem]:
@@ -250,7 +255,8 @@ def _unstated(template: Template) -> Iterator[Problem]:
     for name in wanted(template):
         if template.variables is not None and name not in template.variables:
             yield Problem(
-                ("variables",), f"does not state {name}, which {{{ENV}{name}}} would read; add it if you mean it to be sent"
+                ("variables",),
+                f"does not state {name}, which {{{ENV}{name}}} would read; add it if you mean it to be sent",
             )
 
 
