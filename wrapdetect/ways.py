@@ -11,7 +11,7 @@ alone ends any stream.
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 Framing = Literal["body", "sse", "ndjson", "text", "websocket"]
 """How an answer is cut into pieces: not at all, server-sent events, JSON lines, text as it comes, frames."""
@@ -42,6 +42,41 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """A request made again and again after the question, until the answer is there; what comes then is the answer.
+
+    It is there once `until`, a source, finds something true; without it, once the status is not 202 and the template's
+    `answer` finds a text (for a poll before the last: once all it keeps is found). What `failed` finds is the end.
+    """
+
+    method: str = "GET"
+    path: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    until: str = ""
+    failed: str = ""
+    every_s: float = 1.0
+    most_tries: int = 120
+    keep: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What is sent on a websocket without being asked to: after each frame in which `when`, a source, finds something
+    (`{found}` is that), or every so many seconds. Such a frame is no part of an answer; without a `body` it is only set
+    aside."""
+
+    when: str = ""
+    every_s: float = 0.0
+    body: str = ""
+
+    method: ClassVar[str] = "SEND"
+    path: ClassVar[str] = ""
+    headers: ClassVar[tuple[tuple[str, str], ...]] = ()
+    keep: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     """The request that carries a question, and where in what comes back the answer stands.
 
@@ -68,17 +103,23 @@ class Template:
     keep: tuple[tuple[str, str], ...] = ()
     steps: tuple[Step, ...] = ()
     variables: tuple[str, ...] | None = None
+    polls: tuple[Poll, ...] = ()
+    replies: tuple[Reply, ...] = ()
 
     @property
     def sent_texts(self) -> tuple[str, ...]:
         """Every text that may hold a placeholder."""
-        requests: tuple[Template | Step, ...] = (self, *self.steps)
+        requests: tuple[Request, ...] = (self, *self.steps, *self.polls, *self.replies)
         return tuple(t for r in requests for t in (r.path, r.body, *(v for _, v in r.headers)))
 
     @property
     def holds_history(self) -> bool:
         """Whether each request carries the conversation so far; else the bot remembers it, or nobody does."""
         return any(m[4] == "messages" for t in self.sent_texts for m in PLACEHOLDER.finditer(t))
+
+
+Request = Template | Step | Poll | Reply
+"""Whatever is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from wrapdetect.dialects.filters import filtered
 from wrapdetect.dialects.multipart import body_of, parts_in, unlike_all
 from wrapdetect.dialects.slots import ENV, Slot, Text, dumps, in_literals, names_of, parse, plain, render
 from wrapdetect.dialects.sources import text_of_value
-from wrapdetect.model import Endpoint, Step, Template
-from wrapdetect.ways import PLACEHOLDER
+from wrapdetect.model import Endpoint, Template
+from wrapdetect.ways import PLACEHOLDER, Request
 
 Values = Mapping[str, object]
 """prompt, messages (a list of objects), system, conversation_id, uuid, model, key, "env:NAME" and the names kept.
@@ -27,6 +27,8 @@ A name that is kept only later is None, for which see kept_names.
 
 KNOWN = ("prompt", "messages", "system", "conversation_id", "uuid", "model", "key")
 """Placeholders that have a value without being kept; and env:NAME."""
+FOUND = "found"
+"""What a reply's source found in the frame that it answers."""
 
 JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "text/plain; charset=utf-8"
 MULTIPART = "multipart/form-data"
@@ -43,6 +45,8 @@ KEY_WORDS = frozenset(["access", "api", "auth", "private", "secret", "subscripti
 _JSON_PART = re.compile(rf'"(?:[^"\\]|\\.)*+(?:"|$)|{PLACEHOLDER.pattern}', re.DOTALL)
 _BARE = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _FORM_FIELD = re.compile(r"[^\s=&{}\"]+=[^\s&]*")
+_ENVELOPE = re.compile(r"\d+(?:/[^,\[{]*,)?\d*(?=[\[{])")
+_END_OF_RECORD = "\x1e\x00"
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
@@ -55,7 +59,7 @@ class Outgoing(NamedTuple):
     body: str
 
 
-def request_of(part: Template | Step, values: Values) -> Outgoing:
+def request_of(part: Request, values: Values) -> Outgoing:
     """The request that a template or step asks for. Names that have no value stay as they are.
 
     The path is percent-encoded, and what no header can hold as well; a body is filled in by its kind, which goes out as
@@ -76,7 +80,7 @@ def request_of(part: Template | Step, values: Values) -> Outgoing:
 
 
 @lru_cache(maxsize=256)
-def names_in(part: Template | Step) -> frozenset[str]:
+def names_in(part: Request) -> frozenset[str]:
     """The placeholders used, such as prompt and env:BOT_COOKIE.
 
     >>> sorted(names_in(Template(body="{prompt} {env:A} {{not}} {not so}")))
@@ -108,9 +112,9 @@ def kept_names(template: Template) -> frozenset[str]:
     return frozenset(name for part in parts_of(template) for name, _ in part.keep)
 
 
-def parts_of(template: Template) -> tuple[Template | Step, ...]:
-    """The requests of a template in their order: its steps, then itself."""
-    return (*template.steps, template)
+def parts_of(template: Template) -> tuple[Request, ...]:
+    """The requests of a template in their order: its steps, itself, its polls; and the replies of a websocket."""
+    return (*template.steps, template, *template.polls, *template.replies)
 
 
 def like_a_secret(name: str, *, header: bool = False) -> bool:
@@ -125,20 +129,20 @@ def like_a_secret(name: str, *, header: bool = False) -> bool:
     return "key" in words and (len(words) == 1 or header or bool(set(words) & KEY_WORDS))
 
 
-def is_frame(part: Template | Step) -> bool:
+def is_frame(part: Request) -> bool:
     """Whether the body goes out as a websocket's frame and not by a request."""
     return part.framing == "websocket" if isinstance(part, Template) else part.method in ("SEND", "RECEIVE")
 
 
 @lru_cache(maxsize=256)
-def kind_of_body(part: Template | Step) -> str:
+def kind_of_body(part: Request) -> str:
     """JSON, FORM, MULTIPART or TEXT: as its content-type says, or else as it looks.
 
     >>> kind_of_body(Template(body='{"n": {n}}')), kind_of_body(Template(body="q={prompt}&n=1"))
     ('application/json', 'application/x-www-form-urlencoded')
     """
     said = header_of(part.headers, "content-type").lower()
-    body = part.body.strip()
+    body = _unwrapped(part.body.strip()) if is_frame(part) else part.body.strip()
     looks_like_it = body[:1] in ("{", "[") and PLACEHOLDER.fullmatch(body) is None
     if "json" in said or (looks_like_it and not said.startswith((FORM, MULTIPART))):  # pages send it as text/plain, too
         return JSON if is_json(_JSON_PART.sub(_bare_as_zero, body)) else TEXT
@@ -148,6 +152,15 @@ def kind_of_body(part: Template | Step) -> str:
         return MULTIPART if parts_in(body) else TEXT
     looks_so = not said and not is_frame(part) and all(_FORM_FIELD.fullmatch(f) for f in _outside_names(body))
     return FORM if looks_so else TEXT
+
+
+def _unwrapped(frame: str) -> str:
+    """A frame without Socket.IO's number before it, or the end of a record (SignalR, STOMP) behind it.
+
+    >>> _unwrapped('42/chat,7["ask", "{prompt}"]'), _unwrapped('{"type": 6}\\x1e')
+    ('["ask", "{prompt}"]', '{"type": 6}')
+    """
+    return _ENVELOPE.sub("", frame, count=1).rstrip(_END_OF_RECORD) if frame[:1] not in "[{" else frame.rstrip(_END_OF_RECORD)
 
 
 def _outside_names(body: str) -> list[str]:

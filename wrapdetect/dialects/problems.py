@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.filling import (
     JSON,
+    FOUND,
     KNOWN,
     MULTIPART,
     is_frame,
@@ -24,7 +25,7 @@ from wrapdetect.dialects.slots import ENV, Slot, literal, member, names_of, pars
 from wrapdetect.dialects.sources import TOKEN, check_source, is_source
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Step, Template
-from wrapdetect.ways import PLACEHOLDER
+from wrapdetect.ways import PLACEHOLDER, Poll, Reply, Request
 
 Loc = tuple[str | int, ...]
 """Keys and places that lead to a value of a template's table."""
@@ -33,6 +34,8 @@ OWN_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "upgrade", "te", "expect"}
 )
 """Headers that are wrapdetect's own to send."""
+MOST_WAIT_S, MOST_TRIES = 3_600, 10_000
+"""Of what is done again and again."""
 RANK: Mapping[str, int] = {"run": 0, "conversation": 1, "ask": 2}
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -60,7 +63,8 @@ def template_problems(template: Template) -> Iterator[Problem]:
     yield from _answer_problems(template)
     yield from _kept_problems(template)
     yield from _unstated(template)
-    asking = [part for part in parts_of(template) if isinstance(part, Template) or part.when == "ask"]
+    yield from _polling_problems(template)
+    asking: list[Request] = [template, *(step for step in template.steps if step.when == "ask")]
     if not any(names_in(part) & {"prompt", "messages"} for part in asking):
         doubled = any("{prompt}" in plain(parse(text)) for text in template.sent_texts)
         hint = "; {{prompt}} is the text {prompt} itself, write {prompt}" if doubled else ""
@@ -145,12 +149,14 @@ def _texts(value: object, path: str, depth: int) -> Iterator[tuple[str, int]]:
             yield from _texts(inner, f"{path}[{index}]", depth + 1)
 
 
-def _places(template: Template) -> Iterator[tuple[Loc, Template | Step]]:
+def _places(template: Template) -> Iterator[tuple[Loc, Request]]:
     yield (), template
     yield from ((("step", index), step) for index, step in enumerate(template.steps))
+    yield from ((("poll", index), poll) for index, poll in enumerate(template.polls))
+    yield from ((("reply", index), reply) for index, reply in enumerate(template.replies))
 
 
-def _request_problems(part: Template | Step, template: Template) -> Iterator[Problem]:
+def _request_problems(part: Request, template: Template) -> Iterator[Problem]:
     yield from _method_problems(part, template)
     if part.path and not (part.path.startswith(("/", "?")) and not part.path.startswith("//")):
         yield Problem(("path",), "begins with neither / nor ?; expected what comes after the url, such as /api/chat")
@@ -167,7 +173,7 @@ def _request_problems(part: Template | Step, template: Template) -> Iterator[Pro
     yield from _filter_problems(part)
 
 
-def _method_problems(part: Template | Step, template: Template) -> Iterator[Problem]:
+def _method_problems(part: Request, template: Template) -> Iterator[Problem]:
     frame = isinstance(part, Step) and is_frame(part)
     if not re.fullmatch(r"[A-Z]+", part.method):
         yield Problem(("method",), f"{part.method!r} is no method; expected one such as GET or POST, in capitals")
@@ -205,7 +211,7 @@ def _multipart_problems(value: str, body: str) -> Iterator[str]:
         yield "names another boundary than the body's first line has"
 
 
-def _body_problems(part: Template | Step) -> Iterator[str]:
+def _body_problems(part: Request) -> Iterator[str]:
     said = header_of(part.headers, "content-type").lower()
     due = "json" in said or (not said and _LIKE_JSON.match(part.body))
     if part.body.strip() and due and kind_of_body(part) != JSON:
@@ -237,7 +243,7 @@ def _has_a_place(value: str) -> bool:
     )
 
 
-def _filter_problems(part: Template | Step) -> Iterator[Problem]:
+def _filter_problems(part: Request) -> Iterator[Problem]:
     places: list[tuple[Loc, str]] = [(("path",), part.path), (("body",), part.body)]
     places += [(("headers", name), value) for name, value in part.headers]
     for loc, text in places:
@@ -286,6 +292,33 @@ def _answer_problems(template: Template) -> Iterator[Problem]:
         yield Problem(("quiet_s",), 'is for framing = "websocket"; elsewhere an answer ends with its body')
 
 
+def _polling_problems(template: Template) -> Iterator[Problem]:
+    """Of what is done again and again, and of what is sent without a question."""
+    over_socket = template.framing == "websocket"
+    for index, poll in enumerate(template.polls):
+        loc: Loc = ("poll", index)
+        if over_socket:
+            yield Problem(loc, 'is for answers over HTTP; on a websocket frames come by themselves')
+        for key, source in (("until", poll.until), ("failed", poll.failed)):
+            yield from _source_problems((*loc, key), source) if source else ()
+        if not 0.05 <= poll.every_s <= MOST_WAIT_S:
+            yield Problem((*loc, "every_s"), f"is no number of seconds from 0.05 to {MOST_WAIT_S:,}")
+        if not 1 <= poll.most_tries <= MOST_TRIES:
+            yield Problem((*loc, "most_tries"), f"is no number from 1 to {MOST_TRIES:,}")
+    for index, reply in enumerate(template.replies):
+        loc = ("reply", index)
+        if not over_socket:
+            yield Problem(loc, 'is for framing = "websocket"')
+        if bool(reply.when) == bool(reply.every_s):
+            yield Problem(loc, "needs one of the two: when (a source that finds something in a frame), or every_s")
+        if reply.when:
+            yield from _source_problems((*loc, "when"), reply.when)
+        elif not 0.05 <= reply.every_s <= MOST_WAIT_S:
+            yield Problem((*loc, "every_s"), f"is no number of seconds from 0.05 to {MOST_WAIT_S:,}")
+        if not reply.when and not reply.body:
+            yield Problem((*loc, "body"), "is missing: the frame to send")
+
+
 def _source_problems(loc: Loc, source: str) -> Iterator[Problem]:
     try:
         check_source(source, "")
@@ -308,14 +341,18 @@ def _kept_problems(template: Template) -> Iterator[Problem]:
             by_steps |= {name} if isinstance(part, Step) else set()
     order = sorted(enumerate(template.steps), key=lambda step: RANK[step[1].when])
     there: set[str] = {*KNOWN}
-    of_answers = {name for name, _ in template.keep}
+    of_answers = {name for name, _ in (*template.keep, *(pair for poll in template.polls for pair in poll.keep))}
     for index, step in order:
         yield from _unknown(("step", index), step, there | (of_answers if step.when == "ask" else set()), template)
         there |= {name for name, _ in step.keep}
     yield from _unknown((), template, there | of_answers, template)
+    for loc, part in _places(template):
+        if isinstance(part, Poll | Reply):
+            found = {FOUND} if isinstance(part, Reply) and part.when else set()
+            yield from _unknown(loc, part, there | of_answers | found, template)
 
 
-def _unknown(loc: Loc, part: Template | Step, there: set[str], template: Template) -> Iterator[Problem]:
+def _unknown(loc: Loc, part: Request, there: set[str], template: Template) -> Iterator[Problem]:
     for name in sorted(n for n in names_in(part) if not n.startswith(ENV) and n not in there):
         where = next((key for key in ("path", "body") if name in names_of(getattr(part, key))), "headers")
         why = "is kept only later" if name in kept_names(template) else "has no value, and no step keeps one"

@@ -3,7 +3,7 @@
 import codecs
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, NoReturn
+from typing import Literal, NamedTuple, NoReturn
 
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, so_far
 from wrapdetect.dialects.body import BodyError, encoding_of, inflate, lines, named_events, text_of
@@ -11,6 +11,7 @@ from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.json_text import Answer, content_kind, short, whole
 from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, names_of, needs_json, span_of
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind, Template
+from wrapdetect.ways import Poll
 
 END = "[DONE]"
 """Ends a stream in whatever template, where it stands alone: many chats took it over from one API."""
@@ -87,6 +88,36 @@ def finished(template: Template, data: bytes) -> bool:
     return any(_is_end(template, r) or _error_in(template, r) is not None for r in found)
 
 
+Polled = Literal["answered", "running", "failed"]
+PENDING = frozenset({202, 425, 429})
+"""Statuses of a poll that say to come again; 429 says so to whoever asks too often, while the job goes on."""
+
+
+def polled(template: Template, poll: Poll, exchange: Exchange) -> tuple[Polled, str]:
+    """Whether what came of a poll is the answer, or for a poll before the last what it waits for; and what `failed`
+    found. A refusal, and what cannot be read, is the end as well: reading it as an answer names the failure.
+    """
+    if (exchange.status or 0) >= 300:
+        return ("running" if exchange.status in PENDING else "answered"), ""
+    try:
+        received = _received(template, exchange)
+        _refuse_page(template, exchange.chunks)
+    except BodyError:
+        return "answered", ""
+    for each in received if poll.failed else ():
+        if holds(poll.failed, each):
+            return "failed", find_in(poll.failed, each) or ""
+    if poll.until:
+        return ("answered" if any(holds(poll.until, r) for r in received) else "running"), ""
+    if exchange.status in PENDING:
+        return "running", ""
+    if poll is not template.polls[-1]:
+        there = all(any(find_in(source, r) for r in received) for _, source in poll.keep)
+    else:
+        there = any(find_in(template.answer, r) or _error_in(template, r) is not None for r in received)
+    return ("answered" if there else "running"), ""
+
+
 @lru_cache(maxsize=64)
 def signs_of_end(template: Template) -> tuple[bytes, ...] | None:
     """Bytes of which one stands in every piece of a stream that `ended` or `finished` is true of; None: unknown.
@@ -117,16 +148,26 @@ def kept_in(template: Template, exchange: Exchange, cookies: Mapping[str, str]) 
     """
     if not template.keep:
         return {}
+    return kept_by(template.keep, template, exchange, cookies)
+
+
+def kept_by(
+    keep: Sequence[tuple[str, str]], template: Template, exchange: Exchange, cookies: Mapping[str, str]
+) -> dict[str, str]:
+    """The same of what a poll keeps. Raises BodyError."""
+    received = [Received("", exchange.headers, cookies), *_received(template, exchange)]
+    found = ((name, find_in(source, each)) for each in received for name, source in keep)
+    return {name: value for name, value in found if value}
+
+
+def _received(template: Template, exchange: Exchange) -> list[Received]:
+    """What came, piece by piece. Raises BodyError where the body cannot be read."""
     chunks = exchange.chunks
     if template.framing != "websocket":
         chunks = inflate(chunks, encoding_of(exchange.headers))
     if template.framing == "text":
-        received = [Received(b"".join(c.data for c in chunks).decode(errors="replace"))]
-    else:
-        received = [part.received for part in _parts(template, chunks, exchange)]
-    received.insert(0, Received("", exchange.headers, cookies))
-    found = ((name, find_in(source, each)) for each in received for name, source in template.keep)
-    return {name: value for name, value in found if value}
+        return [Received(b"".join(c.data for c in chunks).decode(errors="replace"))]
+    return [part.received for part in _parts(template, chunks, exchange)]
 
 
 def _template_of(endpoint: Endpoint) -> Template:

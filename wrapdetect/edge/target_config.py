@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from wrapdetect.dialects.filling import variables_of
 from wrapdetect.edge.target_tables import STREAMED
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Step, Template
+from wrapdetect.ways import Poll
 
 WAYS: dict[Dialect, tuple[str, bool]] = {
     dialect: (way, streamed)
@@ -95,9 +96,30 @@ def _template(template: Template, root: str) -> Iterator[str]:
         yield from _request(step)
         yield from _pairs("headers", step.headers)
         yield from _pairs("keep", step.keep, "  # name = where it stands in what comes back")
+    for poll in template.polls:
+        yield from _poll(poll, root)
+    for reply in template.replies:
+        yield from ("", f"[[{root}.template.reply]]")
+        yield from [f"when = {_text(reply.when)}  # a frame in which this is found"] if reply.when else []
+        yield from [f"every_s = {float(reply.every_s)!r}  # seconds"] if reply.every_s else []
+        yield from [f"body = {_text(reply.body)}"] if reply.body else []
 
 
-def _request(part: Template | Step) -> Iterator[str]:
+def _poll(poll: Poll, root: str) -> Iterator[str]:
+    yield from ("", f"[[{root}.template.poll]]")
+    yield from _request(poll)
+    for key, value, what in (
+        ("until", poll.until, "true once the answer is there"),
+        ("failed", poll.failed, "what is found there ends it without an answer"),
+    ):
+        yield from [f"{key} = {_text(value)}  # {what}"] if value else []
+    yield f"every_s = {float(poll.every_s)!r}"
+    yield f"most_tries = {poll.most_tries}"
+    yield from _pairs("headers", poll.headers)
+    yield from _pairs("keep", poll.keep, "  # name = where it stands in what comes back")
+
+
+def _request(part: Template | Step | Poll) -> Iterator[str]:
     yield f"method = {_text(part.method)}"
     if part.path:
         yield f"path = {_text(part.path)}"

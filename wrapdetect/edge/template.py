@@ -12,11 +12,12 @@ user's own cookie what was asked before, or nothing at all: that cannot be seen 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from http.cookiejar import CookieJar
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -42,6 +43,7 @@ from wrapdetect.edge.http import (
 )
 from wrapdetect.edge.origins import REDIRECTS, join, may_ask, moved_within
 from wrapdetect.edge.secrets import SHORTEST_LEARNT, Keyring, clean_url
+from wrapdetect.edge.template_poll import Polls
 from wrapdetect.edge.template_socket import ON_SOCKET, Sockets
 from wrapdetect.edge.template_talk import (
     Aside,
@@ -68,7 +70,10 @@ EXPIRED = frozenset({401, 403, 419, 440})
 
 
 class TemplateSender:
-    """`send` for run_slots, to endpoints that a template describes. Use as an async context manager."""
+    """`send` for run_slots, to endpoints that a template describes. Use as an async context manager.
+
+    `cookies` are what a conversation with an endpoint, by its name, has from its start, such as those of a login.
+    """
 
     def __init__(
         self,
@@ -80,10 +85,13 @@ class TemplateSender:
         timeout_s: float,
         byte_limit: int = BYTE_LIMIT,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        cookies: Mapping[str, CookieJar] | None = None,
         new_id: Callable[[], str] = lambda: str(uuid4()),
     ) -> None:
         self._keyring, self._now, self._stopwatch = keyring, now, stopwatch
         self._timeout_s, self._limit, self._new_id = timeout_s, byte_limit, new_id
+        self._cookies = cookies or {}
         self._values = partial(values_of, ring=keyring, new_id=new_id)
         self._bots = {e.name: Bot(e, e.template or Template()) for e in endpoints}
         make = transport or connections()
@@ -92,6 +100,14 @@ class TemplateSender:
             values=self._values,
             address=lambda asking, path: str(self._url(asking, path)),
             stopwatch=stopwatch,
+            byte_limit=byte_limit,
+        )
+        self._polls = Polls(
+            values=self._values,
+            address=self._url,
+            request=self._request,
+            stopwatch=stopwatch,
+            sleep=sleep,
             byte_limit=byte_limit,
         )
 
@@ -117,6 +133,7 @@ class TemplateSender:
         failure = await self._within_limits(asking)
         if asking.step:  # nothing else came back
             tape.status, tape.headers = asking.current.status, asking.current.headers
+        tape = asking.tape  # another one where the answer was polled for
         early_s = _with_the_step(asking.carried, tape)
         exchange = tape.exchange(
             endpoint=endpoint.name,
@@ -160,7 +177,12 @@ class TemplateSender:
             async with asyncio.timeout(self._timeout_s):
                 await self._before(asking)
                 asking.step, asking.started = "", self._now()
-                await (self._sockets.put(asking) if asking.bot.over_socket else self._over_http(asking))
+                if asking.bot.over_socket:
+                    await self._sockets.put(asking)
+                elif asking.bot.template.polls:
+                    await self._polls.put(asking)
+                else:
+                    await self._over_http(asking)
                 self._keep(asking)
         except Stopped as stopped:
             return stopped.failure
@@ -196,7 +218,7 @@ class TemplateSender:
             asking.step, asking.current = "waiting for the steps of the run", Tape(self._stopwatch(), sending=True)
             async with bot.lock:
                 if bot.shared is None:
-                    state = State()
+                    state = State.with_cookies(self._cookies.get(bot.endpoint.name, ()))
                     for number, step in enumerate(bot.template.steps, start=1):
                         if step.when == "run" and step.method not in ON_SOCKET:
                             await self._step(asking, number, step, state)
@@ -259,7 +281,7 @@ class TemplateSender:
     def _keep(self, asking: Asking) -> None:
         """What the template keeps of an answer."""
         template, tape, state = asking.bot.template, asking.tape, asking.talk.state
-        if not template.keep:
+        if not template.keep or template.polls:
             return
         held = tape.exchange(
             endpoint="", ask=AskKey("", "", 0), turn=0, attempt=0, started=asking.started, ended=0.0, failure=None

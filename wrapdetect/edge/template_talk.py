@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import Message
-from http.cookiejar import CookieJar
+from http.cookiejar import Cookie, CookieJar
 from urllib.parse import unquote
-from urllib.request import Request
+from urllib.request import Request as UrlRequest
 
 from wrapdetect.dialects import Call
 from wrapdetect.dialects.filling import Outgoing, Values, kept_names, names_in, request_of, variables_of
@@ -17,6 +17,7 @@ from wrapdetect.edge.http import USER_AGENT, Tape
 from wrapdetect.edge.secrets import Keyring, like_a_secret
 from wrapdetect.edge.socket import Socket
 from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, Hop, Missing, Step, Template
+from wrapdetect.ways import Request
 
 NOT_OURS_TO_SAY = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "cookie"})
 HOP_LIMIT = 200_000
@@ -42,11 +43,18 @@ class State:
     cookies: CookieJar = field(default_factory=CookieJar)
     values: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def with_cookies(cls, cookies: Iterable[Cookie]) -> "State":
+        """At its start."""
+        state = cls()
+        for cookie in cookies:
+            state.cookies.set_cookie(cookie)
+        return state
+
     def copy(self) -> "State":
         """With a jar of its own."""
-        other = State(values=dict(self.values))
-        for cookie in self.cookies:
-            other.cookies.set_cookie(cookie)
+        other = State.with_cookies(self.cookies)
+        other.values = dict(self.values)
         return other
 
     def secrets(self) -> set[str]:
@@ -66,13 +74,13 @@ class State:
             if name.lower() == "set-cookie":
                 said[name] = value
         if said:
-            self.cookies.extract_cookies(_Answer(said), Request(url))  # type: ignore[arg-type]  # only info() is used
+            self.cookies.extract_cookies(_Answer(said), UrlRequest(url))  # type: ignore[arg-type]  # only info() is used
 
     def cookies_for(self, url: str) -> str:
         """What goes out to an address as its header."""
         if not len(self.cookies):
             return ""
-        request = Request(url)
+        request = UrlRequest(url)
         self.cookies.add_cookie_header(request)
         return request.get_header("Cookie") or ""
 
@@ -214,7 +222,7 @@ def values_of(asking: Asking, state: State, ring: Keyring, new_id: Callable[[], 
     return Filled({**known, **state.values, **asking.call.body}, hidden, new_id)
 
 
-def shown_of(part: Template | Step, outgoing: Outgoing, values: Filled) -> Outgoing:
+def shown_of(part: Request, outgoing: Outgoing, values: Filled) -> Outgoing:
     """A request that was filled in, with what is secret masked."""
     return outgoing if not names_in(part) & values.hidden else request_of(part, values.shown())
 
@@ -251,7 +259,7 @@ def _own_id(asking: Asking) -> str | None:
 def _afresh(asking: Asking) -> bool:
     """Whether the server can tell this conversation from others (see the top of edge/template)."""
     template, talk = asking.bot.template, asking.talk
-    parts: list[Template | Step] = [template, *(s for s in template.steps if s.when != "run")]
+    parts: list[Request] = [template, *(s for s in template.steps if s.when != "run"), *template.polls]
     if asking.bot.over_socket or template.holds_history or any(s.when == "conversation" for s in template.steps):
         return True
     if any(names_in(part) & {"conversation_id", "uuid"} for part in parts):
