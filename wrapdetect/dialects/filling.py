@@ -160,7 +160,11 @@ def _unwrapped(frame: str) -> str:
     >>> _unwrapped('42/chat,7["ask", "{prompt}"]'), _unwrapped('{"type": 6}\\x1e')
     ('["ask", "{prompt}"]', '{"type": 6}')
     """
-    return _ENVELOPE.sub("", frame, count=1).rstrip(_END_OF_RECORD) if frame[:1] not in "[{" else frame.rstrip(_END_OF_RECORD)
+    return (
+        _ENVELOPE.sub("", frame, count=1).rstrip(_END_OF_RECORD)
+        if frame[:1] not in "[{"
+        else frame.rstrip(_END_OF_RECORD)
+    )
 
 
 def _outside_names(body: str) -> list[str]:

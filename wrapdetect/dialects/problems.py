@@ -7,8 +7,8 @@ from typing import NamedTuple, cast
 
 from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.filling import (
-    JSON,
     FOUND,
+    JSON,
     KNOWN,
     MULTIPART,
     is_frame,
@@ -16,7 +16,6 @@ from wrapdetect.dialects.filling import (
     kind_of_body,
     like_a_secret,
     names_in,
-    parts_of,
     wanted,
 )
 from wrapdetect.dialects.filters import FILTERS
@@ -298,7 +297,7 @@ def _polling_problems(template: Template) -> Iterator[Problem]:
     for index, poll in enumerate(template.polls):
         loc: Loc = ("poll", index)
         if over_socket:
-            yield Problem(loc, 'is for answers over HTTP; on a websocket frames come by themselves')
+            yield Problem(loc, "is for answers over HTTP; on a websocket frames come by themselves")
         for key, source in (("until", poll.until), ("failed", poll.failed)):
             yield from _source_problems((*loc, key), source) if source else ()
         if not 0.05 <= poll.every_s <= MOST_WAIT_S:

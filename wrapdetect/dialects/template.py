@@ -1,6 +1,7 @@
 """Any HTTP or websocket chat, as its template describes it: what goes out, and the answer in what comes back."""
 
 import codecs
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple, NoReturn
@@ -15,6 +16,10 @@ from wrapdetect.ways import Poll
 
 END = "[DONE]"
 """Ends a stream in whatever template, where it stands alone: many chats took it over from one API."""
+_UNDONE = re.compile(
+    r'"(?:status|state)"\s*:\s*"(?:queued|pending|running|processing|in_?progress|started|starting|waiting|submitted)"',
+    re.I,
+)
 PAGES = ("<!doctype html", "<html")
 
 
@@ -365,7 +370,10 @@ def _fail_unfound(template: Template, chunks: Sequence[Chunk]) -> NoReturn:
         raise BodyError(FailureKind.GARBLED, "no frame came" if template.framing == "websocket" else "an empty body")
     unit = {"sse": "any server-sent event of ", "ndjson": "any line of ", "websocket": "any frame of "}
     where = unit.get(template.framing, "") + "what came"
-    raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing in {where}: {short(start)}")
+    hint = (
+        ". A job that is still at work? [[target.template.poll]] asks until it is done" if _UNDONE.search(start) else ""
+    )
+    raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing in {where}: {short(start)}{hint}")
 
 
 TEMPLATE = Codec(

@@ -224,7 +224,9 @@ def problems(table: EndpointTable) -> Iterator[Problem]:
 def _tables_problems(table: TemplateTable) -> Iterator[Problem]:
     """Of what the nouns cannot hold: a body given twice, a json table that is no JSON."""
     places: list[tuple[Loc, _RequestTable]] = [((), table)]
-    places += [(("step", n), s) for n, s in enumerate(table.step)] + [(("poll", n), p) for n, p in enumerate(table.poll)]
+    places += [(("step", n), s) for n, s in enumerate(table.step)] + [
+        (("poll", n), p) for n, p in enumerate(table.poll)
+    ]
     for loc, request in places:
         if request.json_body is not None and request.body:
             yield Problem((*loc, "json"), "stands beside body; leave out one of the two")

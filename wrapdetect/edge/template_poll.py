@@ -19,6 +19,7 @@ from wrapdetect.dialects.slots import CONVERSATION_ID
 from wrapdetect.dialects.template import kept_by, polled
 from wrapdetect.edge.http import Tape, no_answer
 from wrapdetect.edge.origins import join
+from wrapdetect.edge.secrets import clean_url
 from wrapdetect.edge.template_talk import Aside, Asking, Filled, State, shown_of
 from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Template
 from wrapdetect.ways import Poll, Request
@@ -58,7 +59,9 @@ class Polls:
         try:
             await self._ask(asking, template)
         finally:
-            asked.sent, asked.start_s = asking.asides[-1].sent, asking.current.start_s
+            aside = asking.asides[-1]
+            path = clean_url(aside.url.removeprefix(join(asking.bot.endpoint.url, "")))
+            asked.sent, asked.start_s = aside.sent or f"{aside.method} {path}", aside.tape.start_s
         self._refuse(asking)
         self._take(asking, template.keep, replace(template, framing="body"))
         for number, poll in enumerate(template.polls, start=1):

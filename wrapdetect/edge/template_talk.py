@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from urllib.request import Request as UrlRequest
 
 from wrapdetect.dialects import Call
-from wrapdetect.dialects.filling import Outgoing, Values, kept_names, names_in, request_of, variables_of
+from wrapdetect.dialects.filling import FOUND, Outgoing, Values, kept_names, names_in, request_of, variables_of
 from wrapdetect.dialects.filters import Masked
 from wrapdetect.dialects.slots import ENV
 from wrapdetect.edge.http import USER_AGENT, Tape
@@ -204,6 +204,10 @@ class Filled(Mapping[str, object]):
 
     def __len__(self) -> int:
         return len(self._known) + 1
+
+    def with_found(self, text: str) -> "Filled":
+        """The same, and what a reply found in the frame that it answers."""
+        return Filled({**self._known, FOUND: text}, self.hidden, self._new_id)
 
     def shown(self) -> Values:
         """The same with secrets masked, and with the uuids drawn up to now once more."""
