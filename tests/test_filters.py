@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.edge.asking_templates import a_bot, ask_all, an_ask
+from tests.edge.asking_templates import a_bot, an_ask, ask_all
 from tests.edge.misbehaving import Peer, fixed, serving
 from wrapdetect.dialects.filling import fill_text, names_in, request_of
 from wrapdetect.dialects.filters import FILTERS, CannotFilter, Masked, filtered
@@ -87,7 +87,7 @@ def test_a_masked_value_stays_masked() -> None:
     ],
 )
 def test_a_filter_that_is_unknown_is_refused_by_its_name(line: str, where: str) -> None:
-    name = line.rstrip("\"}'").rpartition("|")[2].strip().rstrip("}\"")
+    name = line.rstrip("\"}'").rpartition("|")[2].strip().rstrip('}"')
     text = f'[target]\nurl = "https://bot.example"\n[target.template]\n{line}\n'
     text += "" if line.startswith("body") else 'body = "{prompt}"\n'
     with pytest.raises(ConfigError, match=rf"line 4: target.template.{where}: .*no filter {name}; expected urldecode"):

@@ -214,6 +214,37 @@ def test_an_endpoint_that_takes_more_than_a_chat_does_is_none() -> None:
     assert seen_of({"/config": {"version": "6", "dependencies": [], "api_prefix": "/g"}, "/info": info}) == ()
 
 
+def described_as(**components: tuple[str, str]) -> dict[str, object]:
+    """Endpoints by name with the components they take and give, each as one word for each."""
+    return {
+        f"/{name}": {
+            "parameters": [{"component": c} for c in takes.split()],
+            "returns": [{"component": c} for c in gives.split()],
+        }
+        for name, (takes, gives) in components.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "path"),
+    [
+        (described_as(submit=("Textbox Chatbot", "Textbox Chatbot"), bot=("Chatbot", "Chatbot")), None),
+        (described_as(user=("Textbox", "Textbox"), bot=("Chatbot", "Chatbot")), None),
+        (described_as(user=("Textbox", "Textbox Chatbot")), None),
+        (described_as(chat=("Textbox", "Textbox Chatbot")), None),
+        (described_as(chat=("Textbox", "Json"), clear=("", "Chatbot")), "/g/call/chat"),
+        (described_as(predict=("Textbox", "Textbox"), clear=("", "Textbox")), "/g/call/predict"),
+        (described_as(clear=("Textbox", "Textbox"), ask=("Textbox", "Markdown")), "/g/call/ask"),
+    ],
+)
+def test_an_endpoint_that_only_empties_the_box_is_never_taken_for_the_chat(
+    endpoints: dict[str, object], path: str | None
+) -> None:
+    config = {"version": "6", "dependencies": [], "api_prefix": "/g"}
+    texts = seen_of({"/config": config, "/info": {"named_endpoints": endpoints}})
+    assert [f'path = "{path}"' in text for text in texts] == ([True] if path else [])
+
+
 @FIXED
 @given(st.lists(st.tuples(hostile, json_values, json_values), max_size=4))
 def test_whatever_a_dify_app_asks_for_only_our_places_are_live(fields: list[tuple[str, object, object]]) -> None:

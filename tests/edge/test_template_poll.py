@@ -236,5 +236,3 @@ def test_cookies_that_are_given_at_the_start_go_out_with_the_first_request() -> 
         (request,) = server.requests
     assert "cookie: login=yes-really" in request.head.lower()
     assert "yes-really" not in repr(exchanges)
-
-

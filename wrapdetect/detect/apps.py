@@ -171,10 +171,14 @@ def gradio(sight: Sight) -> Detection | None:
 def gradio_call(info: Json) -> GradioCall | None:
     """The endpoint that is the chat: one text to give, all else with defaults, and one text back."""
     endpoints = info.get("named_endpoints")
+    first = islice(endpoints.items() if isinstance(endpoints, dict) else (), MOST_ENDPOINTS)
+    known = {name: cast("Json", described) for name, described in first if isinstance(described, dict)}
+    # Beside a chatbot, what takes a text may only empty its box and leave the answer to another endpoint.
+    names = set(known) if not any(map(_fills_a_chatbot, known.values())) else {CHAT_NAMES[0]} & set(known)
     calls = [
         GradioCall(name, data)
-        for name, described in islice(endpoints.items() if isinstance(endpoints, dict) else (), MOST_ENDPOINTS)
-        if isinstance(described, dict) and (data := _gradio_data(cast("Json", described))) is not None
+        for name, described in known.items()
+        if name in names and not _fills_a_chatbot(described) and (data := _gradio_data(described)) is not None
     ]
     return min(calls, key=lambda c: CHAT_NAMES.index(c.name) if c.name in CHAT_NAMES else 99, default=None)
 
@@ -202,6 +206,11 @@ def gradio_template(call: GradioCall, prefix: Sequence[str]) -> Template:
         steps=(step,),
         variables=(),
     )
+
+
+def _fills_a_chatbot(described: Json) -> bool:
+    parts = (*objects(described.get("parameters")), *objects(described.get("returns")))
+    return any(text_in(part, "component").lower() == "chatbot" for part in parts)
 
 
 def _gradio_data(described: Json) -> list[object] | None:

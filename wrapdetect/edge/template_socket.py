@@ -158,7 +158,9 @@ class Sockets:
                 body = request_of(reply, self._values(asking, asking.talk.state).with_found(found)).body
             except CannotFilter:
                 return ""
-            return body.encode(errors="replace").decode()  # half a surrogate, which a frame may have named, cannot go out
+            return body.encode(
+                errors="replace"
+            ).decode()  # half a surrogate, which a frame may have named, cannot go out
 
         def answered(data: bytes) -> str | None:
             received = Received(data.decode(errors="replace"))
