@@ -1,4 +1,4 @@
-"""Requests as browsers, shells and manuals copy them, on whatever system: the body is what was sent, the question marked."""
+"""Requests as browsers, shells and manuals copy them, on whatever system: the body is what was sent."""
 
 import json
 from urllib.parse import parse_qsl, urlsplit
@@ -12,6 +12,7 @@ from wrapdetect.dialects.multipart import parts_in
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Template
 
+URL = "https://b.example/chat?a=1&b=2"
 ASKED = 'Is "2 + 2" 4 in 100% of cases?\nSay it.'
 
 
@@ -25,7 +26,9 @@ def chrome_cmd(body: str, kind: str = "application/json", *, end: str = "\r\n") 
         )
         return '^"' + out.replace("\n", f"^{end}{end}") + '^"'
 
-    return f"curl {escaped('https://b.example/chat?a=1&b=2')} ^{end}  -H {escaped(f'content-type: {kind}')} ^{end}  --data-raw {escaped(body)} ^{end}  --compressed"
+    given = {"-H": f"content-type: {kind}", "--data-raw": body}
+    options = [f"{name} {escaped(value)}" for name, value in given.items()]
+    return f" ^{end}  ".join([f"curl {escaped(URL)}", *options, "--compressed"])
 
 
 def firefox_cmd(body: str) -> str:
@@ -34,7 +37,7 @@ def firefox_cmd(body: str) -> str:
     def escaped(text: str) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '""').replace("%", '"%"').replace("\n", '"^\n"') + '"'
 
-    return f'curl "https://b.example/chat?a=1&b=2" -H "Content-Type: application/json" --data-raw {escaped(body)}'
+    return f'curl "{URL}" -H "Content-Type: application/json" --data-raw {escaped(body)}'
 
 
 BODY = {"q": ASKED, "n": [1, "a&b|c^d>e", "{x}", "é😀"]}
@@ -62,15 +65,15 @@ def power(text: str) -> str:
         chrome_cmd(JSON, kind="text/plain;charset=UTF-8"),
         "C:\\Users\\me>" + chrome_cmd(JSON),
         firefox_cmd(JSON),
-        f"curl.exe -X POST 'https://b.example/chat?a=1&b=2' `\n -H 'Content-Type: application/json' `\r\n -d '{power(JSON)}'",
+        f"curl.exe -X POST '{URL}' `\n -H 'Content-Type: application/json' `\r\n -d '{power(JSON)}'",
         f"PS C:\\x> curl.exe 'https://b.example/chat?a=1&b=2' --json '{power(JSON)}'",
         f'curl.exe "https://b.example/chat?a=1&b=2" `\n --json "{power(JSON).replace(chr(34), "`" + chr(34))}"',
         f'curl "https://b.example/chat?a=1&b=2" ^\n -H "Content-Type: application/json" ^\n -d "{power(JSON)}"',
         f"curl 'https://b.example/chat?a=1&b=2' -H 'content-type: application/json' -d @- <<'EOF'\n{JSON}\nEOF\n",
         f"curl 'https://b.example/chat?a=1&b=2' --json @- <<EOF | jq .\n{JSON}\nEOF",
-        f'curl "https://b.example/chat?a=1&b=2" --data-binary @- <<-"END_1" -H "content-type: application/json"\n{JSON}\n\tEND_1',
+        f'curl "{URL}" --data-binary @- <<-"END_1" -H "content-type: application/json"\n{JSON}\n\tEND_1',
         f"curl 'https://b.example/chat?a=1' --url-query b=2 --json '{JSON}'",
-        f"$ curl --request POST --url 'https://b.example/chat?a=1&b=2' --header 'content-type: application/json' --data '{JSON}'",
+        f"$ curl --request POST --url '{URL}' --header 'content-type: application/json' --data '{JSON}'",
     ],
 )  # fmt: skip
 def test_a_copied_body_of_json_is_what_the_browser_sent(command: str) -> None:
@@ -106,7 +109,8 @@ def test_each_shell_is_read_by_its_own_rules(command: str, prompt: str, body: st
         ('-F \'data={"inputs": "Why?"};type=application/json\'', [("data", '{"inputs": "Why?"}')]),
         ("-F 'q=\"Why?\"' -F 'say \"x\"=1'", [("q", "Why?"), ('say \\"x\\"', "1")]),
         (
-            "-H 'content-type: multipart/form-data; boundary=--b' --data-raw $'----b\\r\\nContent-Disposition: form-data; "
+            "-H 'content-type: multipart/form-data; boundary=--b' "
+            "--data-raw $'----b\\r\\nContent-Disposition: form-data; "
             'name="q"\\r\\n\\r\\nWhy?\\r\\n----b\\r\\nContent-Disposition: form-data; name="f"; filename=""\\r\\n'
             "Content-Type: application/octet-stream\\r\\n\\r\\n\\r\\n----b--\\r\\n'",
             [("q", "Why?"), ("f", "")],
@@ -117,7 +121,7 @@ def test_a_form_of_several_parts_is_sent_part_by_part(options: str, fields: list
     template = from_text(f"curl https://b.example/ask {options}", prompt="Why?").template
     for asked in ('A "b"?', "two\r\nlines", "--wrapdetect\r\n----b--\r\n------------------------wrapdetect--"):
         sent = request_of(template, {"prompt": asked})
-        boundary = dict((n.lower(), v) for n, v in sent.headers)["content-type"].partition("boundary=")[2]
+        boundary = {n.lower(): v for n, v in sent.headers}["content-type"].partition("boundary=")[2]
         assert sent.body.startswith(f"--{boundary}\r\n")
         parts = parts_in(sent.body)
         assert parts is not None
@@ -132,7 +136,8 @@ def test_a_form_of_several_parts_is_sent_part_by_part(options: str, fields: list
     ("options", "query"),
     [
         ("-G --url-query 'q=Why so?' https://b.example/ask", [("q", "Why so?")]),
-        ("--url-query 'q=Why so?' --url-query +n=%31 'https://b.example/ask?a=b'", [("a", "b"), ("q", "Why so?"), ("n", "1")]),
+        ("--url-query 'q=Why so?' --url-query +n=%31 'https://b.example/ask?a=b'",
+         [("a", "b"), ("q", "Why so?"), ("n", "1")]),
         ("-G -d n=1 --data-urlencode 'q=Why so?' https://b.example/ask", [("n", "1"), ("q", "Why so?")]),
         ("--get 'https://b.example/ask' --data-urlencode 'q=Why so?'", [("q", "Why so?")]),
     ],
@@ -177,7 +182,8 @@ PART = '{"role": "user", "content": [{"type": "text", "text": "Why?"}]}'
         ("/v1/messages", f"[{PART}]", '"{messages}"'),
         ("/v1/chat/completions", f'[{{"role": "system", "content": "x"}}, {PART}]',
          '[{"role": "system", "content": "x"}, "{messages}"]'),
-        ("/v1/chat/completions", f'[{{"role": "user", "content": "x"}}, {{"role": "assistant", "content": "y"}}, {PART}]',
+        ("/v1/chat/completions",
+         f'[{{"role": "user", "content": "x"}}, {{"role": "assistant", "content": "y"}}, {PART}]',
          '"{messages}"'),
         ("/api/own", f"[{PART}]", f"[{PART.replace('Why?', '{prompt}')}]"),
     ],
@@ -193,9 +199,9 @@ def test_messages_in_parts_hold_the_conversation_where_the_api_is_known(
     ("text", "said"),
     [
         *((start, "as cURL") for start in (
-            "fetch('https://b.example')", "await fetch(\"x\", {})", "$session = New-Object Microsoft.X", "irm b.example",
-            "Invoke-RestMethod -Uri b.example", "wget b.example", "http POST b.example", "import requests\nrequests.post()",
-            "const r = await fetch('x')", "axios.post('x')",
+            "fetch('https://b.example')", "await fetch(\"x\", {})", "$session = New-Object Microsoft.X",
+            "irm b.example", "Invoke-RestMethod -Uri b.example", "wget b.example", "http POST b.example",
+            "import requests\nrequests.post()", "const r = await fetch('x')", "axios.post('x')",
         )),
         ("curl b.example -F 'f=<a.txt'", "sends a file"),
         ("curl b.example -F 'f=1' -d x", "both -F and -d"),

@@ -64,7 +64,8 @@ def test_filters_are_applied_in_every_place() -> None:
         method="POST",
         path="/a/{v | urldecode}?q={v | urldecode}",
         headers=(("x-v", "{v | urldecode}"), ("content-type", "application/json")),
-        body='{"alone": "{v | urldecode}", "within": "<{v | urldecode}>", "bare": {n | trim}, "deep": "{\\"a\\": \\"{v|trim}\\"}"}',
+        body='{"alone": "{v | urldecode}", "within": "<{v | urldecode}>", "bare": {n | trim}, '
+        '"deep": "{\\"a\\": \\"{v|trim}\\"}"}',
     )
     assert names_in(part) == {"v", "n"}
     sent = request_of(part, {"v": "a%22b", "n": " 7 "})
@@ -112,8 +113,8 @@ def test_a_filter_that_is_unknown_is_refused_by_its_name(line: str, where: str) 
         ("framing = 'websocket'\n[[target.template.reply]]\nbody = 'x'\n", 6, "reply.0: needs one of the two"),
         ("framing = 'websocket'\n[[target.template.reply]]\nwhen = 'ping'\n", 7, "reply.0.when: 'ping' is no source"),
         ("framing = 'websocket'\n[[target.template.reply]]\nevery_s = 5.0\n", 6, "reply.0.body: is missing"),
-        ("framing = 'websocket'\n[[target.template.reply]]\nevery_s = 0.001\nbody = 'x'\n", 7, "reply.0.every_s: is no"),
-        ("framing = 'websocket'\n[[target.template.reply]]\nevery_s = 5.0\nbody = '{found}'\n", 8, r"body: \{found\} has"),
+        ("framing = 'websocket'\n[[target.template.reply]]\nevery_s = 0.001\nbody = 'x'\n", 7, "0.every_s: is no"),
+        ("framing = 'websocket'\n[[target.template.reply]]\nevery_s = 5.0\nbody = '{found}'\n", 8, r"\{found\} has"),
         ("variables = ['A']\nheaders.x-a = '{env:B}'\n", 5, "variables: does not state B"),
         ("headers.content-type = 'multipart/form-data; boundary=x'\n", 5, "no whole parts"),
     ],

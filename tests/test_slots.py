@@ -1,5 +1,7 @@
-"""Texts of templates are data: whatever a remote says of itself or was pasted is sent to the letter, and nothing in it is
-live but what we or the user wrote."""
+"""Texts of templates are data: whatever a remote says of itself or was pasted is sent to the letter.
+
+Nothing in it is live but what we or the user wrote.
+"""
 
 import json
 from collections.abc import Iterator

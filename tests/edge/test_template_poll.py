@@ -1,4 +1,4 @@
-"""Jobs: the question gives an id, and the answer is asked for until it is there; each poll a hop, a timeout a timeout."""
+"""Jobs: the question gives an id, the answer is asked for until it is there; each poll a hop, a timeout a timeout."""
 
 import asyncio
 import json

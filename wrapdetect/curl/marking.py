@@ -114,7 +114,7 @@ def _with_history(draft: Draft) -> str:
 
 
 def _content(text: str, draft: Draft) -> str:
-    """A message's content as a pattern: the text, or a list of it as the one part, which known APIs take for the same."""
+    """A message's content as a pattern: the text, or it as the one part of a list, which known APIs take as well."""
     part = rf'\[\s*\{{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*{text}\s*\}}\s*\]'
     return f"(?:{text}|{part})" if draft.path.partition("?")[0].endswith(TAKES_TEXTS) else text
 

@@ -162,8 +162,8 @@ def gradio(sight: Sight) -> Detection | None:
     return Detection(
         found=found,
         why=f"{why}, and its endpoint {quote(call.name, 40)} takes a question",
-        how=f"POST {url}{quote(template.steps[0].path, 80)} keeps event_id, GET .../event_id gives the answer as server-sent "
-        "events; a session_hash holds the conversation",
+        how=f"POST {url}{quote(template.steps[0].path, 80)} keeps event_id, GET .../event_id gives the answer as "
+        "server-sent events; a session_hash holds the conversation",
         endpoint=sight.endpoint(url, "template", template=template),
     )
 
