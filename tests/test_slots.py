@@ -30,6 +30,7 @@ from wrapdetect.dialects.slots import (
     joined,
     json_of,
     member,
+    names_of,
     parse,
     path_of,
     render,
@@ -70,6 +71,12 @@ OURS = Everything(prompt="QQ", conversation_id="CC", event_id="EE", key="KK")
 @given(st.lists(hostile | slots, max_size=6))
 def test_what_is_built_parses_into_the_same_literals_and_slots(parts: list[str | Slot]) -> None:
     assert parse(render(parts)) == joined(parts)
+
+
+@FIXED
+@given(st.lists(st.sampled_from([*PIECES, "messages", "{messages", " | trim", "|trim}", "}"]), max_size=6).map("".join))
+def test_whether_messages_are_live_is_seen_by_the_noun_as_by_the_reader(text: str) -> None:
+    assert Template(body=text).holds_history == ("messages" in names_of(text))
 
 
 json_values = st.recursive(

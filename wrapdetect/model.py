@@ -15,6 +15,9 @@ from wrapdetect.history import History
 from wrapdetect.ways import Framing as Framing
 from wrapdetect.ways import Mode as Mode
 from wrapdetect.ways import Page as Page
+from wrapdetect.ways import Poll as Poll
+from wrapdetect.ways import Reply as Reply
+from wrapdetect.ways import Request as Request
 from wrapdetect.ways import Step as Step
 from wrapdetect.ways import Template as Template
 

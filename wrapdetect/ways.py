@@ -9,7 +9,6 @@ for one with a filter applied; `{{name}}` is the text {name}, `{_}` nothing, and
 alone ends any stream.
 """
 
-import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,11 +17,6 @@ Framing = Literal["body", "sse", "ndjson", "text", "websocket"]
 Mode = Literal["add", "replace"]
 """Whether each piece is added to the text so far, or is the text so far."""
 When = Literal["run", "conversation", "ask"]
-
-_WORD = r"[A-Za-z_][A-Za-z0-9_]*"
-_INNER = rf"((?:env:)?{_WORD})((?: *\| *{_WORD})*)"
-PLACEHOLDER = re.compile(rf"\{{(\{{{_INNER}\}})\}}|\{{{_INNER}\}}")
-"""As written: doubled, group 1 is what it is the text of; else groups 4 and 5 are a name and its filters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +109,7 @@ class Template:
     @property
     def holds_history(self) -> bool:
         """Whether each request carries the conversation so far; else the bot remembers it, or nobody does."""
-        return any(m[4] == "messages" for t in self.sent_texts for m in PLACEHOLDER.finditer(t))
+        return any(_stands_in("messages", text) for text in self.sent_texts)
 
 
 Request = Template | Step | Poll | Reply
@@ -136,3 +130,23 @@ class Page:
     new_chat: str = ""
     accept: tuple[str, ...] = ()
     quiet_s: float = 1.0
+
+
+def _stands_in(name: str, text: str) -> bool:
+    """Whether a placeholder of that name is live in a text (dialects/slots.py reads them all).
+
+    >>> [_stands_in("n", t) for t in ("{n}", "{n | trim}", "{{n}}", "{n }", "{n|}", "{{n}")]
+    [True, True, False, False, False, True]
+    """
+    start = text.find("{" + name)
+    while start >= 0:
+        end = text.find("}", start)
+        first, *filters = text[start + 1 : end].split("|") if end > 0 else ("",)
+        words = [f.strip(" ") for f in filters[:-1]] + [f.lstrip(" ") for f in filters[-1:]]
+        is_one = (first.rstrip(" ") if filters else first) == name and all(
+            w.isascii() and w.isidentifier() for w in words
+        )
+        if is_one and not (text[:start].endswith("{") and text[end + 1 : end + 2] == "}"):
+            return True
+        start = text.find("{" + name, start + 1)
+    return False

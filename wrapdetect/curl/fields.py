@@ -10,8 +10,19 @@ from urllib.parse import unquote, unquote_plus
 
 from wrapdetect.dialects.filling import FORM, JSON, MULTIPART, is_json, unescaped
 from wrapdetect.dialects.multipart import map_parts
-from wrapdetect.dialects.slots import Slot, Text, dumps, in_literals, joined, parse, percent, plain, render, swapped
-from wrapdetect.ways import PLACEHOLDER
+from wrapdetect.dialects.slots import (
+    PLACEHOLDER,
+    Slot,
+    Text,
+    dumps,
+    in_literals,
+    joined,
+    parse,
+    percent,
+    plain,
+    render,
+    swapped,
+)
 
 MARKS = frozenset({"prompt", "messages", "system", "conversation_id", "uuid"})
 """Placeholders that a user may put into what is pasted."""

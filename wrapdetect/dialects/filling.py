@@ -14,10 +14,9 @@ from urllib.parse import quote, unquote_plus
 from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.filters import filtered
 from wrapdetect.dialects.multipart import body_of, parts_in, unlike_all
-from wrapdetect.dialects.slots import ENV, Slot, Text, dumps, in_literals, names_of, parse, plain, render
+from wrapdetect.dialects.slots import ENV, PLACEHOLDER, Slot, Text, dumps, in_literals, names_of, parse, plain, render
 from wrapdetect.dialects.sources import text_of_value
-from wrapdetect.model import Endpoint, Template
-from wrapdetect.ways import PLACEHOLDER, Request
+from wrapdetect.model import Endpoint, Request, Template
 
 Values = Mapping[str, object]
 """prompt, messages (a list of objects), system, conversation_id, uuid, model, key, "env:NAME" and the names kept.

@@ -20,11 +20,10 @@ from wrapdetect.dialects.filling import (
 )
 from wrapdetect.dialects.filters import FILTERS
 from wrapdetect.dialects.multipart import boundary_of, parts_in
-from wrapdetect.dialects.slots import ENV, Slot, literal, member, names_of, parse, plain
+from wrapdetect.dialects.slots import ENV, PLACEHOLDER, Slot, literal, member, names_of, parse, plain
 from wrapdetect.dialects.sources import TOKEN, check_source, is_source
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Step, Template
-from wrapdetect.ways import PLACEHOLDER, Poll, Reply, Request
+from wrapdetect.model import Poll, Reply, Request, Step, Template
 
 Loc = tuple[str | int, ...]
 """Keys and places that lead to a value of a template's table."""

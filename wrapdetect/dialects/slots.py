@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
-from wrapdetect.ways import PLACEHOLDER
-
+_WORD = r"[A-Za-z_][A-Za-z0-9_]*"
+_INNER = rf"((?:env:)?{_WORD})((?: *\| *{_WORD})*)"
+PLACEHOLDER = re.compile(rf"\{{(\{{{_INNER}\}})\}}|\{{{_INNER}\}}")
+"""As written: doubled, group 1 is what it is the text of; else groups 4 and 5 are a name and its filters."""
 NOTHING = "{_}"
 """Stands for nothing, and parts a brace of the text from that of a slot."""
 ENV = "env:"
@@ -22,7 +24,6 @@ MOST_DEPTH, MOST_VALUES, MOST_CHARACTERS = 30, 1_000, 100_000
 """What a remote may describe to be sent back: lists within lists, values, characters of JSON."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SEGMENT = re.compile(r"[^/\\?#@:;\x00-\x1f\x7f]{1,200}")
 
 
@@ -210,7 +211,7 @@ def member(name: str) -> str:
     >>> member("text"), member("a']{x}")
     ('.text', '["a\\']{x}"]')
     """
-    return f".{name}" if _WORD.fullmatch(name) else f"[{json.dumps(name)}]"
+    return f".{name}" if re.fullmatch(_WORD, name) else f"[{json.dumps(name)}]"
 
 
 def _slot(name: str, filters: str) -> Slot:

@@ -11,8 +11,7 @@ from wrapdetect.dialects.body import BodyError, encoding_of, inflate, lines, nam
 from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.json_text import Answer, content_kind, short, whole
 from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, names_of, needs_json, span_of
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind, Template
-from wrapdetect.ways import Poll
+from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind, Poll, Template
 
 END = "[DONE]"
 """Ends a stream in whatever template, where it stands alone: many chats took it over from one API."""

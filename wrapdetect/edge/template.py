@@ -104,8 +104,7 @@ class TemplateSender:
         )
         self._polls = Polls(
             values=self._values,
-            address=self._url,
-            request=self._request,
+            request=self._whole,
             stopwatch=stopwatch,
             sleep=sleep,
             byte_limit=byte_limit,
@@ -303,6 +302,11 @@ class TemplateSender:
         except httpx.InvalidURL as error:
             said = f"its path makes no web address ({error})"
         raise asking.stopped(Failure(kind=FailureKind.REFUSED, detail=said))
+
+    async def _whole(self, asking: Asking, outgoing: Outgoing) -> None:
+        """One request of the conversation, read to its end."""
+        url = self._url(asking, outgoing.path)
+        await self._request(asking, outgoing, url, asking.talk.state, lambda _: False)
 
     async def _request(
         self, asking: Asking, outgoing: Outgoing, url: httpx.URL, state: State, over: Callable[[bytes], bool]

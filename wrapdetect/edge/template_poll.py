@@ -8,9 +8,6 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
-
-import httpx
 
 from wrapdetect.dialects.body import BodyError, header_of
 from wrapdetect.dialects.filling import Outgoing, names_in, request_of
@@ -28,28 +25,19 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 _SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,6})?", re.ASCII)
 
 
-class Requests(Protocol):
-    """One request, read to its end; asking.current holds what came."""
-
-    async def __call__(
-        self, asking: Asking, outgoing: Outgoing, url: httpx.URL, state: State, over: Callable[[bytes], bool]
-    ) -> None: ...
-
-
 class Polls:
-    """`values` tells what placeholders stand for; `address` the one to ask for a path, or raises Stopped."""
+    """`values` tells what placeholders stand for; `request` makes one, of which asking.current then holds what came."""
 
     def __init__(
         self,
         *,
         values: Callable[[Asking, State], Filled],
-        address: Callable[[Asking, str], httpx.URL],
-        request: Requests,
+        request: Callable[[Asking, Outgoing], Awaitable[None]],
         stopwatch: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         byte_limit: int,
     ) -> None:
-        self._values, self._address, self._request = values, address, request
+        self._values, self._request = values, request
         self._stopwatch, self._sleep, self._limit = stopwatch, sleep, byte_limit
 
     async def put(self, asking: Asking) -> None:
@@ -100,12 +88,11 @@ class Polls:
         state = asking.talk.state
         values = self._values(asking, state)
         outgoing = request_of(part, values)
-        url = self._address(asking, outgoing.path)
         tape = asking.current = Tape(self._stopwatch())
         aside = Aside(outgoing.method, join(asking.bot.endpoint.url, outgoing.path), "", tape)
         asking.asides.append(aside)
         try:
-            await self._request(asking, outgoing, url, state, lambda _: False)
+            await self._request(asking, outgoing)
         finally:
             shown = shown_of(part, outgoing, values)
             aside.url, aside.sent = join(asking.bot.endpoint.url, shown.path), shown.body
