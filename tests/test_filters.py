@@ -111,7 +111,7 @@ def test_a_filter_that_is_unknown_is_refused_by_its_name(line: str, where: str) 
         ("framing = 'websocket'\n[[target.template.poll]]\n", 6, "poll.0: is for answers over HTTP"),
         ("[[target.template.reply]]\nwhen = '$.a'\n", 5, "reply.0: is for framing"),
         ("framing = 'websocket'\n[[target.template.reply]]\nbody = 'x'\n", 6, "reply.0: needs one of the two"),
-        ("framing = 'websocket'\n[[target.template.reply]]\nwhen = 'ping'\n", 7, "reply.0.when: 'ping' is no source"),
+        ("framing = 'websocket'\n[[target.template.reply]]\nwhen = '^2$'\n", 7, "reply.0.when: .*write 're:"),
         ("framing = 'websocket'\n[[target.template.reply]]\nevery_s = 5.0\n", 6, "reply.0.body: is missing"),
         ("framing = 'websocket'\n[[target.template.reply]]\nevery_s = 0.001\nbody = 'x'\n", 7, "0.every_s: is no"),
         ("framing = 'websocket'\n[[target.template.reply]]\nevery_s = 5.0\nbody = '{found}'\n", 8, r"\{found\} has"),

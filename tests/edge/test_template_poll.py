@@ -131,6 +131,54 @@ def test_a_job_that_does_not_end_well_ends_in_its_named_failure(
     assert exchange.sent == '{"q": "Why?"}'
 
 
+@pytest.mark.parametrize("said_so", ["running", "IN_PROGRESS", "in-queue", "Not Started", "processing"])
+def test_a_half_answer_of_a_job_at_work_is_not_taken(said_so: str) -> None:
+    half = json.dumps({"status": said_so, "answer": "The"})
+    (exchange,), _, heard = asked(polling(*said(half, half, DONE)))
+    assert texts(BOT, [exchange]) == ["The moon."]
+    assert len(heard) == 4
+
+
+@pytest.mark.parametrize("said_so", ["failed", "CANCELED", "expired", "error"])
+def test_a_job_that_says_it_failed_is_asked_for_no_more(said_so: str) -> None:
+    (exchange,), _, heard = asked(polling(*said(json.dumps({"state": said_so, "answer": "The"}))))
+    assert exchange.failure is not None
+    assert exchange.failure.kind is FailureKind.SERVER
+    assert said_so in exchange.failure.detail
+    assert len(heard) == 2
+
+
+@pytest.mark.parametrize(
+    ("where", "asked_at"),
+    [
+        ("/v2/jobs/j%201?x=1", "/v2/jobs/j%201?x=1"),
+        ("jobs/1", "/v1/jobs/1"),
+        ("{own}/out/7#part", "/out/7"),
+        ("/jobs/{prompt}", "/jobs/%7Bprompt%7D"),
+        ("http://other.test/jobs/1", None),
+        ("//other.test/jobs/1", None),
+        ("http://other.test@127.0.0.1:1/jobs", None),
+        ("\\\\other.test\\x", "/v1/%5C%5Cother.test%5Cx"),
+        ("file:///etc/passwd", None),
+        ("http://[::1", None),
+    ],
+)
+def test_a_jobs_own_address_is_asked_on_the_same_host_only(where: str, asked_at: str | None) -> None:
+    def behave(peer: Peer) -> None:
+        if peer.request.head.startswith("POST"):
+            host = next(v for v in peer.request.head.splitlines() if v.lower().startswith("host:")).partition(": ")[2]
+            fixed(b"", status="202 Accepted", headers=(f"location: {where.replace('{own}', f'http://{host}')}",))(peer)
+        else:
+            fixed(DONE.encode())(peer)
+
+    template = replace(ASK, keep=(("where", "header:Location"),), polls=(Poll(path="{where}"),))
+    (exchange,), _, heard = asked(behave, template)
+    assert heard[1:] == ([asked_at] if asked_at else [])
+    if asked_at is None:
+        assert exchange.failure is not None
+        assert exchange.failure.kind is FailureKind.REFUSED
+
+
 def test_a_question_that_is_refused_is_polled_for_by_nobody() -> None:
     for status, kind in (("429 Too Many Requests", FailureKind.LIMITED), ("503 Busy", FailureKind.SERVER)):
         (exchange,), _, heard = asked(polling(*said(DONE), question=fixed(b"no", status=status)))

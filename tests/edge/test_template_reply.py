@@ -63,6 +63,7 @@ def asked(handler: object, template: Template, *turns: str, timeout_s: float = 2
         ((Reply(when="$.nonce", body="{found | base64}"),), ['{"nonce": "a"}'], ["YQ=="]),
         ((Reply(when="$.nonce", body="{found | unbase64}"),), ['{"nonce": "%%"}', "2"], []),  # no base64: no reply
         ((Reply(when="re:^\\n$", body="\n"),), ["\n"], ["\n"]),  # STOMP
+        ((Reply(when="2", body="3"), Reply(when="ping", body="pong")), ["ping\n"], ["pong"]),  # the frame itself
         ((Reply(when="re:^h$"),), ["h", "h"], []),  # SockJS: heard, and not answered
         ((Reply(when="re:^2$", body="3"), Reply(when="re:^9$", body="8")), ["9", "2"], ["8", "3"]),
         ((Reply(when="$.x", body="{found}"),), ['{"x": "\\ud800"}'], ["?"]),

@@ -20,7 +20,7 @@ from wrapdetect.curl.request import Request
 from wrapdetect.curl.shell import without_heredoc, words
 from wrapdetect.dialects.filling import kind_of_body, wanted
 from wrapdetect.dialects.problems import template_problems
-from wrapdetect.dialects.slots import Slot, env
+from wrapdetect.dialects.slots import ENV, Slot, env, names_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Template
 
@@ -91,22 +91,21 @@ def from_raw(text: str, *, prompt: str | None = None, conversation_id: str | Non
 
 
 def _imported(request: Request, prompt: str | None, conversation_id: str | None) -> Imported:
-    """Where the question's own words are given and found, {prompt} and {messages} in the request are text."""
-    parts = _address(request)
-    pointed = _made(request, parts, MARKS - {"prompt", "messages"}, prompt or "", conversation_id or "")
-    made = (
-        pointed
-        if prompt and pointed.prompt_found
-        else _made(request, parts, MARKS, prompt or "", conversation_id or "")
-    )
+    """Where the question's own words are given and found, what stands in braces is text; else the user marked it."""
+    make = partial(_made, request, _address(request), prompt=prompt or "", conversation_id=conversation_id or "")
+    pointed = make(marks=frozenset()) if prompt else None
+    made = pointed if pointed is not None and pointed.prompt_found else make(marks=MARKS)
     _refuse(made.template, made.prompt_found)
     return made
 
 
-def _made(request: Request, parts: SplitResult, marks: frozenset[str], prompt: str, conversation_id: str) -> Imported:
+def _made(
+    request: Request, parts: SplitResult, *, marks: frozenset[str], prompt: str, conversation_id: str
+) -> Imported:
     socket = parts.scheme in ("ws", "wss")
     noted = replace(request, notes=list(request.notes))
     written = partial(written_by, marks=marks, variables=request.variables)
+    _note_braces(noted, marks)
     lifting = Lifting(notes=noted.notes, conversation_id=conversation_id)
     headers = headers_of(noted, lifting, written)
     body = written(request.body)
@@ -136,6 +135,18 @@ def _made(request: Request, parts: SplitResult, marks: frozenset[str], prompt: s
     template = replace(template, variables=wanted(template))
     host = parts.netloc.rpartition("@")[2]
     return Imported(f"{parts.scheme}://{host}", template, lifting.secrets, found, tuple(dict.fromkeys(draft.notes)))
+
+
+def _note_braces(request: Request, marks: frozenset[str]) -> None:
+    """Placeholders that are not taken for such."""
+    texts = (request.url, request.body, *(value for _, value in request.headers))
+    found = {name for text in texts for name in names_of(text)}
+    text = sorted(n for n in found if n.startswith(ENV) or (n in MARKS and n not in marks))
+    if text:
+        shown = ", ".join(f"{{{n}}}" for n in text[:5])
+        request.notes.append(
+            f"{shown} in what was pasted is text, and sent so; what you mean to be filled in goes into the TOML"
+        )
 
 
 def _address(request: Request) -> SplitResult:

@@ -50,12 +50,14 @@ _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 class Outgoing(NamedTuple):
-    """A request, ready to send; `path` is joined to the endpoint's address."""
+    """A request, ready to send; `path` is joined to the endpoint's address, or where it is `whole` it was handed out,
+    such as a job's Location, and is led to from there as a redirect is."""
 
     method: str
     path: str
     headers: tuple[tuple[str, str], ...]
     body: str
+    whole: bool = False
 
 
 def request_of(part: Request, values: Values) -> Outgoing:
@@ -68,14 +70,16 @@ def request_of(part: Request, values: Values) -> Outgoing:
     ('/ask?q=A%20%22b%22%3F', '{"q": "A \\\\"b\\\\"?"}')
     """
     kind = kind_of_body(part)
+    whole = is_handed_out(part.path)
+    path = _fill_whole(part.path, values) if whole else _fill_path(part.path, values)
     headers = tuple((name, _fill_header(value, values)) for name, value in part.headers)
     if kind == MULTIPART:
         body, boundary = _fill_parts(part.body, values)
         typed = ((n, f"{MULTIPART}; boundary={boundary}" if n.lower() == "content-type" else v) for n, v in headers)
-        return Outgoing(part.method, _fill_path(part.path, values), tuple(typed), body)
+        return Outgoing(part.method, path, tuple(typed), body, whole)
     if part.body and not is_frame(part) and not any(name.lower() == "content-type" for name, _ in headers):
         headers = (*headers, ("content-type", kind))
-    return Outgoing(part.method, _fill_path(part.path, values), headers, _fill_body(part.body, kind, values))
+    return Outgoing(part.method, path, headers, _fill_body(part.body, kind, values), whole)
 
 
 @lru_cache(maxsize=256)
@@ -289,6 +293,20 @@ def _fill_form(body: str, values: Values) -> str:
 def _percent(raw: str, values: Values) -> str:
     """A field's name or value filled in; braces that are percent-encoded are text."""
     return quote(_fill_within(in_literals(parse(raw), unquote_plus), values), safe="")
+
+
+def is_handed_out(path: str) -> bool:
+    """Whether a path is one kept value and nothing else.
+
+    >>> [is_handed_out(p) for p in ("{where}", "/{where}", "{prompt}", "")]
+    [True, False, False, False]
+    """
+    text = parse(path)
+    return len(text) == 1 and isinstance(text[0], Slot) and text[0].name not in KNOWN and ":" not in text[0].name
+
+
+def _fill_whole(path: str, values: Values) -> str:
+    return quote(fill_text(path, values), safe=_PRINTABLE.replace(" ", "").replace("\\", ""))
 
 
 def _fill_path(path: str, values: Values) -> str:

@@ -12,6 +12,7 @@ from wrapdetect.dialects.filling import (
     KNOWN,
     MULTIPART,
     is_frame,
+    is_handed_out,
     kept_names,
     kind_of_body,
     like_a_secret,
@@ -156,7 +157,8 @@ def _places(template: Template) -> Iterator[tuple[Loc, Request]]:
 
 def _request_problems(part: Request, template: Template) -> Iterator[Problem]:
     yield from _method_problems(part, template)
-    if part.path and not (part.path.startswith(("/", "?")) and not part.path.startswith("//")):
+    begins = part.path.startswith(("/", "?")) and not part.path.startswith("//")
+    if part.path and not begins and not is_handed_out(part.path):
         yield Problem(("path",), "begins with neither / nor ?; expected what comes after the url, such as /api/chat")
     written = plain(parse(part.path))
     if not written.isprintable() or set(written) & set(" #\\"):
@@ -305,13 +307,15 @@ def _polling_problems(template: Template) -> Iterator[Problem]:
             yield Problem((*loc, "most_tries"), f"is no number from 1 to {MOST_TRIES:,}")
     for index, reply in enumerate(template.replies):
         loc = ("reply", index)
+        if reply.when and not is_source(reply.when) and re.search(r"[\^$|*+\\]", reply.when):
+            yield Problem((*loc, "when"), f"is no source, and looks like a pattern: write {'re:' + reply.when!r}")
         if not over_socket:
             yield Problem(loc, 'is for framing = "websocket"')
         if bool(reply.when) == bool(reply.every_s):
             yield Problem(loc, "needs one of the two: when (a source that finds something in a frame), or every_s")
-        if reply.when:
+        if reply.when and is_source(reply.when):
             yield from _source_problems((*loc, "when"), reply.when)
-        elif not 0.05 <= reply.every_s <= MOST_WAIT_S:
+        elif not reply.when and not 0.05 <= reply.every_s <= MOST_WAIT_S:
             yield Problem((*loc, "every_s"), f"is no number of seconds from 0.05 to {MOST_WAIT_S:,}")
         if not reply.when and not reply.body:
             yield Problem((*loc, "body"), "is missing: the frame to send")

@@ -15,10 +15,14 @@ from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind, Poll, 
 
 END = "[DONE]"
 """Ends a stream in whatever template, where it stands alone: many chats took it over from one API."""
-_UNDONE = re.compile(
-    r'"(?:status|state)"\s*:\s*"(?:queued|pending|running|processing|in_?progress|started|starting|waiting|submitted)"',
-    re.I,
-)
+AT_WORK = frozenset(
+    {
+        "queued", "pending", "running", "processing", "inprogress", "started", "starting", "waiting", "submitted",
+        "created", "accepted", "inqueue", "scheduled", "working", "notstarted", "preparing", "generating",
+    }
+)  # fmt: skip
+GIVEN_UP = frozenset({"failed", "failure", "error", "cancelled", "canceled", "expired", "aborted", "rejected"})
+"""What jobs say of themselves, without spaces and signs."""
 PAGES = ("<!doctype html", "<html")
 
 
@@ -113,13 +117,23 @@ def polled(template: Template, poll: Poll, exchange: Exchange) -> tuple[Polled, 
             return "failed", find_in(poll.failed, each) or ""
     if poll.until:
         return ("answered" if any(holds(poll.until, r) for r in received) else "running"), ""
-    if exchange.status in PENDING:
+    said = _said_status(received)
+    if exchange.status in PENDING or said in AT_WORK:
         return "running", ""
+    if said in GIVEN_UP:
+        return "failed", received[0].text
     if poll is not template.polls[-1]:
         there = all(any(find_in(source, r) for r in received) for _, source in poll.keep)
     else:
         there = any(find_in(template.answer, r) or _error_in(template, r) is not None for r in received)
     return ("answered" if there else "running"), ""
+
+
+def _said_status(received: Sequence[Received]) -> str:
+    """The job's status as most say it, where it is one JSON object: "" else."""
+    value = received[0].json if len(received) == 1 else None
+    said = next((value[k] for k in ("status", "state") if k in value), "") if isinstance(value, dict) else ""
+    return re.sub(r"[\W_]", "", said).lower() if isinstance(said, str) else ""
 
 
 @lru_cache(maxsize=64)
@@ -369,9 +383,8 @@ def _fail_unfound(template: Template, chunks: Sequence[Chunk]) -> NoReturn:
         raise BodyError(FailureKind.GARBLED, "no frame came" if template.framing == "websocket" else "an empty body")
     unit = {"sse": "any server-sent event of ", "ndjson": "any line of ", "websocket": "any frame of "}
     where = unit.get(template.framing, "") + "what came"
-    hint = (
-        ". A job that is still at work? [[target.template.poll]] asks until it is done" if _UNDONE.search(start) else ""
-    )
+    at_work = _said_status([Received(start)]) in AT_WORK
+    hint = ". A job that is still at work? [[target.template.poll]] asks until it is done" if at_work else ""
     raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing in {where}: {short(start)}{hint}")
 
 

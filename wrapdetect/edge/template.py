@@ -41,7 +41,7 @@ from wrapdetect.edge.http import (
     no_answer,
     timed_out,
 )
-from wrapdetect.edge.origins import REDIRECTS, join, may_ask, moved_within
+from wrapdetect.edge.origins import REDIRECTS, may_ask, moved_within
 from wrapdetect.edge.secrets import SHORTEST_LEARNT, Keyring, clean_url
 from wrapdetect.edge.template_poll import Polls
 from wrapdetect.edge.template_socket import ON_SOCKET, Sockets
@@ -52,9 +52,11 @@ from wrapdetect.edge.template_talk import (
     State,
     Stopped,
     Talk,
+    address_of,
     carries_the_question,
     headers_of,
     shown_of,
+    shown_url,
     values_of,
 )
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Step, Template
@@ -98,7 +100,7 @@ class TemplateSender:
         self._lines = {e.name: Lines(make) for e in endpoints}
         self._sockets = Sockets(
             values=self._values,
-            address=lambda asking, path: str(self._url(asking, path)),
+            address=lambda asking, outgoing: str(self._url(asking, outgoing)),
             stopwatch=stopwatch,
             byte_limit=byte_limit,
         )
@@ -244,7 +246,7 @@ class TemplateSender:
         values = self._values(asking, state)
         outgoing = request_of(step, values)
         shown = shown_of(step, outgoing, values)
-        url, url_shown, sent = self._url(asking, outgoing.path), join(asking.bot.endpoint.url, shown.path), shown.body
+        url, url_shown, sent = self._url(asking, outgoing), shown_url(asking.bot.endpoint.url, shown), shown.body
         for _ in range(MOST_REDIRECTS + 1):
             tape = asking.current = Tape(self._stopwatch())
             asking.asides.append(Aside(outgoing.method, url_shown, sent, tape))
@@ -256,7 +258,7 @@ class TemplateSender:
             if moved is None or (outgoing.method != "GET" and tape.status not in SEE_OTHER):
                 break
             outgoing, sent = _as_get(outgoing), ""
-            url, url_shown = self._url(asking, moved), clean_url(moved, SHORTEST_LEARNT)
+            url, url_shown = self._url(asking, outgoing._replace(path=moved)), clean_url(moved, SHORTEST_LEARNT)
         if (failure := no_answer(tape, self._limit)) is not None:
             raise asking.stopped(failure)
         return _text_of(tape, asking)
@@ -267,7 +269,7 @@ class TemplateSender:
         bot, state, tape = asking.bot, asking.talk.state, asking.tape
         values = self._values(asking, state)
         outgoing = request_of(bot.template, values)
-        url, asking.current = self._url(asking, outgoing.path), tape
+        url, asking.current = self._url(asking, outgoing), tape
         try:
             await self._request(asking, outgoing, url, state, _Watcher(bot.template, tape))
         finally:
@@ -291,21 +293,21 @@ class TemplateSender:
 
     # What both need
 
-    def _url(self, asking: Asking, path: str) -> httpx.URL:
+    def _url(self, asking: Asking, outgoing: Outgoing) -> httpx.URL:
         """The address asked. Raises Stopped for one that may not be."""
         endpoint = asking.bot.endpoint
         try:
-            url = httpx.URL(join(endpoint.url, path)).copy_with(fragment=None)
+            url = httpx.URL(address_of(endpoint.url, outgoing)).copy_with(fragment=None)
             if may_ask(endpoint, str(url)):
                 return url
             said = f"it leads to {url.host}, which is neither the address's own host nor among hosts"
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, ValueError) as error:
             said = f"its path makes no web address ({error})"
         raise asking.stopped(Failure(kind=FailureKind.REFUSED, detail=said))
 
     async def _whole(self, asking: Asking, outgoing: Outgoing) -> None:
         """One request of the conversation, read to its end."""
-        url = self._url(asking, outgoing.path)
+        url = self._url(asking, outgoing)
         await self._request(asking, outgoing, url, asking.talk.state, lambda _: False)
 
     async def _request(

@@ -17,7 +17,7 @@ from wrapdetect.dialects.template import kept_by, polled
 from wrapdetect.edge.http import Tape, no_answer
 from wrapdetect.edge.origins import join
 from wrapdetect.edge.secrets import clean_url
-from wrapdetect.edge.template_talk import Aside, Asking, Filled, State, shown_of
+from wrapdetect.edge.template_talk import Aside, Asking, Filled, State, shown_of, shown_url
 from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Template
 from wrapdetect.ways import Poll, Request
 
@@ -89,13 +89,14 @@ class Polls:
         values = self._values(asking, state)
         outgoing = request_of(part, values)
         tape = asking.current = Tape(self._stopwatch())
-        aside = Aside(outgoing.method, join(asking.bot.endpoint.url, outgoing.path), "", tape)
+        base = asking.bot.endpoint.url
+        aside = Aside(outgoing.method, base, "", tape)
         asking.asides.append(aside)
         try:
             await self._request(asking, outgoing)
         finally:
             shown = shown_of(part, outgoing, values)
-            aside.url, aside.sent = join(asking.bot.endpoint.url, shown.path), shown.body
+            aside.url, aside.sent = shown_url(base, shown), shown.body
             asking.secrets |= state.secrets()
 
     def _take(self, asking: Asking, keep: Sequence[tuple[str, str]], template: Template) -> None:

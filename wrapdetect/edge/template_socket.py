@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from wrapdetect.dialects.filling import request_of
+from wrapdetect.dialects.filling import Outgoing, request_of
 from wrapdetect.dialects.filters import CannotFilter
-from wrapdetect.dialects.sources import Received, find, find_in
+from wrapdetect.dialects.sources import Received, find, find_in, is_source
 from wrapdetect.dialects.template import ended, signs_of_end
 from wrapdetect.edge.http import Tape, refusal, too_long, trusted
 from wrapdetect.edge.origins import as_socket, join
@@ -38,7 +38,7 @@ class Sockets:
         self,
         *,
         values: Callable[[Asking, State], Filled],
-        address: Callable[[Asking, str], str],
+        address: Callable[[Asking, Outgoing], str],
         stopwatch: Callable[[], float],
         byte_limit: int,
     ) -> None:
@@ -119,7 +119,7 @@ class Sockets:
         self.hang_up(talk)
         values = self._values(asking, state)
         outgoing = request_of(bot.template, values)
-        url = self._address(asking, outgoing.path)
+        url = self._address(asking, outgoing)
         tape = asking.current = Tape(self._stopwatch())
         asking.line = self._aside(asking, shown_of(bot.template, outgoing, values).path, tape)
 
@@ -165,7 +165,7 @@ class Sockets:
         def answered(data: bytes) -> str | None:
             received = Received(data.decode(errors="replace"))
             for reply in replies:
-                if reply.when and (found := find_in(reply.when, received)) is not None:
+                if reply.when and (found := _found(reply.when, received)) is not None:
                     return frame(reply, found)
             return None
 
@@ -187,6 +187,13 @@ class Sockets:
         aside = Aside("GET", as_socket(join(asking.bot.endpoint.url, path)), "", tape)
         asking.asides.append(aside)
         return aside
+
+
+def _found(when: str, received: Received) -> str | None:
+    """What a source finds; or the frame itself, where `when` is no source and equals it."""
+    if is_source(when):
+        return find_in(when, received)
+    return received.text if received.text.strip() == when.strip() else None
 
 
 async def _next(socket: Socket, quiet_s: float) -> Frame | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import Message
 from http.cookiejar import Cookie, CookieJar
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
 from urllib.request import Request as UrlRequest
 
 from wrapdetect.dialects import Call
@@ -14,7 +14,8 @@ from wrapdetect.dialects.filling import FOUND, Outgoing, Values, kept_names, nam
 from wrapdetect.dialects.filters import Masked
 from wrapdetect.dialects.slots import ENV
 from wrapdetect.edge.http import USER_AGENT, Tape
-from wrapdetect.edge.secrets import Keyring, like_a_secret
+from wrapdetect.edge.origins import as_http, join
+from wrapdetect.edge.secrets import SHORTEST_LEARNT, Keyring, clean_url, like_a_secret
 from wrapdetect.edge.socket import Socket
 from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, Hop, Missing, Step, Template
 from wrapdetect.ways import Request
@@ -229,6 +230,20 @@ def values_of(asking: Asking, state: State, ring: Keyring, new_id: Callable[[], 
 def shown_of(part: Request, outgoing: Outgoing, values: Filled) -> Outgoing:
     """A request that was filled in, with what is secret masked."""
     return outgoing if not names_in(part) & values.hidden else request_of(part, values.shown())
+
+
+def address_of(base: str, outgoing: Outgoing) -> str:
+    """The address that a request goes to. Raises ValueError where what was handed out is none.
+
+    >>> address_of("https://b.example/v1", Outgoing("GET", "/jobs/1", (), "", whole=True))
+    'https://b.example/jobs/1'
+    """
+    return urljoin(as_http(base).rstrip("/") + "/", outgoing.path) if outgoing.whole else join(base, outgoing.path)
+
+
+def shown_url(base: str, shown: Outgoing) -> str:
+    """The same of a request whose secrets are masked."""
+    return clean_url(address_of(base, shown), SHORTEST_LEARNT) if shown.whole else join(base, shown.path)
 
 
 def carries_the_question(step: Step) -> bool:
