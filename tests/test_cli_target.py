@@ -550,11 +550,7 @@ def test_no_variable_of_the_user_goes_to_a_program_that_names_it(commands: Comma
         assert found.code == 0, found.err
         checked = commands.run("target", "check", "bot.toml", cwd=tmp_path, BOT_KEY=KEY, **PLANTED)
         heard = [r.head + r.body.decode() for r in server.requests]
-    assert any("POST" in text and "OPENAI_API_KEY" in text for text in heard), (
-        found,
-        checked,
-        heard,
-    )  # its words came back to it as words
+    assert any("POST" in text and "OPENAI_API_KEY" in text for text in heard)  # its own words came back, as words
     assert not any("planted" in text for text in (*(t.replace(KEY, "") for t in heard), found.out, checked.out))
     sends = [line for line in checked.err.splitlines() if line.startswith("sends")]
     assert len(sends) == (kind == "dify")

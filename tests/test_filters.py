@@ -195,3 +195,14 @@ def test_what_a_filter_cannot_read_is_a_failure_of_the_other_side() -> None:
     assert exchange.failure.kind is FailureKind.GARBLED
     assert "unbase64" in exchange.failure.detail
     assert "abcde" not in exchange.failure.detail
+
+
+def test_a_variable_that_another_endpoint_states_is_not_read_for_this_one() -> None:
+    stated = Template(path="/a", headers=(("x-a", "{env:A}"),), body="{prompt}", variables=("A",))
+    unstated = Template(path="/b", headers=(("x-a", "{env:A}"),), body="{prompt}", variables=())
+    with serving(fixed(b"Hi."), keep_open=True) as server:
+        for template in (stated, unstated):
+            ask_all(a_bot(server.url, template), an_ask("Hi?"), variables={"A": "planted-value-1"})
+        first, second = (r.head for r in server.requests)
+    assert "x-a: planted-value-1" in first
+    assert "x-a: {env:A}" in second

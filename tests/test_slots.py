@@ -267,7 +267,7 @@ def test_whatever_a_dify_app_asks_for_only_our_places_are_live(fields: list[tupl
     assert not inputs or set(inputs) == {n for n, _, _ in fields if n}  # left out where one nests a likely secret
     assert all(
         inputs[n] == d
-        for n, d, _ in {n: (n, d, o) for n, d, o in fields if n}.values()
+        for n, d in {n: d for n, d, _ in fields if n}.items()
         if d and n in inputs and not like_a_secret(n)
     )
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from typing import get_args
 
 from wrapdetect.endpoint import Endpoint
-from wrapdetect.ways import Framing, Mode, Page, Poll, Reply, Request, Step, Template, When
+from wrapdetect.ways import AutoReply, Framing, Mode, Page, Poll, Request, Step, Template, When
 
 Line = dict[str, object]
 ONLY_IF_SET = ("template", "page", "hosts", "private")
@@ -45,7 +45,7 @@ def load_template(line: Mapping[str, object]) -> Template:
             "variables": None if line.get("variables") is None else _texts(line["variables"], "variables"),
             "steps": tuple(Step(**{**s, **_pairs_of(s)}) for s in _objects(line, "steps")),  # type: ignore[arg-type]
             "polls": tuple(Poll(**{**p, **_pairs_of(p)}) for p in _objects(line, "polls")),  # type: ignore[arg-type]
-            "replies": tuple(Reply(**r) for r in _objects(line, "replies")),  # type: ignore[arg-type]
+            "replies": tuple(AutoReply(**r) for r in _objects(line, "replies")),  # type: ignore[arg-type]
         }
     )
     for value, allowed in (

@@ -55,10 +55,10 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class AutoReply:
     """What is sent on a websocket without being asked to: after each frame in which `when`, a source, finds something
-    (`{found}` is that), or every so many seconds. Such a frame is no part of an answer; without a `body` it is only set
-    aside."""
+    (`{found}` is that) or which equals `when`, or every so many seconds. Such a frame is no part of an answer; without a
+    `body` it is only set aside."""
 
     when: str = ""
     every_s: float = 0.0
@@ -98,7 +98,7 @@ class Template:
     steps: tuple[Step, ...] = ()
     variables: tuple[str, ...] | None = None
     polls: tuple[Poll, ...] = ()
-    replies: tuple[Reply, ...] = ()
+    replies: tuple[AutoReply, ...] = ()
 
     @property
     def sent_texts(self) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ class Template:
         return any(_stands_in("messages", text) for text in self.sent_texts)
 
 
-Request = Template | Step | Poll | Reply
+Request = Template | Step | Poll | AutoReply
 """Whatever is sent."""
 
 

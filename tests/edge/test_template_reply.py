@@ -13,7 +13,7 @@ from tests.edge.asking_templates import a_bot, an_ask, converse, sender, texts
 from wrapdetect.dialects import decode
 from wrapdetect.edge.socket import MOST_REPLIES
 from wrapdetect.model import Exchange, FailureKind, Step, Template
-from wrapdetect.ways import Reply
+from wrapdetect.ways import AutoReply
 
 JSON = Template(path="/ws", body='{"q": "{prompt}"}', framing="websocket", answer="$.t", done="$.end")
 END = '{"t": "The moon.", "end": true}'
@@ -54,24 +54,32 @@ def asked(handler: object, template: Template, *turns: str, timeout_s: float = 2
 @pytest.mark.parametrize(
     ("replies", "pings", "due"),
     [
-        ((Reply(when="re:^2$", body="3"),), ["2", "2"], ["3", "3"]),  # Engine.IO 4
-        ((Reply(when="re:^2(probe)?$", body="3{found}"),), ["2probe"], ["3probe"]),  # Engine.IO 3
-        ((Reply(when='re:"type":\\s*"ping"', body='{"type": "pong"}'),), ['{"type":"ping"}'], ['{"type": "pong"}']),
-        ((Reply(when='re:^\\{"type":6\\}', body='{"type":6}\x1e'),), ['{"type":6}\x1e'], ['{"type":6}\x1e']),  # SignalR
-        ((Reply(when="$.ping", body='{"pong": "{found}"}'),), ['{"ping": 17}'], ['{"pong": "17"}']),
-        ((Reply(when="$.ping", body='{"pong": {found}}'),), ['{"ping": 17}'], ['{"pong": 17}']),
-        ((Reply(when="$.nonce", body="{found | base64}"),), ['{"nonce": "a"}'], ["YQ=="]),
-        ((Reply(when="$.nonce", body="{found | unbase64}"),), ['{"nonce": "%%"}', "2"], []),  # no base64: no reply
-        ((Reply(when="re:^\\n$", body="\n"),), ["\n"], ["\n"]),  # STOMP
-        ((Reply(when="2", body="3"), Reply(when="ping", body="pong")), ["ping\n"], ["pong"]),  # the frame itself
-        ((Reply(when="re:^h$"),), ["h", "h"], []),  # SockJS: heard, and not answered
-        ((Reply(when="re:^2$", body="3"), Reply(when="re:^9$", body="8")), ["9", "2"], ["8", "3"]),
-        ((Reply(when="$.x", body="{found}"),), ['{"x": "\\ud800"}'], ["?"]),
-        ((Reply(when="$.x", body="{found}"),), ['{"x": "{prompt}{key}"}'], ["{prompt}{key}"]),
+        ((AutoReply(when="re:^2$", body="3"),), ["2", "2"], ["3", "3"]),  # Engine.IO 4
+        ((AutoReply(when="re:^2(probe)?$", body="3{found}"),), ["2probe"], ["3probe"]),  # Engine.IO 3
+        ((AutoReply(when='re:"type":\\s*"ping"', body='{"type": "pong"}'),), ['{"type":"ping"}'], ['{"type": "pong"}']),
+        (
+            (AutoReply(when='re:^\\{"type":6\\}', body='{"type":6}\x1e'),),
+            ['{"type":6}\x1e'],
+            ['{"type":6}\x1e'],
+        ),
+        ((AutoReply(when="$.ping", body='{"pong": "{found}"}'),), ['{"ping": 17}'], ['{"pong": "17"}']),
+        ((AutoReply(when="$.ping", body='{"pong": {found}}'),), ['{"ping": 17}'], ['{"pong": 17}']),
+        ((AutoReply(when="$.nonce", body="{found | base64}"),), ['{"nonce": "a"}'], ["YQ=="]),
+        ((AutoReply(when="$.nonce", body="{found | unbase64}"),), ['{"nonce": "%%"}', "2"], []),  # no base64: no reply
+        ((AutoReply(when="re:^\\n$", body="\n"),), ["\n"], ["\n"]),  # STOMP
+        (
+            (AutoReply(when="2", body="3"), AutoReply(when="ping", body="pong")),
+            ["ping\n"],
+            ["pong"],
+        ),
+        ((AutoReply(when="re:^h$"),), ["h", "h"], []),  # SockJS: heard, and not answered
+        ((AutoReply(when="re:^2$", body="3"), AutoReply(when="re:^9$", body="8")), ["9", "2"], ["8", "3"]),
+        ((AutoReply(when="$.x", body="{found}"),), ['{"x": "\\ud800"}'], ["?"]),
+        ((AutoReply(when="$.x", body="{found}"),), ['{"x": "{prompt}{key}"}'], ["{prompt}{key}"]),
     ],
 )
 def test_each_protocols_ping_is_answered_and_no_part_of_the_answer(
-    replies: tuple[Reply, ...], pings: Sequence[str], due: Sequence[str]
+    replies: tuple[AutoReply, ...], pings: Sequence[str], due: Sequence[str]
 ) -> None:
     server = Pinging(pings, due)
     template = replace(JSON, replies=replies)
@@ -98,7 +106,7 @@ def test_a_ping_between_two_questions_is_answered_when_it_comes() -> None:
         except ConnectionClosed:
             return
 
-    template = replace(JSON, replies=(Reply(when="re:^2$", body="3"),))
+    template = replace(JSON, replies=(AutoReply(when="re:^2$", body="3"),))
     exchanges = asked(server, template, "one", "two")
     assert answered[0] == "3"
     assert texts(a_bot("ws://b.example", template), exchanges)[0] == "The moon."
@@ -120,7 +128,7 @@ def test_a_ping_is_no_frame_that_a_step_receives_and_keeps_no_answer_from_fallin
     step = Step(method="RECEIVE", keep=(("session", "$.session"),))
     template = replace(
         JSON, body='{"q": "{prompt}", "s": "{session}"}', done="", quiet_s=0.2, steps=(step,),
-        replies=(Reply(when="re:^2$", body="3"),),
+        replies=(AutoReply(when="re:^2$", body="3"),),
     )  # fmt: skip
     (exchange,) = asked(server, template, timeout_s=5)
     assert texts(a_bot("ws://b.example", template), [exchange]) == ["The moon."]
@@ -137,7 +145,7 @@ def test_a_heartbeat_goes_out_by_the_clock() -> None:
         await connection.send(json.dumps({"t": question, "end": True}))
         await connection.wait_closed()
 
-    beat = Reply(every_s=0.05, body='[null, "1", "phoenix", "heartbeat", {}]')
+    beat = AutoReply(every_s=0.05, body='[null, "1", "phoenix", "heartbeat", {}]')
     template = replace(JSON, replies=(beat,))
     (exchange,) = asked(server, template)
     assert texts(a_bot("ws://b.example", template), [exchange]) == ['{"q": "Why?"}']
@@ -154,7 +162,7 @@ def test_a_server_that_pings_without_end_is_hung_up_on() -> None:
         except ConnectionClosed:
             return
 
-    template = replace(JSON, replies=(Reply(when="re:^2$"),))
+    template = replace(JSON, replies=(AutoReply(when="re:^2$"),))
     (exchange,) = asked(server, template)
     failure = decode(exchange, a_bot("ws://b.example", template)).failure
     assert failure is not None

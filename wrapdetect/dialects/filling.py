@@ -145,7 +145,7 @@ def kind_of_body(part: Request) -> str:
     ('application/json', 'application/x-www-form-urlencoded')
     """
     said = header_of(part.headers, "content-type").lower()
-    body = _unwrapped(part.body.strip()) if is_frame(part) else part.body.strip()
+    body = unwrapped(part.body.strip()) if is_frame(part) else part.body.strip()
     looks_like_it = body[:1] in ("{", "[") and PLACEHOLDER.fullmatch(body) is None
     if "json" in said or (looks_like_it and not said.startswith((FORM, MULTIPART))):  # pages send it as text/plain, too
         return JSON if is_json(_JSON_PART.sub(_bare_as_zero, body)) else TEXT
@@ -157,10 +157,10 @@ def kind_of_body(part: Request) -> str:
     return FORM if looks_so else TEXT
 
 
-def _unwrapped(frame: str) -> str:
+def unwrapped(frame: str) -> str:
     """A frame without Socket.IO's number before it, or the end of a record (SignalR, STOMP) behind it.
 
-    >>> _unwrapped('42/chat,7["ask", "{prompt}"]'), _unwrapped('{"type": 6}\\x1e')
+    >>> unwrapped('42/chat,7["ask", "{prompt}"]'), unwrapped('{"type": 6}\\x1e')
     ('["ask", "{prompt}"]', '{"type": 6}')
     """
     return (

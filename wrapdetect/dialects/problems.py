@@ -24,7 +24,7 @@ from wrapdetect.dialects.multipart import boundary_of, parts_in
 from wrapdetect.dialects.slots import ENV, PLACEHOLDER, Slot, literal, member, names_of, parse, plain
 from wrapdetect.dialects.sources import TOKEN, check_source, is_source
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Poll, Reply, Request, Step, Template
+from wrapdetect.model import AutoReply, Poll, Request, Step, Template
 
 Loc = tuple[str | int, ...]
 """Keys and places that lead to a value of a template's table."""
@@ -349,8 +349,8 @@ def _kept_problems(template: Template) -> Iterator[Problem]:
         there |= {name for name, _ in step.keep}
     yield from _unknown((), template, there | of_answers, template)
     for loc, part in _places(template):
-        if isinstance(part, Poll | Reply):
-            found = {FOUND} if isinstance(part, Reply) and part.when else set()
+        if isinstance(part, Poll | AutoReply):
+            found = {FOUND} if isinstance(part, AutoReply) and part.when else set()
             yield from _unknown(loc, part, there | of_answers | found, template)
 
 

@@ -11,7 +11,7 @@ from wrapdetect.dialects.body import BodyError, encoding_of, inflate, lines, nam
 from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.json_text import Answer, content_kind, short, whole
 from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, names_of, needs_json, span_of
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind, Poll, Template
+from wrapdetect.model import Ask, AutoReply, Chunk, Endpoint, Exchange, FailureKind, Poll, Template
 
 END = "[DONE]"
 """Ends a stream in whatever template, where it stands alone: many chats took it over from one API."""
@@ -94,6 +94,18 @@ def finished(template: Template, data: bytes) -> bool:
     except BodyError:
         return False
     return any(_is_end(template, r) or _error_in(template, r) is not None for r in found)
+
+
+def replying(template: Template, received: Received) -> tuple[AutoReply, str] | None:
+    """The reply that a frame wants, and what its `when` found there; None for one that is to be heard."""
+    for reply in template.replies:
+        if not reply.when:
+            continue
+        equal = received.text if received.text.strip() == reply.when.strip() else None
+        found = find_in(reply.when, received) if is_source(reply.when) else equal
+        if found is not None:
+            return reply, found
+    return None
 
 
 Polled = Literal["answered", "running", "failed"]
@@ -201,7 +213,10 @@ def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> I
     last_s = chunks[-1].t_s if chunks else 0.0
     headers = exchange.headers
     if template.framing == "websocket":
-        yield from (Part(c.t_s, Received(text, headers)) for c in chunks if (text := _frame_text(c.data)) is not None)
+        for chunk in chunks:
+            text = _frame_text(chunk.data)
+            if text is not None and replying(template, received := Received(text, headers)) is None:
+                yield Part(chunk.t_s, received)
     elif template.framing == "body" or _is_one_object(template, exchange, body):
         if body.strip():
             yield Part(last_s, Received(text_of(body), headers))

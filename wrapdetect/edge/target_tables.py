@@ -13,7 +13,7 @@ from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.problems import Problem, template_problems
 from wrapdetect.edge.toml_lines import Loc
 from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, TokenLimit, Weights
-from wrapdetect.ways import Poll, Reply, When
+from wrapdetect.ways import AutoReply, Poll, When
 
 Api = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
 Way = Literal["openai", "responses", "anthropic", "ollama", "gemini", "template", "page"]
@@ -171,7 +171,7 @@ def template_of(table: EndpointTable) -> Template | None:
             )
             for poll in given.poll
         ),
-        replies=tuple(Reply(when=r.when, every_s=r.every_s, body=r.body) for r in given.reply),
+        replies=tuple(AutoReply(when=r.when, every_s=r.every_s, body=r.body) for r in given.reply),
     )
 
 

@@ -6,8 +6,8 @@ from functools import partial
 
 from wrapdetect.dialects.filling import Outgoing, request_of
 from wrapdetect.dialects.filters import CannotFilter
-from wrapdetect.dialects.sources import Received, find, find_in, is_source
-from wrapdetect.dialects.template import ended, signs_of_end
+from wrapdetect.dialects.sources import Received, find
+from wrapdetect.dialects.template import ended, replying, signs_of_end
 from wrapdetect.edge.http import Tape, refusal, too_long, trusted
 from wrapdetect.edge.origins import as_socket, join
 from wrapdetect.edge.socket import NOTHING_AUTOMATIC, Automatic, Frame, Refused, Socket, Unreached, open_socket
@@ -23,7 +23,7 @@ from wrapdetect.edge.template_talk import (
     shown_of,
 )
 from wrapdetect.model import Chunk, Failure, FailureKind, Step, Template
-from wrapdetect.ways import Reply
+from wrapdetect.ways import AutoReply
 
 ON_SOCKET = ("SEND", "RECEIVE")
 
@@ -153,7 +153,7 @@ class Sockets:
         """The template's replies, filled in with what the conversation has by then."""
         replies = asking.bot.template.replies
 
-        def frame(reply: Reply, found: str) -> str:
+        def frame(reply: AutoReply, found: str) -> str:
             try:
                 body = request_of(reply, self._values(asking, asking.talk.state).with_found(found)).body
             except CannotFilter:
@@ -163,11 +163,8 @@ class Sockets:
             ).decode()  # half a surrogate, which a frame may have named, cannot go out
 
         def answered(data: bytes) -> str | None:
-            received = Received(data.decode(errors="replace"))
-            for reply in replies:
-                if reply.when and (found := _found(reply.when, received)) is not None:
-                    return frame(reply, found)
-            return None
+            wanted = replying(asking.bot.template, Received(data.decode(errors="replace")))
+            return None if wanted is None else frame(*wanted)
 
         beats = tuple((r.every_s, partial(frame, r, "")) for r in replies if r.every_s)
         return Automatic(answered, beats) if replies else NOTHING_AUTOMATIC
@@ -187,13 +184,6 @@ class Sockets:
         aside = Aside("GET", as_socket(join(asking.bot.endpoint.url, path)), "", tape)
         asking.asides.append(aside)
         return aside
-
-
-def _found(when: str, received: Received) -> str | None:
-    """What a source finds; or the frame itself, where `when` is no source and equals it."""
-    if is_source(when):
-        return find_in(when, received)
-    return received.text if received.text.strip() == when.strip() else None
 
 
 async def _next(socket: Socket, quiet_s: float) -> Frame | None:
