@@ -57,8 +57,8 @@ class Poll:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoReply:
     """What is sent on a websocket without being asked to: after each frame in which `when`, a source, finds something
-    (`{found}` is that) or which equals `when`, or every so many seconds. Such a frame is no part of an answer; without a
-    `body` it is only set aside."""
+    (`{found}` is that) or which equals `when`, or every so many seconds. Such a frame is no part of an answer; without
+    a `body` it is only set aside."""
 
     when: str = ""
     every_s: float = 0.0

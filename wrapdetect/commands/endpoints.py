@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from wrapdetect.commands.detecting import Looked, look_at
 from wrapdetect.commands.terminal import say
-from wrapdetect.dialects.filling import variables_of
+from wrapdetect.dialects.filling import is_handed_out, parts_of, variables_of
 from wrapdetect.edge.config import Config, load_config, make_endpoint, parse_reference
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Dialect, Endpoint
@@ -65,8 +65,10 @@ def tell_variables(endpoints: Sequence[Endpoint]) -> None:
     for endpoint in endpoints:
         names = (*((endpoint.key_env,) if endpoint.key_env else ()), *variables_of(endpoint))
         if names:
-            host = urlsplit(endpoint.url).netloc.rpartition("@")[2]
-            say(f"sends  {quote(', '.join(dict.fromkeys(names)), 300)} to {quote(host)}")
+            parts = parts_of(endpoint.template) if endpoint.template else ()
+            others = endpoint.hosts if any(is_handed_out(part.path) for part in parts) else ()
+            hosts = (urlsplit(endpoint.url).netloc.rpartition("@")[2], *others)
+            say(f"sends  {quote(', '.join(dict.fromkeys(names)), 300)} to {quote(' or '.join(hosts), 300)}")
 
 
 def check_recording(out: Path | None, *, resume: bool) -> None:
