@@ -1,6 +1,7 @@
 """Requests as browsers, shells and manuals copy them, on whatever system: the body is what was sent."""
 
 import json
+import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -24,6 +25,7 @@ def chrome_cmd(body: str, kind: str = "application/json", *, end: str = "\r\n") 
             c if c.isalnum() or c in " \n_-:=+~'/.,?;()*`" else f"^{c}"
             for c in text.replace("\\", "\\\\").replace('"', '\\"')
         )
+        out = re.sub(r"%(?=\w)", "%^", out)  # else cmd would look for a variable
         return '^"' + out.replace("\n", f"^{end}{end}") + '^"'
 
     given = {"-H": f"content-type: {kind}", "--data-raw": body}

@@ -209,6 +209,15 @@ def test_the_server_says_how_long_to_wait() -> None:
     assert waits == [7, 0.5, 2.5, 0.5, 0.5, 0.5]
 
 
+def test_polls_that_bring_much_are_not_kept_without_end() -> None:
+    much = fixed(json.dumps({"status": "running", "more": "x" * 90_000}).encode())
+    (exchange,), _, heard = asked(polling(*[much] * 40, *said(DONE)))
+    assert texts(BOT, [exchange]) == ["The moon."]
+    assert len(heard) == 42
+    assert len(exchange.hops) == 41
+    assert 900_000 < sum(len(c.data) for hop in exchange.hops for c in hop.chunks) < 1_100_000
+
+
 def test_our_own_limit_on_time_is_a_timeout() -> None:
     with serving(polling(*said(RUNNING)), keep_open=True) as server:
         quick = replace(ASK, polls=(replace(ASK.polls[0], every_s=0.05),))

@@ -190,3 +190,17 @@ def test_a_frame_that_holds_json_behind_a_number_is_filled_in_as_json(body: str,
     asked(server, replace(JSON, body=body), 'A "b"?')
     expected = frame or '{"target":"ask","arguments":["A \\"b\\"?"],"type":1}\x1e'
     assert server.questions == [expected]
+
+
+@pytest.mark.parametrize(("ping", "hinted"), [("2", True), ('{"type": "ping"}', True), ('{"t": "2"}', False)])
+def test_a_server_that_hangs_up_on_an_unanswered_ping_is_told_of(ping: str, *, hinted: bool) -> None:
+    async def server(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send('{"t": "Half"}')
+        await connection.send(ping)
+
+    (exchange,) = asked(server, JSON)
+    failure = decode(exchange, a_bot("ws://b.example", JSON)).failure
+    assert failure is not None
+    assert failure.kind is FailureKind.CUT_OFF
+    assert ("ping that nobody answered" in failure.detail) is hinted

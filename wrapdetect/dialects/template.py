@@ -23,6 +23,7 @@ AT_WORK = frozenset(
 )  # fmt: skip
 GIVEN_UP = frozenset({"failed", "failure", "error", "cancelled", "canceled", "expired", "aborted", "rejected"})
 """What jobs say of themselves, without spaces and signs."""
+_PING = re.compile(r'\s*(?:2|ping|\{.{0,40}"ping".{0,80})\s*', re.IGNORECASE | re.DOTALL)
 PAGES = ("<!doctype html", "<html")
 
 
@@ -266,7 +267,9 @@ def _read_parts(template: Template, parts: Sequence[Part], chunks: Sequence[Chun
         _fail_unfound(template, chunks)
     for piece in _growth(found) if template.mode == "replace" else found:
         answer.add(*piece)
-    return answer.reply(done=done or not template.done, sign=f"its end ({template.done})")
+    unanswered = template.framing == "websocket" and any(_PING.fullmatch(p.received.text) for p in parts[-3:])
+    hint = "; a ping that nobody answered? [[target.template.reply]] does" if unanswered else ""
+    return answer.reply(done=done or not template.done, sign=f"its end ({template.done}){hint}")
 
 
 def _text_in(template: Template, part: Part) -> str | None:

@@ -21,6 +21,8 @@ from wrapdetect.edge.template_talk import Aside, Asking, Filled, State, shown_of
 from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Template
 from wrapdetect.ways import Poll, Request
 
+KEPT_BYTES = 1_000_000
+"""Most bytes kept of what came of polls before the answer was there; of later ones the status and headers are."""
 EPOCH = datetime.fromtimestamp(0, UTC)
 _SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,6})?", re.ASCII)
 
@@ -66,6 +68,7 @@ class Polls:
         last = poll is template.polls[-1]
         if not last:
             template = replace(template, framing="body")
+        left = KEPT_BYTES
         for _ in range(poll.most_tries):
             await self._ask(asking, poll)
             state, told = polled(template, poll, _as_exchange(asking.current))
@@ -74,6 +77,9 @@ class Polls:
                 raise asking.stopped(Failure(kind=FailureKind.SERVER, detail=detail))
             if state == "answered":
                 break
+            left -= sum(len(c.data) for c in asking.current.chunks)
+            if left < 0:
+                asking.current.chunks.clear()
             await self._sleep(max(poll.every_s, _asked_to_wait_s(asking.current)))
         else:
             detail = f"no answer after {poll.most_tries} polls"
