@@ -4,25 +4,18 @@ import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, so_far
 from wrapdetect.dialects.body import BodyError, encoding_of, inflate, lines, named_events, text_of
 from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.json_text import Answer, content_kind, short, whole
+from wrapdetect.dialects.polling import AT_WORK, PENDING, JobState, job_state, job_status
 from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, names_of, needs_json, span_of
 from wrapdetect.model import Ask, AutoReply, Chunk, Endpoint, Exchange, FailureKind, Poll, Template
 
 END = "[DONE]"
 """Ends a stream in whatever template, where it stands alone: many chats took it over from one API."""
-AT_WORK = frozenset(
-    {
-        "queued", "pending", "running", "processing", "inprogress", "started", "starting", "waiting", "submitted",
-        "created", "accepted", "inqueue", "scheduled", "working", "notstarted", "preparing", "generating",
-    }
-)  # fmt: skip
-GIVEN_UP = frozenset({"failed", "failure", "error", "cancelled", "canceled", "expired", "aborted", "rejected"})
-"""What jobs say of themselves, without spaces and signs."""
 _PING = re.compile(r'\s*(?:2|ping|\{.{0,40}"ping".{0,80})\s*', re.IGNORECASE | re.DOTALL)
 PAGES = ("<!doctype html", "<html")
 
@@ -59,7 +52,7 @@ def _decode(exchange: Exchange, endpoint: Endpoint) -> Reply:
         chunks = exchange.chunks
         if template.framing != "websocket":
             chunks = inflate(chunks, encoding_of(exchange.headers))
-        _refuse_page(template, chunks)
+        refuse_page(template, chunks)
         if template.framing == "text":
             return _read_text(template, chunks, exchange.headers)
         return _read_parts(template, list(_parts(template, chunks, exchange)), chunks)
@@ -74,7 +67,7 @@ def ended(template: Template, frame: str) -> bool:
     (True, False)
     """
     received = Received(frame)
-    return _is_end(template, received) or _error_in(template, received) is not None
+    return _is_end(template, received) or error_in(template, received) is not None
 
 
 def finished(template: Template, data: bytes) -> bool:
@@ -94,7 +87,7 @@ def finished(template: Template, data: bytes) -> bool:
                 return False
     except BodyError:
         return False
-    return any(_is_end(template, r) or _error_in(template, r) is not None for r in found)
+    return any(_is_end(template, r) or error_in(template, r) is not None for r in found)
 
 
 def replying(template: Template, received: Received) -> tuple[AutoReply, str] | None:
@@ -109,44 +102,17 @@ def replying(template: Template, received: Received) -> tuple[AutoReply, str] | 
     return None
 
 
-Polled = Literal["answered", "running", "failed"]
-PENDING = frozenset({202, 425, 429})
-"""Statuses of a poll that say to come again; 429 says so to whoever asks too often, while the job goes on."""
-
-
-def polled(template: Template, poll: Poll, exchange: Exchange) -> tuple[Polled, str]:
-    """Whether what came of a poll is the answer, or for a poll before the last what it waits for; and what `failed`
-    found. A refusal, and what cannot be read, is the end as well: reading it as an answer names the failure.
-    """
+def polled(template: Template, poll: Poll, exchange: Exchange) -> tuple[JobState, str]:
+    """What came of a poll (see polling.py). A refusal, and what cannot be read, is the end: reading it says why."""
     if (exchange.status or 0) >= 300:
         return ("running" if exchange.status in PENDING else "answered"), ""
     try:
-        received = _received(template, exchange)
-        _refuse_page(template, exchange.chunks)
+        received = received_of(template, exchange)
+        refuse_page(template, exchange.chunks)
     except BodyError:
         return "answered", ""
-    for each in received if poll.failed else ():
-        if holds(poll.failed, each):
-            return "failed", find_in(poll.failed, each) or ""
-    if poll.until:
-        return ("answered" if any(holds(poll.until, r) for r in received) else "running"), ""
-    said = _said_status(received)
-    if exchange.status in PENDING or said in AT_WORK:
-        return "running", ""
-    if said in GIVEN_UP:
-        return "failed", received[0].text
-    if poll is not template.polls[-1]:
-        there = all(any(find_in(source, r) for r in received) for _, source in poll.keep)
-    else:
-        there = any(find_in(template.answer, r) or _error_in(template, r) is not None for r in received)
-    return ("answered" if there else "running"), ""
-
-
-def _said_status(received: Sequence[Received]) -> str:
-    """The job's status as most say it, where it is one JSON object: "" else."""
-    value = received[0].json if len(received) == 1 else None
-    said = next((value[k] for k in ("status", "state") if k in value), "") if isinstance(value, dict) else ""
-    return re.sub(r"[\W_]", "", said).lower() if isinstance(said, str) else ""
+    has_error = any(error_in(template, r) is not None for r in received)
+    return job_state(template, poll, exchange.status, received, has_error=has_error)
 
 
 @lru_cache(maxsize=64)
@@ -186,12 +152,12 @@ def kept_by(
     keep: Sequence[tuple[str, str]], template: Template, exchange: Exchange, cookies: Mapping[str, str]
 ) -> dict[str, str]:
     """The same of what a poll keeps. Raises BodyError."""
-    received = [Received("", exchange.headers, cookies), *_received(template, exchange)]
+    received = [Received("", exchange.headers, cookies), *received_of(template, exchange)]
     found = ((name, find_in(source, each)) for each in received for name, source in keep)
     return {name: value for name, value in found if value}
 
 
-def _received(template: Template, exchange: Exchange) -> list[Received]:
+def received_of(template: Template, exchange: Exchange) -> list[Received]:
     """What came, piece by piece. Raises BodyError where the body cannot be read."""
     chunks = exchange.chunks
     if template.framing != "websocket":
@@ -252,7 +218,7 @@ def _read_parts(template: Template, parts: Sequence[Part], chunks: Sequence[Chun
         if received.text.strip() == END or _is_plain_end(template, received.text):
             done = True
             break
-        failure = _error_in(template, received)
+        failure = error_in(template, received)
         if failure is not None:
             raise BodyError(FailureKind.SERVER, f"error in the answer: {short(failure)}")
         text = _text_in(template, part)
@@ -286,7 +252,7 @@ def _text_in(template: Template, part: Part) -> str | None:
     return text
 
 
-def _error_in(template: Template, received: Received) -> str | None:
+def error_in(template: Template, received: Received) -> str | None:
     """The error that a part tells, where it tells one.
 
     Without a source for it: an event of that name, or a JSON object with a true `error` in which no answer stands.
@@ -336,7 +302,7 @@ def _read_text(template: Template, chunks: Sequence[Chunk], headers: tuple[tuple
     pieces = _decoded(chunks)
     body = "".join(p.text for p in pieces)
     received = Received(body, headers)
-    failure = _error_in(template, received)
+    failure = error_in(template, received)
     if failure is not None:
         raise BodyError(FailureKind.SERVER, f"error in the answer: {short(failure)}")
     done, stop = not template.done, len(body)
@@ -386,7 +352,7 @@ def _decoded(chunks: Sequence[Chunk]) -> list[Piece]:
     return [p for p in pieces if p.text]
 
 
-def _refuse_page(template: Template, chunks: Sequence[Chunk]) -> None:
+def refuse_page(template: Template, chunks: Sequence[Chunk]) -> None:
     start = b"".join(c.data for c in chunks[:16])[:200].decode(errors="replace").lstrip("\ufeff \t\r\n").lower()
     if start.startswith(PAGES) and not template.answer.startswith("re:"):
         due = "JSON" if needs_json(template.answer) else "an answer"
@@ -401,7 +367,7 @@ def _fail_unfound(template: Template, chunks: Sequence[Chunk]) -> NoReturn:
         raise BodyError(FailureKind.GARBLED, "no frame came" if template.framing == "websocket" else "an empty body")
     unit = {"sse": "any server-sent event of ", "ndjson": "any line of ", "websocket": "any frame of "}
     where = unit.get(template.framing, "") + "what came"
-    at_work = _said_status([Received(start)]) in AT_WORK
+    at_work = job_status([Received(start)]) in AT_WORK
     hint = ". A job that is still at work? [[target.template.poll]] asks until it is done" if at_work else ""
     raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing in {where}: {short(start)}{hint}")
 
