@@ -33,6 +33,11 @@ def chrome_cmd(body: str, kind: str = "application/json", *, end: str = "\r\n") 
     return f" ^{end}  ".join([f"curl {escaped(URL)}", *options, "--compressed"])
 
 
+def older_chrome_cmd(body: str) -> str:
+    """The same up to 2023, with plain quotes around."""
+    return chrome_cmd(body).replace('curl ^"', 'curl "').replace(' ^"', ' "').replace('^" ^', '" ^')
+
+
 def firefox_cmd(body: str) -> str:
     """As Firefox did before 2023: quotes doubled, percent signs outside quotes."""
 
@@ -67,6 +72,7 @@ def power(text: str) -> str:
         chrome_cmd(JSON, kind="text/plain;charset=UTF-8"),
         "C:\\Users\\me>" + chrome_cmd(JSON),
         firefox_cmd(JSON),
+        older_chrome_cmd(JSON),
         f"curl.exe -X POST '{URL}' `\n -H 'Content-Type: application/json' `\r\n -d '{power(JSON)}'",
         f"PS C:\\x> curl.exe 'https://b.example/chat?a=1&b=2' --json '{power(JSON)}'",
         f'curl.exe "https://b.example/chat?a=1&b=2" `\n --json "{power(JSON).replace(chr(34), "`" + chr(34))}"',

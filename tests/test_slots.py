@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from tests.conftest import an_endpoint
 from wrapdetect.curl import from_text
 from wrapdetect.detect import Seen, detect, next_looks
-from wrapdetect.detect.apps import MOST_PARAMETERS
+from wrapdetect.detect.apis import MOST_MODELS
+from wrapdetect.detect.apps import MOST_ENDPOINTS, MOST_PARAMETERS
 from wrapdetect.dialects.filling import Outgoing, like_a_secret, names_in, parts_of, request_of, variables_of
 from wrapdetect.dialects.slots import (
     MOST_DEPTH,
@@ -221,6 +222,18 @@ def test_an_endpoint_that_takes_more_than_a_chat_does_is_none() -> None:
     parameters = [{"component": "Textbox"}, *[more] * MOST_PARAMETERS]
     info = {"named_endpoints": {"/chat": {"parameters": parameters, "returns": [{"component": "Textbox"}]}}}
     assert seen_of({"/config": {"version": "6", "dependencies": [], "api_prefix": "/g"}, "/info": info}) == ()
+
+
+def test_of_endless_endpoints_and_models_the_first_are_looked_at() -> None:
+    nothing = {"parameters": [], "returns": []}
+    chat = {"parameters": [{"component": "Textbox"}], "returns": [{"component": "Textbox"}]}
+    config = {"version": "6", "dependencies": [], "api_prefix": "/g"}
+    for before, found in ((MOST_ENDPOINTS - 1, 1), (MOST_ENDPOINTS, 0)):
+        endpoints = {**{f"/n{n}": nothing for n in range(before)}, "/chat": chat}
+        assert len(seen_of({"/config": config, "/info": {"named_endpoints": endpoints}})) == found
+    models = [{"id": f"embed-{n}", "object": "model"} for n in range(MOST_MODELS)]
+    (text,) = seen_of({"/models": {"object": "list", "data": [*models, {"id": "chat-1", "object": "model"}]}})
+    assert 'model = "embed-0"' in text
 
 
 def described_as(**components: tuple[str, str]) -> dict[str, object]:

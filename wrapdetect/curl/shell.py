@@ -19,6 +19,9 @@ _ANSI_ESCAPE = re.compile(
 _END = re.compile(r"\||;|>|<|&(?=\s|&|$)|#(?=\s)")
 _HEREDOC = re.compile(r"""(?<=\s)<<-?[ \t]*(['"\\]?)(\w+)['"]?([^\n]*)\n""")
 _HEREDOC_WORD = re.compile(r"""(['"])\w+\1""")
+_PLAIN_QUOTE = re.compile(r"[^'\"`]*\"")
+_ESCAPED = re.compile(r'\^[&{}\[\]<>|%"\\]')
+"""Carets that only browsers write within quotes."""
 _CARETS = re.compile(r"[^'\"`]*\^\"")
 _QUOTED = re.compile(r"""\\.|\$'(?:[^'\\]|\\.)*+(?:'|$)|'[^']*(?:'|$)|"(?:[^"\\]|\\.)*+(?:"|$)""", re.DOTALL)
 _DOUBLED = re.compile(r'[{\[,:]""\w|\w""[:,}\]]')
@@ -36,7 +39,8 @@ def words(text: str, variable: Variable) -> list[str]:
     """
     text = text.replace("\r\n", "\n")
     unquoted = _QUOTED.sub("", text)
-    if _CARETS.match(text):  # cmd, as browsers write it: every letter that is not plain has a caret
+    by_lines = re.search(r"\^[ \t]*\n", unquoted) is not None
+    if _CARETS.match(text) or (by_lines and _PLAIN_QUOTE.match(text) and _ESCAPED.search(text)):  # cmd, by a browser
         first = re.match(r"(?:\^.|[^&|^])*", text, re.DOTALL)
         assert first is not None  # it matches nothing, too
         bare = re.sub(r"\^(?:\n(.)|(.)|$)", lambda m: m[1] or m[2] or "", first[0], flags=re.DOTALL)
@@ -44,7 +48,7 @@ def words(text: str, variable: Variable) -> list[str]:
     if "'" not in text and _DOUBLED.search(text):  # cmd, as older browsers wrote it
         within = re.sub(r'"\^(\n+)"', r"\1", text)
         return list(_windows(re.sub(r"\^[ \t]*\n", " ", within), backslash=re.compile(r"\\(\\)")))
-    if re.search(r"\^[ \t]*\n", unquoted):  # cmd, by hand
+    if by_lines:  # cmd, by hand
         return list(_windows(re.sub(r"\^[ \t]*\n", " ", text)))
     if re.search(r"`[ \t]*\n", unquoted) or (re.match(r"\S*curl\.exe\s", text) and re.search("['`]", text)):
         return list(_powershell(text, variable))
