@@ -225,7 +225,7 @@ def test_an_endpoint_that_takes_more_than_a_chat_does_is_none() -> None:
 
 
 def test_of_endless_endpoints_and_models_the_first_are_looked_at() -> None:
-    nothing = {"parameters": [], "returns": []}
+    nothing: dict[str, object] = {"parameters": [], "returns": []}
     chat = {"parameters": [{"component": "Textbox"}], "returns": [{"component": "Textbox"}]}
     config = {"version": "6", "dependencies": [], "api_prefix": "/g"}
     for before, found in ((MOST_ENDPOINTS - 1, 1), (MOST_ENDPOINTS, 0)):

@@ -51,8 +51,7 @@ Text = tuple[str | Slot, ...]
 """Literals and slots in their order; no literal is empty or follows another."""
 Change = Callable[[str], str]
 
-PROMPT, MESSAGES, SYSTEM = Slot("prompt"), Slot("messages"), Slot("system")
-CONVERSATION_ID, UUID, KEY = Slot("conversation_id"), Slot("uuid"), Slot("key")
+PROMPT, CONVERSATION_ID, KEY = Slot("prompt"), Slot("conversation_id"), Slot("key")
 
 
 def env(name: str) -> Slot:
