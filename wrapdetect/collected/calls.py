@@ -13,7 +13,8 @@ from typing import NamedTuple, cast
 
 from wrapdetect.collected.gather import Collection
 from wrapdetect.collected.har import Entry, Json
-from wrapdetect.collected.rows import ROLES, text_of_content
+from wrapdetect.collected.content import text_of_content
+from wrapdetect.collected.envelopes import ROLES
 from wrapdetect.collected.said import Conversation, Said, speaker
 from wrapdetect.dialects import DIALECTS, Reply, decode
 from wrapdetect.dialects.base import EMPTY

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from wrapdetect.collected.calls import NOT_CHOSEN, refusal, said_of
 from wrapdetect.collected.gather import Collection
 from wrapdetect.collected.har import Entry
-from wrapdetect.collected.rows import text_of_content
+from wrapdetect.collected.content import text_of_content
 from wrapdetect.collected.said import Conversation, Said
 from wrapdetect.dialects.filling import FORM, JSON, kind_of_body, names_in, request_of
 from wrapdetect.errors import SpecError
