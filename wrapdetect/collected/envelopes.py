@@ -110,9 +110,8 @@ def _spoken(said: object, content: object) -> tuple[str, str] | None:
 def messages_of(value: object) -> Messages | None:
     """A list of messages, those of neither side left out; a list within a list of one is the same list."""
     listed = opened(value)
-    if isinstance(listed, Sequence) and not isinstance(listed, str) and len(listed) == 1:
-        if isinstance(listed[0], Sequence) and not isinstance(listed[0], str):
-            listed = listed[0]
+    if isinstance(listed, list) and len(listed) == 1 and isinstance(inner := listed[0], list):
+        listed = inner if not (inner and isinstance(inner[0], str)) else listed
     if not isinstance(listed, Sequence) or isinstance(listed, str) or not listed:
         return None
     found = [message_of(opened(m)) for m in listed]

@@ -10,10 +10,7 @@ BRANCHES = "answers and questions of other branches (regenerated or edited; the 
 
 
 def _recognise(record: Record) -> bool:
-    return isinstance(record.get("mapping"), Mapping) and any(
-        isinstance(n, Mapping) and "message" in n
-        for n in record["mapping"].values()  # type: ignore[union-attr, attr-defined]
-    )
+    return any(isinstance(n, Mapping) and "message" in n for n in _mapping(record).values())
 
 
 def _read(record: Record, context: Context) -> Iterator[Talk]:
@@ -36,7 +33,7 @@ def _read(record: Record, context: Context) -> Iterator[Talk]:
 
 
 def _mapping(record: Record) -> Mapping[str, object]:
-    held = record["mapping"]
+    held = record.get("mapping")
     return held if isinstance(held, Mapping) else {}
 
 
