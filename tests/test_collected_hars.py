@@ -1,6 +1,7 @@
 """Archives as browsers and tools save them: what is not in the file is said, and never an empty answer or a guess."""
 
 import base64
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -203,10 +204,23 @@ def test_a_preflight_beside_a_call_is_no_call(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrap", [lambda h: {"har": h}, lambda h: {"data": {"har": h}}, lambda h: h])
 def test_wrappers_around_the_log_are_opened(wrap: object, tmp_path: Path) -> None:
-    import json
 
     assert callable(wrap)
     path = tmp_path / "a.har"
     path.write_text(json.dumps(wrap(har(GOOD))), encoding="utf-8")
     assert is_har(path, None)
     assert answers(read_har(path, None)) == ["A fox."]
+
+
+def test_a_multipart_question_is_read_by_a_template_and_its_secrets_are_masked(tmp_path: Path) -> None:
+    body = (
+        '--x\r\nContent-Disposition: form-data; name="data"\r\n\r\n{"inputs": "Why?"}\r\n'
+        '--x\r\nContent-Disposition: form-data; name="api_key"\r\n\r\nplanted-key-77\r\n--x--\r\n'
+    )
+    made = entry("https://mill.example/c/7", sent=body, answer='{"t": "So."}')
+    made["request"]["postData"]["mimeType"] = "multipart/form-data; boundary=x"  # type: ignore[index]
+    template = Template(path="/c/7", body='{"inputs": "{prompt}"}', answer="$.t")
+    bot = an_endpoint("t", "target", url="https://mill.example", dialect="template", template=template)
+    found = read_har(save(tmp_path / "a.har", made), bot)
+    assert (answers(found), found.conversations[0].turns) == (["So."], ("Why?",))
+    assert "planted" not in found.conversations[0].said[0].sent

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple, cast
 from urllib.parse import parse_qsl
 
-from wrapdetect.collected.gather import Collection
-from wrapdetect.collected.har import Entry, Json
 from wrapdetect.collected.content import text_of_content
 from wrapdetect.collected.envelopes import ROLES
+from wrapdetect.collected.gather import Collection
+from wrapdetect.collected.har import Entry, Json
 from wrapdetect.collected.said import Conversation, Said, speaker
 from wrapdetect.dialects import DIALECTS, Reply, decode
 from wrapdetect.dialects.base import EMPTY

@@ -24,7 +24,8 @@ ROLES = {
 ASKING = ("messages", "input_messages", "contents", "input", "inputs", "question", "prompt", "query", "user_input")
 """Names under which a wrapper holds what was asked, the first one found is taken."""
 ANSWERING = ("choices", "candidates", "generations", "message", "output", "outputs", "output_text", "completion",
-             "answer", "response", "reply", "result", "content", "text", "value", "messages", "output_messages")  # fmt: skip
+             "answer", "response", "reply", "result", "content", "text", "value", "messages",
+             "output_messages")  # fmt: skip
 BESIDE = frozenset(
     {"id", "type", "model", "index", "usage", "metadata", "metrics", "sources", "attachments", "error", "close", "uuid",
      "finish_reason", "created", "object"}

@@ -22,12 +22,13 @@ Json = Mapping[str, object]
 
 BEFORE_SENDING = ("blocked", "dns", "connect")  # ssl is within connect
 OF_THE_ANSWER = ("send", "wait", "receive")
+ENCODED = "content-encoding"  # the archive holds the body with it undone
 WRAPPERS = 4
 """Objects around `log` at most."""
 NOT_WHOLE = re.compile(r"truncat|not (be )?(saved|included|captured|available)|too large|omitted|discarded", re.I)
 """What a comment says of a body that was not saved, or not all of it."""
 SECONDS = {1.0: (1e9, 4.2e9), 1e3: (1e12, 4.2e12), 1e6: (1e15, 4.2e15)}
-"""Units of a time since 1970, and the numbers that can only be such a time; a smaller one counts from somewhere else."""
+"""Units of a time since 1970, and the numbers that can only be such; a smaller one counts from somewhere else."""
 
 
 class Frame(NamedTuple):
@@ -126,7 +127,9 @@ def _entry(raw: Json, place: str) -> Entry:
         took_s=took_s,
         status=status if isinstance(status, int) else 0,
         reason=text_at(response, "statusText"),
-        headers=tuple((k, v) for k, v in headers if k.lower() != "content-encoding" and k[:1] != ":"),  # the archive holds it undone
+        headers=tuple(
+            (k, v) for k, v in headers if k.lower() != "content-encoding" and k[:1] != ":"
+        ),  # the archive holds it undone
         body=_events(parts(raw, "_eventSourceMessages")) or _body(content, response, place),
         frames=tuple(_frame(m) for m in parts(raw, "_webSocketMessages")),
         broken=any(text_at(held, "_error") for held in (raw, response)),
@@ -137,18 +140,20 @@ def _sent(data: Json) -> str:
     fields = [(text_at(p, "name"), text_at(p, "value")) for p in parts(data, "params")]
     text = text_at(data, "text")
     if _boundary(text) and "multipart/" in (text_at(data, "mimeType").lower() or "multipart/"):
-        fields = list(_multipart(text)) or fields
+        fields = list(multipart_fields(text)) or fields
         return urlencode(fields)
     return text or urlencode(fields)
 
 
 def _boundary(text: str) -> str:
     first = text.partition("\n")[0].rstrip("\r")
-    return first if first.startswith("--") and len(first) > 4 and "content-disposition" in text[:4096].lower() else ""
+    return first if first.startswith("--") and len(first) > 2 and "content-disposition" in text[:4096].lower() else ""
 
 
-def _multipart(text: str) -> Iterator[tuple[str, str]]:
-    """Names and texts of the fields of a form; files are left out."""
+def multipart_fields(text: str) -> Iterator[tuple[str, str]]:
+    """Names and texts of the fields of a form; none where it is no such form. Files are left out."""
+    if not _boundary(text):
+        return
     for field in text.split(_boundary(text)):
         head, _, held = field.replace("\r\n", "\n").lstrip("\n").partition("\n\n")
         name = re.search(r';\s*name="([^"]*)"', head)
@@ -186,8 +191,10 @@ def _told_empty(content: Json, response: Json) -> bool:
     """Whether an empty text is what came: told so by the server, and no stream, whose size is not told."""
     length = next((text_at(h, "value") for h in parts(response, "headers")
                    if text_at(h, "name").lower() == "content-length"), "")  # fmt: skip
-    return content.get("size") == 0 and (length.strip() == "0" or response.get("bodySize") == 0) and not (
-        text_at(content, "mimeType").lower().startswith("text/event-stream")
+    return (
+        content.get("size") == 0
+        and (length.strip() == "0" or response.get("bodySize") == 0)
+        and not (text_at(content, "mimeType").lower().startswith("text/event-stream"))
     )
 
 

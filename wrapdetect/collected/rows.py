@@ -80,7 +80,7 @@ def conversation_of(talk: Talk, context: Context, speaker: str) -> Conversation:
         for turn, answer in enumerate(answers[: last + 1])
         if answer is not None
     )
-    name = whole(talk.speaker).strip() and talk.speaker or speaker
+    name = (whole(talk.speaker).strip() and talk.speaker) or speaker
     return Conversation(speaker=name, turns=turns[: last + 1], said=said, place=context.place)
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from wrapdetect.collected.calls import NOT_CHOSEN, not_whole, refusal, reply_to, said_of
+from wrapdetect.collected.content import text_of_content
 from wrapdetect.collected.gather import Collection
 from wrapdetect.collected.har import Entry, Frame
-from wrapdetect.collected.content import text_of_content
 from wrapdetect.collected.said import Conversation, Said
 from wrapdetect.dialects.filling import FORM, JSON, kind_of_body, names_in, request_of
 from wrapdetect.errors import SpecError
@@ -181,14 +181,19 @@ def _read_target(pattern: str, actual: str, names: Mapping[str, str], values: di
 
 def _read_body(pattern: str, actual: str, kind: str, names: Mapping[str, str], values: dict[str, object]) -> bool:
     if kind == JSON:
-        try:
-            return _read_json(json.loads(pattern), json.loads(actual), names, values)
-        except (ValueError, RecursionError):
-            return False
+        in_form = [text for _, text in parse_qsl(actual) if text.lstrip()[:1] in ("{", "[")]
+        return any(_read_as_json(pattern, text, names, values) for text in (actual, *in_form))
     if kind == FORM:
         held = dict(parse_qsl(actual, keep_blank_values=True))
         return all(_read_text(text, held.get(key), names, values) for key, text in parse_qsl(pattern))
     return _read_text(pattern, actual, names, values)
+
+
+def _read_as_json(pattern: str, actual: str, names: Mapping[str, str], values: dict[str, object]) -> bool:
+    try:
+        return _read_json(json.loads(pattern), json.loads(actual), names, values)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _read_json(pattern: object, actual: object, names: Mapping[str, str], values: dict[str, object]) -> bool:

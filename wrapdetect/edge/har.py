@@ -112,8 +112,7 @@ def _nothing(seen: Seen, mask: Mask) -> str:
 def _notes(seen: Seen, mask: Mask) -> Iterator[str]:
     if seen.bodiless:
         yield (
-            "left out, for the archive holds no answer: "
-            f"{_places(seen.bodiless, mask)} (not saved, or not all of it)"
+            f"left out, for the archive holds no answer: {_places(seen.bodiless, mask)} (not saved, or not all of it)"
         )
     if untimed := sum(c.entry.started is None for c in seen.calls):
         yield f"of {untimed} answers the archive tells no time that can be read: their times are not used"

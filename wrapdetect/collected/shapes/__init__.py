@@ -1,4 +1,4 @@
-"""Shapes of records that tools export -> conversations: a registry, of which the first that recognises is taken. Pure."""
+"""Shapes of records that tools export: a registry, of which the first that recognises is taken. Pure."""
 
 from collections.abc import Mapping
 

@@ -28,7 +28,7 @@ class Talk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Where a record stands, the questions of another file by their ids, and what is left out, which a reader adds to."""
+    """Where a record stands, the questions of another file by id, and what is left out, which readers add to."""
 
     place: str
     questions: Mapping[str, object] | None = None

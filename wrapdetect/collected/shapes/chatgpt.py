@@ -1,4 +1,4 @@
-"""ChatGPT's export (conversations.json): a tree of messages, of which the path to `current_node` is the conversation."""
+"""ChatGPT's export (conversations.json): a tree of messages; the path to `current_node` is the talk."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

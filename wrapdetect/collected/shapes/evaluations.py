@@ -1,4 +1,4 @@
-"""Results of evaluations: promptfoo, inspect_ai, lm-eval; MT-Bench, whose questions are elsewhere, is refused by name."""
+"""Results of evaluations: promptfoo, inspect_ai, lm-eval; MT-Bench (questions elsewhere) is refused by name."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Exports of tracing tools: Langfuse, LangSmith, Phoenix (OpenInference). Spans that are no call of a model are left out."""
+"""Exports of tracing tools: Langfuse, LangSmith, Phoenix. Spans that are no call of a model are left out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
