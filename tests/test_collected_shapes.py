@@ -7,9 +7,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wrapdetect.collected import Collection
-from wrapdetect.collected.shapes import SHAPES, recognise
+from wrapdetect.collected.rows import conversation_of
+from wrapdetect.collected.shapes import SHAPES, Context, recognise
 from wrapdetect.edge.answers import More, read_answers
 from wrapdetect.edge.tables import Fields
 from wrapdetect.errors import WrapdetectError
@@ -373,6 +376,12 @@ READ: dict[str, tuple[str, bytes, Talks, str]] = {
         [("v", [Q], ["4"])],
         "",
     ),
+    "a number of many digits": (
+        "v.jsonl",
+        lines({"messages": [U, {"role": "assistant", "content": 10**400}]}),
+        [("v", [Q], [str(10**400)])],
+        "",
+    ),
     "an answer that is JSON, to plain words": (
         "j.csv",
         sheet(["prompt", "answer"], [Q, '{"who": ["aunt"]}']),
@@ -464,6 +473,17 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "UTF-16 without its mark": ("x.csv", "prompt,answer\nWer?,Er.\n".encode("utf-16-le"), "NUL bytes"),
     "half of UTF-16": ("x.csv", "prompt,answer\nWer?,Er.\n".encode("utf-16")[:-1], "not sound UTF-16"),
     "SQLite": ("x.db", b"SQLite format 3\0", "an SQLite database"),
+    "messages within messages without end": (
+        "x.jsonl",
+        b'{"messages": [' + b'{"message": ' * 400 + b'{"role": "user", "content": "x"}' + b"}" * 400 + b"]}\n",
+        "message 1",
+    ),
+    "a time before all times": (
+        "x.jsonl",
+        lines({"prompt": Q, "answer": A, "time": "0001-01-01T00:00:00+14:00", "latency": 1}),
+        "expected a time",
+    ),
+    "a latency without end": ("x.jsonl", lines({"prompt": Q, "answer": A, "latency": 10**400}), "expected seconds"),
     "nesting without end": ("x.json", b'{"a":\n' + b"[" * 200_000, "not JSON"),
     "wrappers without end": (
         "x.jsonl",
@@ -548,3 +568,70 @@ def test_every_shape_is_the_first_that_recognises_a_file_of_its_own() -> None:
         if (shape := recognise(record)) is not None:
             found.add(shape.called)
     assert found == {s.called for s in SHAPES.values()}
+
+
+NAMES = (
+    "mapping",
+    "message",
+    "current_node",
+    "parent",
+    "chat_messages",
+    "sender",
+    "text",
+    "content",
+    "parts",
+    "model_a",
+    "model_b",
+    "conversation_a",
+    "prompt",
+    "custom_id",
+    "response",
+    "body",
+    "eval",
+    "samples",
+    "results",
+    "provider",
+    "doc",
+    "resps",
+    "arguments",
+    "inputs",
+    "outputs",
+    "input",
+    "output",
+    "role",
+    "observations",
+    "traceId",
+    "attributes",
+    "llm",
+    "input_messages",
+    "request",
+    "type",
+    "kwargs",
+    "lc",
+)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(NAMES),
+                inner,
+                max_size=6,
+            )
+        ),
+        max_leaves=24,
+    )
+)
+def test_no_junk_brings_a_shape_down(junk: object) -> None:
+    record = junk if isinstance(junk, dict) else {"mapping": junk}
+    for shape in SHAPES.values():
+        if shape.recognise(record):
+            context = Context(place="it", questions={})
+            try:
+                for talk in shape.read(record, context):
+                    conversation_of(talk, context, "bot")
+            except WrapdetectError:
+                continue  # what is refused is refused in one line; any other exception is a bug

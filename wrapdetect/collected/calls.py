@@ -260,17 +260,19 @@ def _conversations(name: str, calls: Sequence[Found]) -> list[Conversation]:
     """A call whose messages go on from those of an earlier one belongs to its conversation; of one that was begun
     before the archive, only the last turn has an answer."""
     begun: list[Conversation] = []
+    by_turns: dict[tuple[str, ...], list[int]] = defaultdict(list)
     answered_by: dict[str, int] = {}
     for call in calls:
         held = answered_by.get(call.after)
         users = call.users if held is None else (*begun[held].turns, *call.users)
-        at = next((n for n in reversed(range(len(begun))) if begun[n].turns == users[:-1]), None)
+        at = by_turns[users[:-1]].pop() if len(users) > 1 and by_turns[users[:-1]] else None
         said = replace(call.said, turn=len(users) - 1)
-        if at is None or len(users) == 1:
+        if at is None:
             begun.append(Conversation(speaker=name, turns=users, said=(said,), place=call.entry.place))
             at = len(begun) - 1
         else:
             begun[at] = replace(begun[at], turns=users, said=(*begun[at].said, said))
+        by_turns[users].append(at)
         if known := dict(call.reply.fields).get("id"):
             answered_by[known] = at
     return begun

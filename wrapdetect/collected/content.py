@@ -21,8 +21,10 @@ def text_of_content(content: object) -> str | None:
     """
     if content is None or isinstance(content, str):
         return content or ""
-    if isinstance(content, int | float) and not isinstance(content, bool) and math.isfinite(content):
+    if isinstance(content, int) and not isinstance(content, bool):
         return str(content)
+    if isinstance(content, float):
+        return str(content) if math.isfinite(content) else None
     if isinstance(content, Mapping):
         return _part(content) if content.get("type") in (*TEXTS, "refusal") else None
     if not isinstance(content, Sequence):

@@ -57,7 +57,7 @@ def is_structure(value: object) -> bool:
     return not isinstance(opened(value), str | int | float | None)
 
 
-def message_of(message: object) -> tuple[str, str] | None:
+def message_of(message: object, depth: int = 0) -> tuple[str, str] | None:
     """Role and text of one message; ("", "") for one of neither side."""
     if isinstance(message, Sequence) and not isinstance(message, str) and len(message) == 2:
         role, content = message  # LangChain's short form
@@ -65,7 +65,7 @@ def message_of(message: object) -> tuple[str, str] | None:
     if not isinstance(message, Mapping):
         return None
     if (inner := _inner(message)) is not None:
-        return message_of(inner)
+        return message_of(inner, depth + 1) if depth < DEEPEST else None
     said = next((message[k] for k in SPEAKING if k in message), None)
     if isinstance(said, Mapping):
         said = said.get("role") or said.get("name")

@@ -128,7 +128,7 @@ def _entry(raw: Json, place: str) -> Entry:
         status=status if isinstance(status, int) else 0,
         reason=text_at(response, "statusText"),
         headers=tuple(
-            (k, v) for k, v in headers if k.lower() != "content-encoding" and k[:1] != ":"
+            (k, v) for k, v in headers if k.lower() != ENCODED and k[:1] != ":"
         ),  # the archive holds it undone
         body=_events(parts(raw, "_eventSourceMessages")) or _body(content, response, place),
         frames=tuple(_frame(m) for m in parts(raw, "_webSocketMessages")),

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from wrapdetect.collected.envelopes import ROLES, SAYING, SPEAKING, is_structure, message_of
@@ -165,7 +165,8 @@ def _started(cells: Cells, column: str | None, place: str) -> datetime | None:
         return None
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
-    except ValueError:
+        moment = moment if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         moment = None
     if moment is None or moment.tzinfo is None:
         raise LibraryError(
@@ -181,7 +182,7 @@ def _latency_s(cells: Cells, column: str | None, place: str) -> float | None:
         return None
     try:
         seconds = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         seconds = math.nan
     if not 0 <= seconds <= LONGEST_S:
         raise LibraryError(

@@ -106,16 +106,16 @@ def moment(value: object) -> datetime | None:
         return datetime.fromtimestamp(value, UTC)
     try:
         found = datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
-    except ValueError:
-        found = None
-    return found if found is not None and found.tzinfo is not None else None
+        return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def seconds(value: object, *, of: float = 1.0) -> float | None:
     """A number of seconds (of milliseconds where `of` is 1000), or None."""
     try:
         found = float(value) / of if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return found if 0 <= found <= 86_400 else None
 

@@ -41,7 +41,7 @@ def _leaf(nodes: Mapping[str, Record], record: Record, context: Context) -> str:
     current = record.get("current_node")
     if isinstance(current, str) and current in nodes:
         return current
-    parents = {n.get("parent") for n in nodes.values()}
+    parents = {p for n in nodes.values() if isinstance(p := n.get("parent"), str)}
     leaves = [k for k in nodes if k not in parents]
     if len(leaves) != 1:
         raise context.unread("current_node", current, "the id of a message, which tells the branch that was kept")
