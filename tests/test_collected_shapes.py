@@ -14,7 +14,7 @@ from wrapdetect.collected import Collection
 from wrapdetect.collected.rows import conversation_of
 from wrapdetect.collected.shapes import SHAPES, Context, recognise
 from wrapdetect.edge.answers import More, read_answers
-from wrapdetect.edge.tables import Fields
+from wrapdetect.edge.tables import LARGEST, SNIFFED, Fields
 from wrapdetect.errors import WrapdetectError
 
 Json = dict[str, object]
@@ -635,3 +635,19 @@ def test_no_junk_brings_a_shape_down(junk: object) -> None:
                     conversation_of(talk, context, "bot")
             except WrapdetectError:
                 continue  # what is refused is refused in one line; any other exception is a bug
+
+
+def test_questions_go_with_a_batch_only(tmp_path: Path) -> None:
+    asked = lines({"custom_id": "1", "body": {"messages": [U]}})
+    with pytest.raises(WrapdetectError, match="--questions goes with the output of a batch"):
+        read(tmp_path, "f.jsonl", lines({"messages": [U, B]}), asked)
+
+
+def test_one_value_too_large_for_memory_is_refused(tmp_path: Path) -> None:
+    for name in ("x.json", "y.json"):
+        with (tmp_path / name).open("wb") as file:
+            file.write((b"[\n" if name == "x.json" else b'{"a":\n') + b" " * SNIFFED)
+            file.truncate(LARGEST + 1)  # holes, no bytes on the disk
+        with pytest.raises(WrapdetectError, match="at most 500,000,000 are read") as caught:
+            read_answers(tmp_path / name, "alpaca_eval" if name == "x.json" else None, Fields(), More(), speaker="x")
+        assert "split it" in str(caught.value)

@@ -10,7 +10,7 @@ from wrapdetect.collected import Collection, Conversation
 from wrapdetect.collected import speaker as said_by
 from wrapdetect.collected.gather import once
 from wrapdetect.collected.rows import Columns, conversation_of, read_row
-from wrapdetect.collected.shapes import Context, Shape, questions_of, recognise
+from wrapdetect.collected.shapes import SHAPES, Context, Shape, questions_of, recognise
 from wrapdetect.edge.tables import USUAL, Fields, Record, choose, guess_format, place_of_names, read_records
 from wrapdetect.errors import LibraryError, SpecError
 from wrapdetect.prose import quote
@@ -53,6 +53,8 @@ def read_answers(
     left = Counter[str]()
     asked = None if questions is None else questions_of(read_records(questions, guess_format(questions)))
     shape = recognise(first[1]) if fields == Fields() and more.conversation is None else None
+    if questions is not None and shape is not SHAPES["batch_output"]:
+        raise SpecError(f"--questions goes with the output of a batch, and {path} is none; leave it out")
     if shape is not None:
         rows = _shaped(every, shape, asked, left, speaker)
         reading = f"read as {shape.called}"

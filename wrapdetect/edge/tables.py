@@ -300,11 +300,15 @@ def _goes_on(line: str) -> bool:
     return False
 
 
-def _document(path: Path) -> Mapping[str, object] | None:
-    """The one JSON object that a file is, if it is one. Raises LibraryError where it is too large to be read whole."""
+def _refuse_large(path: Path) -> None:
     size = path.stat().st_size
     if size > LARGEST:
         raise LibraryError(f"{path}: {size:,} bytes of one JSON value, and at most {LARGEST:,} are read; split it")
+
+
+def _document(path: Path) -> Mapping[str, object] | None:
+    """The one JSON object that a file is, if it is one. Raises LibraryError where it is too large to be read whole."""
+    _refuse_large(path)
     try:
         value = json.loads("".join(_lines(path)))
     except (ValueError, RecursionError):
@@ -410,6 +414,7 @@ def _read_alpaca_eval(path: Path, choice: Choice) -> Records:
 def _read_outputs(file: Path) -> Records:
     """A list of objects; where they name no generator, the folder does, or a file of another name."""
     speaker = file.resolve().parent.name if file.stem == "model_outputs" else file.stem
+    _refuse_large(file)
     outputs = _json("".join(_lines(file)), str(file))
     if not isinstance(outputs, list):
         raise LibraryError(
