@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from wrapdetect.collected.har import Json, raw_requests, text_at
+from wrapdetect.collected.har import Json, multipart_fields, raw_requests, text_at
 from wrapdetect.collected.said import Conversation, Said
 from wrapdetect.dialects.body import cut_alike
 from wrapdetect.dialects.json_text import part, parts
@@ -143,8 +143,16 @@ def _of_body(data: Json) -> Iterator[str]:
         if _secret_name(text_at(field, "name")):
             yield text_at(field, "value")
     text = text_at(data, "text")
+    for name, held in multipart_fields(text):
+        if _secret_name(name):
+            yield held
+        yield from _of_json(held)
     if "=" in text[:200] and not text.lstrip().startswith(("{", "[")):
         yield from (v for k, v in parse_qsl(text) if _secret_name(k))
+    yield from _of_json(text)
+
+
+def _of_json(text: str) -> Iterator[str]:
     if text.lstrip().startswith(("{", "[")):
         try:
             yield from _of_fields(json.loads(text))
