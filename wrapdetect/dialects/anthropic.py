@@ -77,7 +77,7 @@ def _refused(reply: Reply) -> Reply:
 
 
 def _shape_of(body: Json) -> Shape:
-    if isinstance(body.get("content"), list):
+    if isinstance(body.get("content"), list) or body.get("type") == "message":
         return "whole"
     return "piece" if "type" in body else "unknown"
 

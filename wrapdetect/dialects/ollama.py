@@ -36,13 +36,13 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
 
 
 def _read_stream(stream: Stream) -> Reply:
-    answer, done = Answer(), stream.done
+    answer, done = Answer(), False
     for t_s, body in stream.objects:
         _add(answer, t_s, body)
-        done = done or body.get("done") is True
+        done = body.get("done") is True
         if done:
             break
-    return answer.reply(done=done, sign="done: true")
+    return answer.reply(done=done or stream.done, sign="done: true")
 
 
 def _read_plain(t_s: float, body: Json) -> Reply:

@@ -12,7 +12,7 @@ from wrapdetect.dialects.base import Call, Codec, Reply
 from wrapdetect.dialects.body import BodyError, encoding_of, inflate
 from wrapdetect.dialects.json_text import Json, content_kind, refuse_error, short
 from wrapdetect.dialects.stream import Stream, objects_in
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind
+from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind
 
 HTML = "an HTML page where JSON is due: is this the address of the API (often ending in /v1)?"
 MARKUP = (b"<!doctype", b"<html")
@@ -49,7 +49,8 @@ def both(
             body = refuse_error(found.body, "body")
             return read_stream(Stream((found,))) if shape_of(body) == "piece" else read_plain(found.t_s, body)
         except BodyError as error:
-            return Reply(text="", failure=error.failure)
+            page = error.failure.kind is FailureKind.GARBLED and content_kind(exchange) == "text/html"
+            return Reply(text="", failure=Failure(kind=FailureKind.GARBLED, detail=HTML) if page else error.failure)
 
     def codec(stream: bool) -> Codec:
         return Codec(encode=partial(encode, stream=stream), decode=lambda exchange, _: decode(exchange, stream=stream))
@@ -71,7 +72,6 @@ def _chunks_of(exchange: Exchange) -> tuple[Chunk, ...]:
     """The body with its content encoding undone. Raises BodyError where that fails, or where it is an HTML page."""
     chunks = inflate(exchange.chunks, encoding_of(exchange.headers))
     start = next((data for c in chunks if (data := c.data.removeprefix(b"\xef\xbb\xbf").lstrip())), b"")
-    labelled = content_kind(exchange) == "text/html" and not start.startswith((b"{", b"data:", b"event:", b":"))
-    if labelled or start[:15].lower().startswith(MARKUP):
+    if start[:15].lower().startswith(MARKUP):
         raise BodyError(FailureKind.GARBLED, HTML)
     return chunks
