@@ -82,7 +82,7 @@ READS = {
 def test_what_servers_send_is_read_under_every_label_and_however_cut(name: str) -> None:
     for label in LABELS:
         for dialect in ("openai_stream", "openai_plain"):
-            reply = came(READS[name], label, dialect)  # type: ignore[arg-type]  # both are dialects
+            reply = came(READS[name], label, dialect)
             assert (reply.text, reply.failure) == ("Good morning.", None), (label, dialect)
     for size in (1, 7):
         assert came(READS[name], size=size).text == "Good morning."
@@ -120,21 +120,26 @@ def test_what_is_no_answer_is_named(body: str, kind: str, said: str) -> None:
     assert (failure.kind.value, said in failure.detail) == (kind, True), failure
 
 
-ANTHROPIC = [
+ANTHROPIC: list[dict[str, object]] = [
     {"type": "message_start", "message": {"id": "m", "model": "c", "content": []}},
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Good morning."}},
     {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
     {"type": "message_stop"},
 ]
-GEMINI = {"candidates": [{"content": {"parts": [{"text": "Good morning."}]}, "finishReason": "STOP"}]}
-OLLAMA = [{"message": {"content": "Good "}, "done": False}, {"message": {"content": "morning."}, "done": True}]
-RESPONSES = [
+GEMINI: dict[str, object] = {
+    "candidates": [{"content": {"parts": [{"text": "Good morning."}]}, "finishReason": "STOP"}]
+}
+OLLAMA: list[dict[str, object]] = [
+    {"message": {"content": "Good "}, "done": False},
+    {"message": {"content": "morning."}, "done": True},
+]
+RESPONSES: list[dict[str, object]] = [
     {"type": "response.output_text.delta", "delta": "Good morning."},
     {"type": "response.completed", "response": {"status": "completed", "output": []}},
 ]
 OTHERS: list[tuple[Dialect, list[dict[str, object]]]] = [
-    ("anthropic_stream", ANTHROPIC),  # type: ignore[list-item]
-    ("gemini_stream", [GEMINI]),  # type: ignore[list-item]
+    ("anthropic_stream", ANTHROPIC),
+    ("gemini_stream", [GEMINI]),
     ("ollama_stream", OLLAMA),
     ("responses_stream", RESPONSES),
 ]

@@ -23,6 +23,7 @@ import httpx
 
 from wrapdetect.dialects import Call
 from wrapdetect.dialects.body import header_of, refused_by
+from wrapdetect.dialects.ending import SURE_S, Ending, ending_of
 from wrapdetect.edge.addresses import CONNECTED, admit
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind
@@ -246,7 +247,7 @@ class _Line:
         """Send, and read the body to its end; the tape keeps what matters."""
         request = request_of(self._endpoint, call, self._key)
         with self._lines.one() as transport:
-            await exhaust(transport, request)
+            await exhaust(transport, request, ending_of(self._endpoint.dialect))
 
     async def aclose(self) -> None:
         await self._lines.aclose()
@@ -314,15 +315,32 @@ def _loaded(file: str | None, folder: str | None) -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def exhaust(transport: StampingTransport, request: httpx.Request) -> None:
-    """Send, and read the body to its end or our limit; the tape keeps what matters."""
+async def exhaust(transport: StampingTransport, request: httpx.Request, ending: Ending = lambda _: None) -> None:
+    """Send, and read the body to its end, our limit, or where `ending` says; the tape keeps what matters."""
     response = await transport.handle_async_request(request)
     assert isinstance(response.stream, httpx.AsyncByteStream)
     try:
-        async for _ in response.stream:
-            pass
+        await _read(response.stream, ending if response.status_code < 300 else lambda _: None)
     finally:
         await response.stream.aclose()
+
+
+async def _read(body: httpx.AsyncByteStream, ending: Ending) -> None:
+    """To the end; of a stream that said its own, for as long as `ending` leaves it: how it breaks off then, where it
+    was over for sure, does not matter any more."""
+    clock, left_s = asyncio.get_running_loop().time, None
+    try:
+        async with asyncio.timeout(None) as limit:
+            async for data in body:
+                before, left_s = left_s, ending(data)
+                if left_s != before:
+                    limit.reschedule(None if left_s is None else clock() + left_s)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    except httpx.TransportError:
+        if left_s is None or left_s > SURE_S:
+            raise
 
 
 async def attempt(sending: Awaitable[None], tape: Tape, *, timeout_s: float, byte_limit: int) -> Failure | None:

@@ -18,6 +18,7 @@ import httpx
 from wrapdetect import __version__
 from wrapdetect.dialects import DIALECTS, Reply, decode
 from wrapdetect.dialects.base import EMPTY
+from wrapdetect.dialects.ending import ending_of
 from wrapdetect.edge.http import (
     BYTE_LIMIT,
     SENT_HEADERS,
@@ -114,6 +115,7 @@ class HttpPulse:
         return line.keyring.clean(exchange), tape.start_s
 
     async def _perform(self, line: _Line, request: httpx.Request, tape: Tape) -> Failure | None:
+        endpoint = line.service.endpoint
         stamping = StampingTransport(
             self._transport(),
             origin=line.url,
@@ -125,7 +127,7 @@ class HttpPulse:
 
         async def send() -> None:
             async with stamping:
-                await exhaust(stamping, request)
+                await exhaust(stamping, request, ending_of(endpoint.dialect) if endpoint else lambda _: None)
 
         return await attempt(send(), tape, timeout_s=self._timeout_s, byte_limit=line.byte_limit)
 
