@@ -39,7 +39,7 @@ KEY_WORDS = frozenset(["access", "api", "auth", "private", "secret", "subscripti
 _JSON_PART = re.compile(rf'"(?:[^"\\]|\\.)*"|{PLACEHOLDER.pattern}', re.DOTALL)
 _BARE = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _FORM_FIELD = re.compile(r"[^\s=&{}\"]+=[^\s&]*")
-_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
+PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 class Outgoing(NamedTuple):
@@ -79,11 +79,10 @@ def names_in(part: Template | Step) -> frozenset[str]:
 
 
 def variables_of(endpoint: Endpoint) -> tuple[str, ...]:
-    """Names of the environment variables that an endpoint's template wants, beside its key's."""
+    """Names of the environment variables that an endpoint's template, headers or query want, beside its key's."""
     template = endpoint.template
-    if template is None:
-        return ()
-    names = {name for part in parts_of(template) for name in names_in(part)}
+    names = {name for part in parts_of(template) for name in names_in(part)} if template else set[str]()
+    names |= {m[2] for _, value in (*endpoint.headers, *endpoint.query) for m in PLACEHOLDER.finditer(value) if m[2]}
     return tuple(sorted(n.removeprefix("env:") for n in names if n.startswith("env:")))
 
 
@@ -234,7 +233,7 @@ def _fill_path(path: str, values: Values) -> str:
 
 
 def _fill_header(value: str, values: Values) -> str:
-    return quote(fill_text(value, values), safe=_PRINTABLE).strip()
+    return quote(fill_text(value, values), safe=PRINTABLE).strip()
 
 
 def is_json(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from wrapdetect.dialects.address import key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body import BodyError
 from wrapdetect.dialects.content import said_in_message
@@ -24,7 +25,8 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
         body[endpoint.token_limit] = ask.max_tokens
     if stream:
         body["stream"] = True
-    return Call(body=body, stream=stream)
+    header, prefix = key_place(endpoint.url, endpoint.query)
+    return Call(body=body, stream=stream, key_header=header, key_prefix=prefix)
 
 
 def _read_stream(stream: Stream) -> Reply:

@@ -6,6 +6,7 @@ response.incomplete (our limit on tokens, or a filter) or response.failed; there
 
 from collections.abc import Sequence
 
+from wrapdetect.dialects.address import key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body import BodyError
 from wrapdetect.dialects.content import said_in
@@ -33,7 +34,8 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
         body["max_output_tokens"] = max(ask.max_tokens, FEWEST_TOKENS)
     if stream:
         body["stream"] = True
-    return Call(body=body, stream=stream, path="/responses")
+    header, prefix = key_place(endpoint.url, endpoint.query)
+    return Call(body=body, stream=stream, path="/responses", key_header=header, key_prefix=prefix)
 
 
 def _read_stream(stream: Stream) -> Reply:

@@ -19,6 +19,7 @@ from wrapdetect import __version__
 from wrapdetect.dialects import DIALECTS, Reply, decode
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.dialects.ending import ending_of
+from wrapdetect.dialects.filling import variables_of
 from wrapdetect.edge.http import (
     BYTE_LIMIT,
     SENT_HEADERS,
@@ -29,6 +30,7 @@ from wrapdetect.edge.http import (
     current_tape,
     exhaust,
     request_of,
+    sent_by,
 )
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.history import Outcome, Service
@@ -119,7 +121,7 @@ class HttpPulse:
         stamping = StampingTransport(
             self._transport(),
             origin=line.url,
-            sent_headers=SENT_HEADERS,
+            sent_headers=sent_by(endpoint, line.key) if endpoint else SENT_HEADERS,
             stopwatch=self._stopwatch,
             byte_limit=line.byte_limit,
             private=line.service.endpoint is None or line.service.endpoint.private,
@@ -135,11 +137,12 @@ class HttpPulse:
 def _line(service: Service, keyring: Keyring) -> _Line:
     endpoint = service.endpoint
     key = keyring.key_of(endpoint) if endpoint else None
+    variables = {name: keyring.variables[name] for name in (variables_of(endpoint) if endpoint else ())}
     return _Line(
         service=service,
         url=httpx.URL(endpoint.url if endpoint else service.url),
         key=key,
-        keyring=Keyring({service.name: key} if key else {}),  # no other key goes out, so no other can come back
+        keyring=Keyring({service.name: key} if key else {}, variables),  # no other goes out, so no other comes back
         byte_limit=BYTE_LIMIT if endpoint else PAGE_LIMIT,
     )
 
@@ -148,7 +151,8 @@ def _request(line: _Line, ask: Ask | None) -> httpx.Request:
     endpoint = line.service.endpoint
     if ask is None or endpoint is None:
         return httpx.Request("GET", line.url, headers=[("accept", "*/*"), ("accept-encoding", "identity"), *OURS])
-    request = request_of(endpoint, DIALECTS[endpoint.dialect].encode(ask, (), endpoint), line.key)
+    call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
+    request = request_of(endpoint, call, line.key, line.keyring.variables)
     request.headers.update(OURS)
     return request
 
