@@ -36,7 +36,10 @@ def said_in_message(message: Mapping[str, object], name: str = "content") -> str
     >>> said_in_message({"content": None, "refusal": "I cannot.", "reasoning_content": "Hm."})
     'I cannot.'
     """
-    said, refusal = said_in(message.get("content"), name), said_in(message.get("refusal"), "refusal")
+    content = message.get("content")
+    if isinstance(content, str) and not message.get("refusal"):
+        return content
+    said, refusal = said_in(content, name), said_in(message.get("refusal"), "refusal")
     return said if refusal == said else said + refusal
 
 

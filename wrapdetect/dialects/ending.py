@@ -22,8 +22,7 @@ LONGEST_ERROR = 20_000
 Ending = Callable[[bytes], float | None]
 """Given each chunk; gives the seconds that the stream may still take, or None: as long as it likes."""
 
-_DONE = re.compile(rb'(?:data:)?\s{0,9}"?\[DONE\]"?\s{0,9}', re.IGNORECASE)
-_NEVER = re.compile(rb"(?!)")
+_DONE = re.compile(rb'(?:data:)?\s{0,9}"?\[(?:DONE|done)\]"?\s{0,9}')
 SURE: Mapping[str, re.Pattern[bytes]] = {
     "anthropic": re.compile(rb'"type"\s{0,9}:\s{0,9}"message_stop"'),
     "responses": re.compile(rb'"type"\s{0,9}:\s{0,9}"response\.(?:completed|incomplete|failed)"'),
@@ -48,14 +47,14 @@ def ending_of(dialect: Dialect) -> Ending:
     [None, None, 0.2, 0.2]
     """
     family = dialect.partition("_")[0]
-    known = family in SURE or family in LIKELY
-    return _Watcher(SURE.get(family, _NEVER), LIKELY.get(family, _NEVER)) if known else lambda _: None
+    signs = SURE.get(family), LIKELY.get(family)
+    return _Watcher(*signs) if any(signs) else lambda _: None
 
 
 class _Watcher:
     """The state of one stream."""
 
-    def __init__(self, sure: re.Pattern[bytes], likely: re.Pattern[bytes]) -> None:
+    def __init__(self, sure: re.Pattern[bytes] | None, likely: re.Pattern[bytes] | None) -> None:
         self._sure, self._likely = sure, likely
         self._rest: list[bytes] = []
         self._left_s: float | None = None
@@ -63,15 +62,24 @@ class _Watcher:
         self._distrusted = False
 
     def __call__(self, data: bytes) -> float | None:
+        if self._left_s is None and not self._rest and data.endswith(b"\n") and not self._may_end(data):
+            return None  # whole lines, as most chunks are
         if b"\n" not in data and b"\r" not in data:
             self._rest.append(data)
             return self._left_s
         first, *others = data.replace(b"\r", b"\n").split(b"\n")
         *lines, rest = (b"".join((*self._rest, first)), *others)
-        self._rest = [rest]
+        self._rest = [rest] if rest else []
         for line in lines:
             self._see(line)
         return self._left_s
+
+    def _may_end(self, data: bytes) -> bool:
+        """Whether any sign stands in whole lines."""
+        if b"[DONE]" in data or b"[done]" in data or b'"error"' in data:
+            return True
+        likely = self._likely is not None and self._likely.search(data)
+        return bool(likely or (self._sure is not None and self._sure.search(data)))
 
     def _see(self, line: bytes) -> None:
         if not line:
@@ -85,9 +93,9 @@ class _Watcher:
     def _see_object(self, line: bytes) -> None:
         if self._left_s is not None and not self._closing and SPEAKS.search(line):
             self._left_s, self._distrusted = None, True
-        if self._sure.search(line) or _tells_error(line):
+        if (self._sure is not None and self._sure.search(line)) or _tells_error(line):
             self._closing, self._left_s = True, SURE_S if line.startswith(b"{") else LIKELY_S
-        elif not self._distrusted and self._likely.search(line):
+        elif self._likely is not None and not self._distrusted and self._likely.search(line):
             self._left_s = LIKELY_S
 
 

@@ -119,8 +119,11 @@ class Answer:
 
     def slipped(self, body: Mapping[str, object]) -> None:
         """The model that it says it is and the fields of SLIPPED, each the first time that it says something."""
-        self.named(body.get("model"))
-        self.note({k: v for k, v in body.items() if k not in self.fields}, {name: name for name in SLIPPED})
+        if self.model is None:
+            self.named(body.get("model"))
+        for name in SLIPPED:
+            if name not in self.fields and body.get(name):
+                self.fields[name] = whole(str(body[name]))
 
     def named(self, model: object) -> None:
         """The model that it says it is, the first time that it is not empty."""

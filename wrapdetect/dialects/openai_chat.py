@@ -1,6 +1,6 @@
 """OpenAI chat completions (POST {url}/chat/completions), streaming and plain."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from wrapdetect.dialects.address import key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
@@ -30,20 +30,24 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
 
 
 def _read_stream(stream: Stream) -> Reply:
-    answer, first = Answer(), _first_index(stream)
-    for t_s, event in stream.objects:
+    answer = Answer()
+    events = [(t_s, event, parts(event, "choices")) for t_s, event in stream.objects]
+    first = _first_index(choices for _, _, choices in events)
+    for t_s, event, choices in events:
         answer.slipped(event)
-        choice = _choice(event, first)
+        choice = _choice(choices, first)
         # Some servers send a whole message as their one event, or after the deltas once more.
         said = part(choice, "delta") or ({} if answer.pieces else part(choice, "message"))
         answer.add(t_s, said_in_message(said))
         answer.finished(choice.get("finish_reason"))
-        answer.note(part(event, "usage"), TOKENS)
+        if usage := part(event, "usage"):
+            answer.note(usage, TOKENS)
     return _given(answer.reply(done=stream.done or answer.finish is not None, sign="[DONE] or a finish_reason"))
 
 
 def _read_plain(t_s: float, body: Json) -> Reply:
-    answer, choice = Answer(), _choice(body, min(map(_index, parts(body, "choices")), default=0))
+    choices = parts(body, "choices")
+    answer, choice = Answer(), _choice(choices, _first_index([choices]))
     message = choice.get("message")
     if not isinstance(message, dict):
         raise BodyError(FailureKind.GARBLED, f"no choices[0].message in the body: {short(body)}")
@@ -54,19 +58,19 @@ def _read_plain(t_s: float, body: Json) -> Reply:
     return _given(answer.reply())
 
 
-def _first_index(stream: Stream) -> int:
+def _first_index(events: Iterable[Sequence[Json]]) -> int:
     """Of several choices, which may come in any order, the one to read."""
-    return min((_index(choice) for _, event in stream.objects for choice in parts(event, "choices")), default=0)
+    return min((_index(choice) for choices in events for choice in choices), default=0)
 
 
 def _index(choice: Json) -> int:
     index = choice.get("index")
-    return index if isinstance(index, int) else 0
+    return index if type(index) is int else 0
 
 
-def _choice(body: Json, index: int) -> Json:
+def _choice(choices: Sequence[Json], index: int) -> Json:
     """The choice of that index, or an empty one. Raises BodyError where it tells an error."""
-    found = next((c for c in parts(body, "choices") if _index(c) == index), {})
+    found = next((c for c in choices if _index(c) == index), {})
     if found.get("error"):
         refuse_error({"error": found["error"]}, "choice")
     return found

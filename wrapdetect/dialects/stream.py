@@ -6,7 +6,7 @@ Labels are often wrong: gateways send events as application/json, one object as 
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
 from wrapdetect.dialects.body import BOM, BodyError, Event, lines, named_events, text_of
@@ -84,18 +84,17 @@ def is_notice(data: str) -> bool:
     return data.startswith(":") or not (_OF_JSON.search(data) or says_trouble(data))
 
 
-def split_lines(event: Event) -> Iterator[tuple[float, str, bool]]:
+def split_lines(event: Event) -> Iterable[tuple[float, str, bool]]:
     """An event's data with its time, and whether it may be torn: whole; or line by line, where each line is JSON by
     itself: some servers leave the blank lines between their events out."""
     data, torn = event.data or "", event.end == "torn"
-    if len(event.lines) > 1 and _value(data) is _NONE:  # of one line there is nothing to split
+    if len(event.lines) > 1 and _value(data) is _NONE:
         each = [line.text.strip() for line in event.lines]
         whole = each[:-1] if torn else each
         if all(not t or t in END or t[:1] == ":" or isinstance(_value(t), dict) for t in whole):
             last = len(each) - 1
-            yield from ((line.t_s, line.text, torn and n == last) for n, line in enumerate(event.lines))
-            return
-    yield event.t_s, data, torn
+            return [(line.t_s, line.text, torn and n == last) for n, line in enumerate(event.lines)]
+    return ((event.t_s, data, torn),)
 
 
 def _begin(data: bytes) -> int:
@@ -140,10 +139,11 @@ def _events(chunks: Sequence[Chunk]) -> Stream:
     """Server-sent events. Raises BodyError for one that is an error, by its name or in its data."""
     objects, odd, failed = list[Stamped](), "", False
     for event in named_events(chunks):
-        if is_life(event.name):
+        if event.name and is_life(event.name):
             continue
         failed = failed or event.name.lower() == "error"
-        for t_s, data, torn in split_lines(event):
+        alone = len(event.lines) < 2  # as most are
+        for t_s, data, torn in [(event.t_s, event.data or "", event.end == "torn")] if alone else split_lines(event):
             value = _value(data)
             if value is _NONE or isinstance(value, str):
                 data = value if isinstance(value, str) else data

@@ -186,9 +186,9 @@ def is_error(body: Mapping[str, object]) -> bool:
     >>> is_error({"error": "no"}), is_error({"type": "error"}), is_error({"error": {"message": "", "code": None}})
     (True, True, False)
     """
-    return (
-        _is_set(body.get("error")) or _is_set(body.get("errors")) or "error" in (body.get("type"), body.get("object"))
-    )
+    if body.get("type") == "error" or body.get("object") == "error":
+        return True
+    return any(_is_set(body[name]) for name in ("error", "errors") if body.get(name))
 
 
 def is_refusal(body: Mapping[str, object]) -> bool:
@@ -201,7 +201,7 @@ def is_refusal(body: Mapping[str, object]) -> bool:
     """
     if is_error(body):
         return True
-    if any(body.get(name) for name in ANSWERS) or isinstance(body.get("message"), dict):
+    if body.get("choices") or any(body.get(name) for name in ANSWERS) or isinstance(body.get("message"), dict):
         return False
     if body.get("success") is False or body.get("ok") is False:
         return True
