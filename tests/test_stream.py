@@ -71,6 +71,8 @@ READS = {
     "one object and a bare DONE": f"{WHOLE}\n[DONE]\n",
     "one object and comments": f"{WHOLE}\n\n: keep-alive\n\n",
     "one object as event": f"data: {WHOLE}\n\ndata: [DONE]\n\n",
+    "one object after a ping": f'data: {{"type": "ping"}}\n\ndata: {WHOLE}\n\n',
+    "one object after a line of life": f'{{"type": "ping"}}\n{WHOLE}\n',
     "one object as event, alone": f"data: {WHOLE}\n\n",
     "one object after blanks": f"\n \n  {WHOLE}",
     "one object after comments": f": keep-alive\n\n: keep-alive\n\n{WHOLE}",

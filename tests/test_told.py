@@ -49,6 +49,13 @@ LIMITED: list[object] = [
     {"error": {"message": "Error code: 429 - {'error': 'busy'}"}},
     {"error": {"message": "请求过于频繁，请稍后再试"}},
     {"type": "error", "code": "rate_limit_exceeded", "message": "x"},
+    {"fault": {"faultstring": "x", "detail": {"errorcode": "policies.ratelimit.QuotaViolation"}}},
+    {"Response": {"Error": {"Code": "RequestLimitExceeded", "Message": "x"}}},
+    {"ok": False, "error_code": 429, "description": "x"},
+    {"result": "error", "error_code": "too_many_requests"},
+    {"status": "RESOURCE_EXHAUSTED"},
+    {"code": 429.0, "msg": "x"},
+    {"type": "about:blank", "title": "Too Many Requests", "status": 429},
 ]
 REFUSED: list[object] = [
     {"error": {"code": 401, "message": "No auth credentials found"}},

@@ -129,7 +129,8 @@ class Asker:
         await self.ask(hellos)
         said = self.exchanges[before:]
         lost = {s.endpoint.name: s for s in hellos if not_found(said, s.endpoint)}
-        moved = [await self._elsewhere(slot) for slot in lost.values()]
+        may_try = len(self.exchanges) + len(lost) <= self._limits.max_requests
+        moved = [await self._elsewhere(slot) for slot in lost.values()] if may_try else []
         _check_hello(self.run, said, [m for m in moved if m])
         return [s for s in slots if s.ask.key.probe != HELLO]
 
@@ -247,7 +248,7 @@ def _check_hello(run: Run, exchanges: list[Exchange], moved: Sequence[str] = ())
     if lines:
         down = any(e.role == "target" for e, _ in failed) and all(kind in DOWN for _, kind in failed)
         raise (TargetDown if down else PreflightError)(
-            f"{'; '.join(lines)}. Nothing else was asked: {'; '.join(moved or advice)}"
+            f"{'; '.join(lines)}. Nothing else was asked: {'; '.join((*moved, *advice))}"
         )
 
 

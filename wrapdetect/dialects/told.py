@@ -23,6 +23,7 @@ CODES = frozenset(
         *("httpcode", "httpstatus", "httpstatuscode", "errortype", "retcode", "statustext"),
     }
 )
+TYPES = frozenset({"type", "kind", "name", "errortype"})
 MESSAGES = frozenset(
     {
         *("message", "msg", "detail", "details", "error", "errormsg", "errormessage", "errmsg", "description", "title"),
@@ -41,7 +42,7 @@ WITHIN = frozenset(
         "header",
         "cause",
         "exception",
-        "message",
+        *("message", "response"),
     }
 )
 """Keys of an error, and of what stands around one; without case, dashes and underscores."""
@@ -49,6 +50,8 @@ ANSWERS = ("choices", "output", "candidates", "content", "delta", "response", "c
 """Keys under which an answer, or a piece of one, stands in one API or another."""
 FINE = frozenset({"", "0", "200", "ok", "success", "succeeded", "null", "none", "false", "normal"})
 """What stands in the place of an error where there is none."""
+
+FAILED = frozenset({"error", "failed", "failure", "fail"})
 
 LIMITED = re.compile(r"rate_?limit|too_many|quota|throttl|resource_exhausted|usage_limit|slow_down|requests_exceeded")
 ANY_LIMIT = re.compile(r"limit_(?:exceeded|reached)|exceeded_limit|exceeds_limit")
@@ -61,7 +64,7 @@ REFUSED = re.compile(
     r"|context_length|too_large|too_long"
 )
 DOWN = re.compile(
-    r"overload|unavailable|bad_gateway|time_?out|timed_out|deadline|capacity|no_healthy|connection|not_ready|busy"
+    r"overload|unavailable|bad_gateway|time_?out|timed_?out|deadline|capacity|no_healthy|connection|not_ready|busy"
     r"|maintenance|insufficient_system_resource"
 )
 INVALID = re.compile(
@@ -103,6 +106,7 @@ class _Evidence:
     """What stands in the places of an error: codes in words, codes in numbers, messages."""
 
     words: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)  # of the words those that are no mere type
     numbers: list[int] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -207,8 +211,10 @@ def is_refusal(body: Mapping[str, object]) -> bool:
         return True
     found = _evidence(body)
     told = bool(found.said) and not all(s.strip().lower() in FINE for s in found.said)
-    state = str(body.get("status", "")).lower() in ("error", "failed", "failure", "fail")
+    state = any(str(body.get(name, ""))[:9].lower() in FAILED for name in ("status", "state", "result"))
     if state or any(400 <= n <= 599 for n in found.numbers) or (told and any(w.endswith("error") for w in found.words)):
+        return True
+    if any(p.search(w) for p in (LIMITED, REFUSED) for w in found.codes):
         return True
     by_code = any(found.any_word(p) for p in (LIMITED, ANY_LIMIT, REFUSED, DOWN, INVALID)) or _odd_code(body)
     return told and (by_code or any(found.any_said(p) for p in (LIMITED_SAID, REFUSED_SAID, DOWN_SAID)))
@@ -264,7 +270,7 @@ def _gather_field(found: _Evidence, key: str, value: object, depth: int) -> None
             _gather(found, value, depth + 1)
         return
     if key in CODES:
-        _gather_code(found, value)
+        _gather_code(found, key, value)
     if key in MESSAGES and isinstance(value, str):
         _gather_text(found, value, depth)
 
@@ -278,11 +284,15 @@ def _gather_text(found: _Evidence, text: str, depth: int) -> None:
             _gather(found, inner, depth + 1)
 
 
-def _gather_code(found: _Evidence, value: object) -> None:
+def _gather_code(found: _Evidence, key: str, value: object) -> None:
     if isinstance(value, str) and not value.strip().isdecimal():
         if len(value) <= 100 and " " not in value.strip():
             found.words.append(_code(value))
+            if key not in TYPES:
+                found.codes.append(found.words[-1])
         return
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
         return
     digits = str(value).strip()[:6] if isinstance(value, str) or abs(value) < 1_000_000 else ""
