@@ -181,3 +181,17 @@ def test_a_template_of_events_is_read_by_the_same_rules(body: str, text: str) ->
     bot = an_endpoint("bot", dialect="template", template=Template(framing="sse", answer="$.t"))
     exchange = an_exchange("bot", KEY, headers=(), chunks=(Chunk(t_s=0.1, data=body.encode()),))
     assert decode(exchange, bot).text == text
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ('event: say\ndata: {"t": "a"}\n\nevent: note\ndata: {"t": "NO"}\n\nevent: end\ndata: x\n\n', "a"),
+        ('event: say\n\ndata: {"t": "a"}\n\nevent: note\n\ndata: {"t": "NO"}\n\nevent: end\n\ndata: x\n\n', "a"),
+        ('event: ping\n\nevent: say\n\ndata: {"t": "a"}\n\ndata: {"t": "NO"}\n\nevent: end\n\n', "a"),
+    ],
+)
+def test_a_name_that_a_blank_line_parts_from_its_data_is_its_name(body: str, text: str) -> None:
+    template = Template(framing="sse", answer="event:say => $.t", done="event:end")
+    exchange = an_exchange("bot", KEY, headers=(), chunks=(Chunk(t_s=0.1, data=body.encode()),))
+    assert decode(exchange, an_endpoint("bot", dialect="template", template=template)).text == text

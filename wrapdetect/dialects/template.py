@@ -150,12 +150,14 @@ def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> I
         for index, line in enumerate(found, start=1):
             yield Part(line.t_s, Received(line.text, headers), index == len(found) and not body.endswith(b"\n"))
     else:
+        alone = ""  # a name that a blank line parts from its data, as some servers send it
         for event in named_events(chunks):
             if is_life(event.name) and f"event:{event.name}" not in (template.answer, template.done, template.error):
                 continue
             if event.end == "blank" or event.data is not None:
                 for t_s, data, torn in split_lines(event):
-                    yield Part(t_s, Received(data, headers, event=event.name), torn)
+                    yield Part(t_s, Received(data, headers, event=event.name or alone), torn)
+            alone = event.name if event.data is None else ""
 
 
 def _is_one_object(template: Template, exchange: Exchange, body: bytes) -> bool:
