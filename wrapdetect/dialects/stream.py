@@ -149,7 +149,7 @@ def _events(chunks: Sequence[Chunk]) -> Stream:
             value = _value(data)
             if value is _NONE or isinstance(value, str):
                 data = value if isinstance(value, str) else data
-                if data.strip() in END:
+                if data.strip() in END and not failed:
                     return _found(objects, odd, done=True)
                 if torn:
                     break

@@ -303,11 +303,10 @@ def _gather_code(found: _Evidence, key: str, value: object) -> None:
 
 def _odd_code(body: Mapping[str, object]) -> bool:
     """Whether it has a code that says that something is not fine, in numbers of its own."""
-    codes = (body.get(name) for name in ("code", "error_code", "errcode", "status_code", "statusCode", "errorCode"))
-    return any(isinstance(c, int) and not isinstance(c, bool) and c not in (0, 200) for c in codes) or any(
-        isinstance(c, int) and c != 0
-        for c in [inner.get("status_code") for inner in [body.get("base_resp")] if isinstance(inner, dict)]
-    )
+    codes = [body.get(name) for name in ("code", "error_code", "errcode", "status_code", "statusCode", "errorCode")]
+    base = body.get("base_resp")
+    codes += [base.get("status_code")] if isinstance(base, dict) else []
+    return any(isinstance(c, int) and not isinstance(c, bool) and c not in (0, 200) for c in codes)
 
 
 def _code(text: str) -> str:

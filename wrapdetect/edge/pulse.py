@@ -43,7 +43,7 @@ SAID_LIMIT = 200
 PAGE_LIMIT = 4096
 """Most bytes read of a plain page: whether it comes, not what it says."""
 NO_ROOM = re.compile(r"output limit was reached", re.I)
-"""A model that thinks first says so with a 400 where one token is all it may write: it is up."""
+"""A model that thinks first says so with a 400 (or in a 200) where one token is all it may write: it is up."""
 NO_MORE_TOKENS = frozenset({"length", "max_tokens", "max_output_tokens", "MAX_TOKENS"})
 """`finish` of an answer that ended at our limit: without text where the one token was no text."""
 
@@ -164,8 +164,8 @@ def _sign(exchange: Exchange, start_s: float, reply: Reply) -> Sign:
 
 
 def _up_without_text(exchange: Exchange, failure: Failure, finish: str | None) -> bool:
-    if exchange.status == 400:
-        return NO_ROOM.search(failure.detail) is not None
+    if exchange.status in (200, 400) and NO_ROOM.search(failure.detail):
+        return True
     return failure.detail == EMPTY and finish in NO_MORE_TOKENS
 
 
