@@ -58,6 +58,7 @@ READS = {
     "a ping in quotes": f'data: "ping"\n\ndata: {GOOD}\n\ndata: {MORNING}\n\n',
     "a time as ping": f"data: 2026-11-27T00:00:00Z\n\ndata: {GOOD}\n\ndata: {MORNING}\n\n",
     "a ping by type": f'data: {{"type":"ping"}}\n\ndata: {GOOD}\n\ndata: {{"type":"pong"}}\n\ndata: {MORNING}\n\n',
+    "null": f"data: null\n\ndata: {GOOD}\n\ndata: null\n\ndata: {MORNING}\n\n",
     "an empty object": f"data: {{}}\n\ndata: {GOOD}\n\ndata: {MORNING}\n\n",
     "comments only before": f": a\n: b\n\n:\n\ndata: {GOOD}\n\n: c\n\ndata: {MORNING}\n\n",
     "blank lines before": f"\n\n\r\n  \ndata: {GOOD}\n\n\n\n\ndata: {MORNING}\n\n",

@@ -156,6 +156,8 @@ def _events(chunks: Sequence[Chunk]) -> Stream:
                 odd = odd or _notice(data, failed=failed)
             elif failed:
                 raise _failure(data)
+            elif value is None:
+                odd = odd or "NoneType where a JSON object is due: null"
             else:
                 objects += _alive(Stamped(t_s, as_object(value, data)))
     if failed:

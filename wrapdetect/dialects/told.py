@@ -86,7 +86,7 @@ REFUSED_SAID = re.compile(
     r"api[\s_-]?key|unauthori[sz]ed|not authori[sz]ed|authenticat|no auth|invalid (?:token|key|credential|model)"
     r"|unknown model|no such|does not exist|permission|forbidden|access denied|not found|billing|payment required"
     r"|insufficient (?:credit|balance|fund)|credit balance|deactivated|suspended|not supported|unsupported"
-    r"|does not support|must be verified|余额|令牌|密钥|未授权|field required",
+    r"|does not support|must be verified|余额|欠费|令牌|密钥|未授权|field required",
     re.IGNORECASE,
 )
 DOWN_SAID = re.compile(
