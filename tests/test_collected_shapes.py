@@ -452,9 +452,9 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "an object for an answer": ("q.jsonl", lines({"prompt": Q, "answer": {"rows": 3}}), "the answer holds dict"),
     "structure on both sides": ("q.csv", sheet(["input", "output"], [[U], {"rows": 3}]), "the answer holds"),
     "messages without an answer": ("q.jsonl", lines({"messages": [S, U]}), "no answer to what the user asked"),
-    "a part that nobody knows": (
+    "a part whose text is none": (
         "q.jsonl",
-        lines({"messages": [U, {"role": "assistant", "content": [{"type": "advert", "text": "Buy!"}]}]}),
+        lines({"messages": [U, {"role": "assistant", "content": [{"type": "advert", "text": {"a": 1}}]}]}),
         "parts of known types",
     ),
     "a row of another shape": (

@@ -8,7 +8,7 @@ from wrapdetect.endpoint import Endpoint
 from wrapdetect.ways import AutoReply, Framing, Mode, Page, Poll, Request, Step, Template, When
 
 Line = dict[str, object]
-ONLY_IF_SET = ("template", "page", "hosts", "private")
+ONLY_IF_SET = ("template", "page", "hosts", "private", "headers", "query")
 """What most endpoints do not have, and then do not name."""
 TEMPLATE_ONLY_IF_SET: Mapping[str, object] = {"variables": None, "polls": (), "replies": ()}
 """What most templates do not have, and how that looks; a statement of no variables is one."""
@@ -32,6 +32,7 @@ def load_endpoint(line: Mapping[str, object]) -> Endpoint:
         "template": None if template is None else load_template(_object(template, "template")),
         "page": None if page is None else _page(_object(page, "page")),
         "hosts": _texts(hosts, "hosts"),
+        **{name: _pairs(line.get(name, ()), name) for name in ("headers", "query")},
     }
     return Endpoint(**{**line, **ways})  # type: ignore[arg-type]  # a name that is none raises, values are looked at
 

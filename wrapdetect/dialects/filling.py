@@ -46,7 +46,7 @@ _BARE = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null
 _FORM_FIELD = re.compile(r"[^\s=&{}\"]+=[^\s&]*")
 _ENVELOPE = re.compile(r"\d+(?:/[^,\[{]*,)?\d*(?=[\[{])")
 _END_OF_RECORD = "\x1e\x00"
-_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
+PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 class Outgoing(NamedTuple):
@@ -93,12 +93,14 @@ def names_in(part: Request) -> frozenset[str]:
 
 
 def variables_of(endpoint: Endpoint) -> tuple[str, ...]:
-    """Names of the environment variables that an endpoint's template wants and may read, beside its key's."""
+    """Names of the environment variables that an endpoint's template, headers and query want and may read, beside its
+    key's."""
     template = endpoint.template
-    if template is None:
-        return ()
-    stated = template.variables
-    return tuple(n for n in wanted(template) if stated is None or n in stated)
+    ours = frozenset().union(*(names_of(value) for _, value in (*endpoint.headers, *endpoint.query)))
+    own = {n.removeprefix(ENV) for n in ours if n.startswith(ENV)}
+    stated = template.variables if template else None
+    wants = wanted(template) if template else ()
+    return tuple(sorted(own | {n for n in wants if stated is None or n in stated}))
 
 
 def wanted(template: Template) -> tuple[str, ...]:
@@ -306,7 +308,7 @@ def is_handed_out(path: str) -> bool:
 
 
 def _fill_whole(path: str, values: Values) -> str:
-    return quote(fill_text(path, values), safe=_PRINTABLE.replace(" ", "").replace("\\", ""))
+    return quote(fill_text(path, values), safe=PRINTABLE.replace(" ", "").replace("\\", ""))
 
 
 def _fill_path(path: str, values: Values) -> str:
@@ -315,7 +317,7 @@ def _fill_path(path: str, values: Values) -> str:
 
 
 def _fill_header(value: str, values: Values) -> str:
-    return quote(fill_text(value, values), safe=_PRINTABLE).strip()
+    return quote(fill_text(value, values), safe=PRINTABLE).strip()
 
 
 def is_json(text: str) -> bool:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from wrapdetect.edge.config import check_url, make_endpoint
+from wrapdetect.edge.config import check_api, check_url, make_endpoint
 from wrapdetect.edge.monitor_spec import AlertSpec, FeedSpec, MonitorConfig, daily_cost, duration_s, said_s
 from wrapdetect.edge.secrets import check_variable
 from wrapdetect.edge.shipped import folder
@@ -297,14 +297,14 @@ def _upstream(kind: ServiceKind, table: _Upstream, index: int, place: _Place) ->
 
 
 def _chat(kind: ServiceKind, table: _Chat, index: int, place: _Place) -> Service:
-    url = place.check((kind, index, "url"), partial(check_url, table.url))
+    place.check((kind, index, "url"), lambda where: check_api(table.url, where).url)
     key_env = table.key_env
     if key_env is not None:
         place.check((kind, index, "key_env"), partial(check_variable, key_env))
     endpoint = make_endpoint(
         name=table.name,
         role="target" if kind == "target" else "reference",
-        url=url,
+        url=table.url,
         model=table.model,
         key_env=key_env,
         dialect="openai_stream" if table.stream else "openai_plain",
@@ -312,8 +312,8 @@ def _chat(kind: ServiceKind, table: _Chat, index: int, place: _Place) -> Service
         token_limit=table.token_limit,
         send_temperature=table.send_temperature,
     )
-    vendor = vendor_of(url) if table.vendor is None else table.vendor
-    return Service(name=table.name, kind=kind, url=url, vendor=vendor, endpoint=endpoint)
+    vendor = vendor_of(endpoint.url) if table.vendor is None else table.vendor
+    return Service(name=table.name, kind=kind, url=endpoint.url, vendor=vendor, endpoint=endpoint)
 
 
 def _site(table: _Site, index: int, place: _Place) -> Service:

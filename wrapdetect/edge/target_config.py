@@ -60,6 +60,8 @@ def _settings(endpoint: Endpoint) -> Iterator[str]:
             yield f"token_limit = {_text(endpoint.token_limit)}"
         if not endpoint.send_temperature:
             yield "send_temperature = false"
+        yield from _pairs("headers", endpoint.headers, "  # beside the usual ones")
+        yield from _pairs("query", endpoint.query)
     if endpoint.hosts:
         yield f"hosts = [{', '.join(map(_text, endpoint.hosts))}]  # asked beside the address's own"
     if endpoint.private:

@@ -163,7 +163,7 @@ class TemplateSender:
         """Keep the conversation for what comes, or end it."""
         bot, talk, last = asking.bot, asking.talk, exchange.turn + 1 >= len(ask.turns)
         failure = exchange.failure
-        if failure is None and not last:
+        if failure is None and (exchange.turn > 0 or not last):  # a limit may stand in a 200, and is asked again
             failure = decode(exchange, bot.endpoint).failure
         talk.limited = failure is not None and failure.kind is FailureKind.LIMITED
         if exchange.status in EXPIRED and bot.shared is talk.shared:
