@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from wrapdetect.curl.fields import doubled, has_marks, snake
 from wrapdetect.curl.request import Request
-from wrapdetect.dialects.filling import like_a_secret
 from wrapdetect.dialects.sources import TOKEN
 from wrapdetect.errors import SpecError
+from wrapdetect.secrets.names import secret_name
 
 SHORTEST_SECRET = 8
 """Characters of a body's or query's field that is taken for a secret."""
@@ -55,7 +55,7 @@ class Lifting:
 
     def field(self, name: str, text: str) -> str:
         """The placeholder in place of a query's or body's field that looks like a secret; any other text as it is."""
-        secret = like_a_secret(name) and len(text) >= SHORTEST_SECRET and " " not in text and not has_marks(text)
+        secret = secret_name(name, "body") and len(text) >= SHORTEST_SECRET and " " not in text and not has_marks(text)
         if not secret and self._is_session(name, text):
             self.notes.append(
                 f"{name!r} was taken out as a session's id; if it is the conversation's, so that all questions would "
@@ -116,7 +116,7 @@ def headers_of(request: Request, lifting: Lifting) -> tuple[tuple[str, str], ...
 
 
 def _header_value(name: str, value: str, lifting: Lifting) -> str:
-    if not like_a_secret(name, header=True):
+    if not secret_name(name, "header"):
         return doubled(value)
     scheme, space, token = value.partition(" ")
     # A user who wrote $NAME has a variable already.

@@ -11,9 +11,10 @@ from urllib.request import Request
 from wrapdetect.dialects import Call
 from wrapdetect.dialects.filling import Outgoing, Values, kept_names, names_in, request_of
 from wrapdetect.edge.http import USER_AGENT, Tape
-from wrapdetect.edge.secrets import Keyring, like_a_secret
+from wrapdetect.edge.secrets import Keyring
 from wrapdetect.edge.socket import Socket
 from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, Hop, Missing, Step, Template
+from wrapdetect.secrets.names import like_a_secret
 
 NOT_OURS_TO_SAY = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "cookie"})
 HOP_LIMIT = 200_000
