@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from wrapdetect import cli_target, cli_ways
+from wrapdetect.edge.output import guard
 from wrapdetect.errors import SpecError, WrapdetectError
 
 app = typer.Typer(
@@ -432,6 +433,7 @@ def main() -> None:
     """Run the command; an error of ours is one line on standard error and its exit code."""
     # Before numpy loads: threads that wait for a busy core cost more than they save, and sums keep their order.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    guard()
     try:
         app()
     except WrapdetectError as error:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.json_text import Json
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Template
+from wrapdetect.text import whole
 
 KeyHeader = Literal["", "authorization", "x-api-key", "x-goog-api-key"]
 """Where a look carries the key: nowhere, or in which header."""
@@ -154,9 +155,9 @@ class Sight:
 
 @lru_cache(maxsize=32)
 def _parsed(text: str) -> object:
-    """Once for each answer, though every recogniser asks."""
+    """Once for each answer, though every recogniser asks; without half characters, which no file could hold."""
     try:
-        return json.loads(text)
+        return json.loads(whole(json.dumps(json.loads(text), ensure_ascii=False)))
     except (ValueError, RecursionError):
         return None
 

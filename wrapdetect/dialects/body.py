@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from wrapdetect.dialects.base import Piece
 from wrapdetect.model import Chunk, Failure, FailureKind
+from wrapdetect.text import one_line
 
 DECODED_LIMIT = 20_000_000
 """Bytes of a decompressed body; more is a bomb, not an answer."""
@@ -16,7 +17,7 @@ class BodyError(Exception):
 
     def __init__(self, kind: FailureKind, detail: str) -> None:
         super().__init__(detail)
-        self.failure = Failure(kind=kind, detail=detail)
+        self.failure = Failure(kind=kind, detail=one_line(detail))
 
 
 Headers = Sequence[tuple[str, str]]
@@ -43,7 +44,7 @@ def refused_by(status: int, reason: str, body: bytes, moved: str = "") -> Failur
     'HTTP 429 Too Many Requests: slow down'
     """
     said = " ".join(body[:600].decode(errors="replace").split())
-    return Failure(kind=kind_of(status), detail=f"HTTP {status} {reason}{moved}{': ' + said if said else ''}")
+    return Failure(kind=kind_of(status), detail=one_line(f"HTTP {status} {reason}{moved}{': ' + said if said else ''}"))
 
 
 def kind_of(status: int) -> FailureKind:

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, without_text
 from wrapdetect.dialects.body import BodyError, encoding_of, events, header_of, inflate, text_of
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind
+from wrapdetect.text import whole as whole
 
 Json = dict[str, object]
 
@@ -202,11 +203,6 @@ class Answer:
             fields=tuple(self.fields.items()),
             failure=without_text(text),
         )
-
-
-def whole(text: str) -> str:
-    """JSON may hold half a surrogate pair, which no encoding can carry: it becomes U+FFFD."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def short(value: object, limit: int = 160) -> str:

@@ -125,7 +125,7 @@ def kept_in(template: Template, exchange: Exchange, cookies: Mapping[str, str]) 
         received = [part.received for part in _parts(template, chunks, exchange)]
     received.insert(0, Received("", exchange.headers, cookies))
     found = ((name, find_in(source, each)) for each in received for name, source in template.keep)
-    return {name: value for name, value in found if value}
+    return {name: whole(value) for name, value in found if value}
 
 
 def _template_of(endpoint: Endpoint) -> Template:

@@ -11,10 +11,12 @@ from urllib.parse import unquote_plus
 from wrapdetect.dialects.base import Reply
 from wrapdetect.dialects.body import BodyError, Headers, cut_alike, encoding_of, inflate
 from wrapdetect.dialects.filling import variables_of
+from wrapdetect.edge.output import forbid
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
 from wrapdetect.secrets.mask import Masker, masker
 from wrapdetect.secrets.names import SHORTEST_LEARNT, SHORTEST_MASKED, TOKEN_HEADERS, like_a_secret, secret_name
+from wrapdetect.text import one_line, whole
 
 RAW_CHUNKS: Missing = "raw_chunks"
 
@@ -66,10 +68,10 @@ class Keyring:
         failure, plain = exchange.failure, _unpacked(exchange, secrets)
         return replace(
             exchange,
-            sent=secrets.text(exchange.sent),
+            sent=secrets.text(whole(exchange.sent)),
             headers=_mask_headers(plain.headers, secrets),
             chunks=_mask_chunks(plain.chunks, secrets),
-            failure=failure and Failure(kind=failure.kind, detail=secrets.text(failure.detail)),
+            failure=failure and Failure(kind=failure.kind, detail=one_line(secrets.text(failure.detail))),
             missing=exchange.missing if plain is exchange else tuple(dict.fromkeys((*exchange.missing, RAW_CHUNKS))),
             hops=tuple(_mask_hop(h, secrets) for h in exchange.hops),
         )
@@ -144,6 +146,7 @@ def read_keys(endpoints: Iterable[Endpoint]) -> Keyring:
                 f"character that no key has (value not shown); set it again"
             )
         keys[endpoint.name] = value
+    forbid((*keys.values(), *variables.values()))
     return Keyring(keys, variables)
 
 
@@ -219,7 +222,7 @@ def _unpacked(said: Packed, secrets: Masker) -> Packed:
 
 
 def _mask_headers(headers: Headers, secrets: Masker) -> tuple[tuple[str, str], ...]:
-    return tuple((secrets.text(name), _mask_header(name, value, secrets)) for name, value in headers)
+    return tuple((secrets.text(whole(name)), _mask_header(name, whole(value), secrets)) for name, value in headers)
 
 
 def _without_bytes(exchange: Exchange, detail: str) -> Exchange:
@@ -265,8 +268,8 @@ def _mask_hop(packed: Hop, secrets: Masker) -> Hop:
     hop = _unpacked(packed, secrets)
     return replace(
         hop,
-        url=clean_url(secrets.text(hop.url)),
-        sent=secrets.text(hop.sent),
+        url=clean_url(secrets.text(whole(hop.url))),
+        sent=secrets.text(whole(hop.sent)),
         headers=_mask_headers(hop.headers, secrets),
         chunks=_mask_chunks(hop.chunks, secrets),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from wrapdetect.dialects.filling import variables_of
 from wrapdetect.edge.target_tables import STREAMED
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Step, Template
+from wrapdetect.text import whole
 
 WAYS: dict[Dialect, tuple[str, bool]] = {
     dialect: (way, streamed)
@@ -125,8 +126,9 @@ def _text(value: str) -> str:
     >>> print(_text("it's"), _text('a "b"'))
     "it's" 'a "b"'
     """
+    value = whole(value)
     if not ('"' in value or "\\" in value or "\n" in value) or not all(map(str.isprintable, value.split("\n"))):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in json.dumps(value, ensure_ascii=False))
     if "'" not in value and "\n" not in value:
         return f"'{value}'"
     if "'''" not in value and not value.endswith("'"):

@@ -206,7 +206,7 @@ class Masker:
         return data
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def masker(own: frozenset[str], learnt: frozenset[str] = frozenset()) -> Masker:
     """The masker of these secrets, made once."""
     return Masker(own, learnt)
