@@ -36,6 +36,7 @@ from wrapdetect.model import (
     Verdict,
     Weights,
 )
+from wrapdetect.text import shown
 
 FORMAT = 3
 
@@ -67,7 +68,8 @@ class Loaded(NamedTuple):
 
 
 def _dump(line: Mapping[str, Any] | Sequence[Any]) -> str:
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    """One line; what drives a terminal or cannot be encoded stands in it as an escape, and is read back as it was."""
+    return shown(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
 
 
 def dump_head(run: Run) -> str:
