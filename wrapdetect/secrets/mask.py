@@ -114,10 +114,10 @@ class Masker:
             self._add_encoded(secret, own=own)
 
     def _add_encoded(self, secret: str, *, own: bool) -> None:
-        for spelt in encodings(secret[:LONGEST_SECRET]):
+        for spelt, slack in encodings(secret[:LONGEST_SECRET]):
             letters = squeezed(spelt)
             if len(letters) >= SHORTEST_RUN:
-                self._needles.append(_Needle(letters, max(SHORTEST_RUN, len(letters) * 3 // 4), slack=2, own=own))
+                self._needles.append(_Needle(letters, max(SHORTEST_RUN, len(letters) * 3 // 4), slack=slack, own=own))
             elif len(spelt) > SHORTEST_MASKED:
                 self._plain[True].add(spelt)
 
@@ -164,7 +164,7 @@ class Masker:
         for start, end, needle in chain(self._runs(letters), self._short_ones(letters)):
             if places is None:
                 places = list(compress(range(len(text)), map(KEPT.__getitem__, text)))
-            start, end = max(0, start - needle.slack), min(len(places), end + needle.slack)
+            start, end = _with_slack(places, start, end, needle.slack)
             yield *_with_edges(text, places[start], places[end - 1] + 1, needle), needle.quotes
 
     def _runs(self, text: bytes) -> Iterator[tuple[int, int, _Needle]]:
@@ -212,12 +212,12 @@ def masker(own: frozenset[str], learnt: frozenset[str] = frozenset()) -> Masker:
     return Masker(own, learnt)
 
 
-_STARRED = re.compile(rb'(?:\\.|[^"\r\n])+', re.S)
+_STARRED = re.compile(rb'("[\s,:\[\]{}]*"?|[\r\n]+)|(?:\\.?|[^"\\\r\n])+', re.S)
 
 
 def _stars(found: re.Match[bytes]) -> bytes:
-    """What holds an answer's frame together stays: quotes, and line breaks between events."""
-    return b"*" * len(found[0])
+    """What holds an answer's frame together stays: quotes and what stands between them, line breaks between events."""
+    return found[0] if found[1] else b"*" * len(found[0])
 
 
 def _distinct(letters: bytes) -> bool:
@@ -249,6 +249,16 @@ def _edges(form: bytes) -> tuple[bytes, bytes]:
     """What stands before the first letter or digit, and behind the last."""
     kept = [n for n, c in enumerate(form) if KEPT[c]]
     return form[: kept[0]], form[kept[-1] + 1 :]
+
+
+def _with_slack(places: list[int], start: int, end: int, slack: int) -> tuple[int, int]:
+    """Up to so many letters more on either side, where nothing stands between."""
+    for _ in range(slack):
+        if start > 0 and places[start - 1] == places[start] - 1:
+            start -= 1
+        if end < len(places) and places[end] == places[end - 1] + 1:
+            end += 1
+    return start, end
 
 
 def _with_edges(text: bytes, start: int, end: int, needle: _Needle) -> tuple[int, int]:

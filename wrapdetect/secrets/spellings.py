@@ -94,19 +94,20 @@ def squeezed(data: bytes) -> bytes:
     return data.translate(_LOWER, _OTHERS)
 
 
-def encodings(secret: str) -> Iterator[bytes]:
-    """Fixed strings: hex, character codes, and base64 at each of the three places where it may begin in its bytes.
+def encodings(secret: str) -> Iterator[tuple[bytes, int]]:
+    """Fixed strings: hex, character codes, and base64 at each of the three places where it may begin in its bytes; and
+    how many letters beside each may hold bits of it.
 
-    >>> base64.b64encode(b"Bearer sk123456")[10:] in set(encodings("sk123456"))
+    >>> base64.b64encode(b"Bearer sk123456")[10:] in dict(encodings("sk123456"))
     True
     """
     data = secret.encode("utf-8", "replace")
-    yield data.hex().encode()
-    yield "".join(f"0x{c:02x}" for c in data).encode()
-    yield "".join(map(str, data)).encode()
+    yield data.hex().encode(), 0
+    yield "".join(f"0x{c:02x}" for c in data).encode(), 0
+    yield "".join(map(str, data)).encode(), 0
     for phase, partly in ((0, 0), (1, 2), (2, 3)):
         whole = (phase + len(data)) * 8 // 6
-        yield base64.b64encode(bytes(phase) + data)[partly:whole]
+        yield base64.b64encode(bytes(phase) + data)[partly:whole], 2
 
 
 def _meaning(folded: bytes) -> bytes:
