@@ -30,7 +30,7 @@ LEARNT_LIMIT = 256
 FLOODED = f"more than {LEARNT_LIMIT} cookies or tokens were handed out; nobody could mask them all, so no byte is kept"
 PLAIN_ANSWER = frozenset({"date", "server", "content-type", "content-length"})
 """Headers that are kept where nothing else is."""
-FIELD = re.compile(rb'"([\w-]{1,60})"\s*:\s*"((?:[^"\\]|\\.)*)"', re.S)
+FIELD = re.compile(rb'"([\w-]{1,60})"\s*:\s*"((?:[^"\\]++|\\.)*+)"', re.S)
 EDGE = 200
 """Characters of an answer's beginning and end that may go on in another field."""
 BESIDE = 12
@@ -189,8 +189,7 @@ def _parts(value: str) -> Iterable[str]:
             yield rest
 
 
-def _mask_header(name: str, value: str, secrets: Masker) -> str:
-    value = secrets.text(value)
+def _mask_header(name: str, value: str) -> str:
     match name.lower():
         case "set-cookie" | "set-cookie2" if "=" in value:  # what follows the first ; are attributes
             return re.sub(r"=[^;]*", "=[masked]", value, count=1)
@@ -222,7 +221,12 @@ def _unpacked(said: Packed, secrets: Masker) -> Packed:
 
 
 def _mask_headers(headers: Headers, secrets: Masker) -> tuple[tuple[str, str], ...]:
-    return tuple((secrets.text(whole(name)), _mask_header(name, whole(value), secrets)) for name, value in headers)
+    """All at once: many short ones would cost more than one long one, and a key may lie across two."""
+    parts = [whole(part) for header in headers for part in header]
+    masked = secrets.text("\n".join(parts)).split("\n")
+    if len(masked) != len(parts):  # a line break within one
+        masked = [secrets.text(part) for part in parts]
+    return tuple((name, _mask_header(name, value)) for name, value in zip(masked[::2], masked[1::2], strict=True))
 
 
 def _without_bytes(exchange: Exchange, detail: str) -> Exchange:
@@ -250,9 +254,9 @@ def _joined(said: str | Reply, exchange: Exchange) -> Iterable[str]:
         yield said.text
         beside = [said.model or "", said.finish or "", *(v for _, v in said.fields)]
         beside += [said.failure.detail] if said.failure else []
-        beside = [b for b in (said.text[:EDGE], said.text[-EDGE:], *beside) if b]
-        yield "".join(beside)
-        yield from (one + other for one, other in permutations(beside[:BESIDE], 2))
+        yield "".join((said.text[-EDGE:], *beside, said.text[:EDGE]))
+        edges = [edge for b in (said.text, *beside) for edge in dict.fromkeys((b[:EDGE], b[-EDGE:])) if edge]
+        yield from (one + other for one, other in permutations(edges[:BESIDE], 2))
     yield from _fields(b"".join(c.data for c in exchange.chunks))
 
 
