@@ -149,6 +149,21 @@ def test_of_keys_that_begin_alike_each_is_masked_whole() -> None:
     assert set(Masker(frozenset(keys)).text(text)) == {"*", " "}
 
 
+@pytest.mark.parametrize("before", range(8))
+@pytest.mark.parametrize("handed", [False, True])
+def test_secrets_with_the_same_beginning_in_a_row_are_all_masked(handed: bool, before: int) -> None:
+    secrets = (
+        "planted+env/4567=8cd",
+        'planted/query+89&"01"ef',
+        "sid=planted-own-67ij8",
+        "dark; sid=planted-own-67ij8",
+    )
+    known = frozenset(s for s in secrets if not handed or " " not in s)
+    ring = Masker(frozenset(), known) if handed else Masker(known)
+    text = "x" * before + " " + "; ".join(quote(s, safe="") for s in known for _ in range(3))
+    assert squeezed(ring.data(text.encode())) == b"x" * before
+
+
 def test_what_was_handed_out_does_not_hide_a_key_of_ours() -> None:
     key = KEYS["letters_and_digits"]
     decoys = frozenset("!".join(key[n : n + 8] for n in range(k, 16)) + f"_{k}" for k in range(16))

@@ -86,7 +86,7 @@ def test_guarding_twice_guards_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_a_hostile_bot_reaches_no_terminal(tmp_path: Path, encoding: str) -> None:
     said = f"m\ud800\x1b]0;x\x07\x9b31m\u202e\u2028 é 潮 {KEY}"
     body = {"model": said, "choices": [{"message": {"content": said}, "finish_reason": "stop"}]}

@@ -173,11 +173,12 @@ class Masker:
         for at in [n for n in range(0, len(text) - GRAM + 1, STRIDE) if text[n : n + GRAM] in grams]:
             if at + GRAM <= done:
                 continue
-            floor = done if at < done else masked
             for place in grams[text[at : at + GRAM]]:
+                needle = self._needles[bisect_right(self._starts, place) - 1]
+                # A remote that chose what it handed out could else have the same letters compared again and again.
+                floor = 0 if needle.own else max(masked, at - 4 * GRAM)
                 start, end = self._run(text, at, place, floor)
                 done = max(done, end)
-                needle = self._needles[bisect_right(self._starts, place) - 1]
                 if _gives_away(text, start, end, needle):
                     masked = max(masked, end)
                     yield start, end, needle
