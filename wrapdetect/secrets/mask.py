@@ -57,13 +57,15 @@ class Masker:
         self._needles: list[_Needle] = []
         self._plain: dict[bool, set[bytes]] = defaultdict(set)  # whether case counts
         self._short: set[bytes] = set()
-        for secret in sorted(own, key=len):
+        for secret in sorted(own, key=_shortest_first):
             self._add(secret, own=True)
         self._few = len(learnt) <= FEW
-        for secret in sorted(learnt - own, key=len):
+        for secret in sorted(learnt - own, key=_shortest_first):
             self._add(secret, own=False)
         self._starts: list[int] = []
         self._hay, self._grams = b"", dict[bytes, tuple[int, ...]]()
+        self._windows = defaultdict[bytes, list[int]](list)
+        """Runs of SHORTEST_RUN letters of values that hold what many others hold."""
         self._index()
         self._exact, self._anycase = (_one_of(self._plain[case]) for case in (True, False))
         self._spaced = _one_of(self._short)
@@ -123,17 +125,36 @@ class Masker:
 
     def _index(self) -> None:
         """All needles in a row, and where in that row each gram of them stands."""
-        at, places = 0, defaultdict[bytes, list[int]](list)
+        at, own, handed = 0, defaultdict[bytes, list[int]](list), defaultdict[bytes, list[int]](list)
         for needle in self._needles:
-            letters = needle.letters
             self._starts.append(at)
-            for n in range(len(letters) - GRAM + 1):
-                known = places[letters[n : n + GRAM]]
-                if needle.own or len(known) < ALIKE:
-                    known.append(at + n)
-            at += len(letters) + 1
+            places = own if needle.own else handed
+            for n in range(len(needle.letters) - GRAM + 1):
+                places[needle.letters[n : n + GRAM]].append(at + n)
+            at += len(needle.letters) + 1
         self._hay = b"\0".join(n.letters for n in self._needles)
-        self._grams = {gram: tuple(known) for gram, known in places.items()}
+        for gram, known in handed.items():
+            if len(known) <= ALIKE:
+                own[gram] += known
+            else:
+                own[gram] += []  # the key is there, so that the place is looked at
+                self._add_windows(known)
+        self._grams = {gram: tuple(known) for gram, known in own.items()}
+
+    def _add_windows(self, places: list[int]) -> None:
+        """Where too many hold the same gram, more letters tell them apart."""
+        for place in places:
+            for start in range(max(0, place - STRIDE + 1), place + 1):
+                window = self._hay[start : start + SHORTEST_RUN]
+                if b"\0" not in window and len(self._windows[window]) < ALIKE:
+                    self._windows[window].append(start)
+
+    def _places(self, text: bytes, at: int) -> Iterator[int]:
+        """Where in the row the gram may stand that the text holds there."""
+        yield from self._grams[text[at : at + GRAM]]
+        if self._windows:
+            for start in range(max(0, at - STRIDE + 1), at + 1):
+                yield from (p + at - start for p in self._windows.get(text[start : start + SHORTEST_RUN], ()))
 
     # Where they stand
 
@@ -173,7 +194,7 @@ class Masker:
         for at in [n for n in range(0, len(text) - GRAM + 1, STRIDE) if text[n : n + GRAM] in grams]:
             if at + GRAM <= done:
                 continue
-            for place in grams[text[at : at + GRAM]]:
+            for place in self._places(text, at):
                 needle = self._needles[bisect_right(self._starts, place) - 1]
                 # A remote that chose what it handed out could else have the same letters compared again and again.
                 floor = 0 if needle.own else max(masked, at - 4 * GRAM)
@@ -219,6 +240,10 @@ _STARRED = re.compile(rb'("[\s,:\[\]{}]*"?|[\r\n]+)|(?:\\.?|[^"\\\r\n])+', re.S)
 def _stars(found: re.Match[bytes]) -> bytes:
     """What holds an answer's frame together stays: quotes and what stands between them, line breaks between events."""
     return found[0] if found[1] else b"*" * len(found[0])
+
+
+def _shortest_first(secret: str) -> tuple[int, str]:
+    return len(secret), secret
 
 
 def _distinct(letters: bytes) -> bool:
