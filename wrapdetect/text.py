@@ -22,9 +22,9 @@ def whole(text: str) -> str:
 def one_line(text: str) -> str:
     r"""
     >>> one_line("no\n \x1b[31mway\u202e")
-    'no \\u001b[31mway\\u202e'
+    'no ?[31mway?'
     """
-    return shown(whole(" ".join(text.split())))
+    return _UNFIT.sub("?", whole(" ".join(text.split())))
 
 
 def shown(text: str) -> str:
