@@ -15,8 +15,9 @@ from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from wrapdetect.dialects.body import header_of
-from wrapdetect.dialects.json_text import part, parts, text_in, whole
+from wrapdetect.dialects.json_text import part, parts, text_in
 from wrapdetect.errors import SpecError
+from wrapdetect.text import whole
 
 Json = Mapping[str, object]
 

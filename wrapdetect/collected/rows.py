@@ -9,10 +9,10 @@ from typing import NamedTuple
 from wrapdetect.collected.envelopes import ROLES, SAYING, SPEAKING, is_structure, message_of
 from wrapdetect.collected.said import Conversation, Said
 from wrapdetect.collected.shapes.base import Context, Talk
-from wrapdetect.dialects.json_text import whole
 from wrapdetect.errors import LibraryError
 from wrapdetect.model import Chunk, Missing
 from wrapdetect.prose import quote
+from wrapdetect.text import whole
 
 UNKNOWN: tuple[Missing, ...] = ("request", "status", "raw_chunks", "temperature", "token_limit", "token_counts")
 """What no table of answers tells."""

@@ -8,7 +8,7 @@ import re
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from wrapdetect.dialects.filling import like_a_secret
+from wrapdetect.secrets.names import secret_name
 
 Family = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
 
@@ -103,4 +103,4 @@ def is_secret(name: str, value: str, *, header: bool = False) -> bool:
     words = re.split(r"[\s,;=]+", value)
     words = [w for w in words if not w.startswith(("http:", "https:"))]
     mixed = (len(w) >= LONG_VALUE and any(map(str.isdigit, w)) and any(map(str.isalpha, w)) for w in words)
-    return like_a_secret(name, header=header) or any(mixed)
+    return secret_name(name, "header" if header else "body") or any(mixed)

@@ -8,6 +8,7 @@ from wrapdetect.dialects.base import Piece
 from wrapdetect.dialects.told import kind_of as kind_of  # for whoever has a status alone
 from wrapdetect.dialects.told import kind_of_refusal
 from wrapdetect.model import Chunk, Failure, FailureKind
+from wrapdetect.text import one_line
 
 DECODED_LIMIT = 20_000_000
 """Bytes of a decompressed body; more is a bomb, not an answer."""
@@ -18,7 +19,7 @@ class BodyError(Exception):
 
     def __init__(self, kind: FailureKind, detail: str) -> None:
         super().__init__(detail)
-        self.failure = Failure(kind=kind, detail=detail)
+        self.failure = Failure(kind=kind, detail=one_line(detail))
 
 
 Headers = Sequence[tuple[str, str]]
@@ -46,8 +47,8 @@ def refused_by(status: int, reason: str, body: bytes, moved: str = "") -> Failur
     'HTTP 429 Too Many Requests: slow down'
     """
     said = " ".join(body[:600].decode(errors="replace").split())
-    kind = kind_of_refusal(status, body)
-    return Failure(kind=kind, detail=f"HTTP {status} {reason}{moved}{': ' + said if said else ''}")
+    said_so = f"HTTP {status} {reason}{moved}{': ' + said if said else ''}"
+    return Failure(kind=kind_of_refusal(status, body), detail=one_line(said_so))
 
 
 def cut_alike(chunks: Sequence[Chunk], data: bytes) -> tuple[Chunk, ...]:

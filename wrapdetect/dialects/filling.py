@@ -32,15 +32,6 @@ FOUND = "found"
 JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "text/plain; charset=utf-8"
 MULTIPART = "multipart/form-data"
 
-SECRET_WORDS = frozenset(
-    {
-        "auth", "authorization", "bearer", "cookie", "cookies", "credential", "credentials", "csrf", "jwt", "passwd",
-        "password", "pwd", "sas", "secret", "sig", "signature", "signed", "token", "xsrf", "apikey",
-    }
-)  # fmt: skip
-SECRET_IN_HEADERS = frozenset({"session", "sessionid", "sid"})  # elsewhere they name a conversation
-KEY_WORDS = frozenset(["access", "api", "auth", "private", "secret", "subscription", "x"])
-
 _JSON_PART = re.compile(rf'"(?:[^"\\]|\\.)*+(?:"|$)|{PLACEHOLDER.pattern}', re.DOTALL)
 _BARE = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _FORM_FIELD = re.compile(r"[^\s=&{}\"]+=[^\s&]*")
@@ -120,18 +111,6 @@ def kept_names(template: Template) -> frozenset[str]:
 def parts_of(template: Template) -> tuple[Request, ...]:
     """The requests of a template in their order: its steps, itself, its polls; and the replies of a websocket."""
     return (*template.steps, template, *template.polls, *template.replies)
-
-
-def like_a_secret(name: str, *, header: bool = False) -> bool:
-    """Whether a header, query or body field of that name usually holds a secret.
-
-    >>> [n for n in ("api_key", "accessToken", "max_tokens", "sort_key", "X-CSRF") if like_a_secret(n)]
-    ['api_key', 'accessToken', 'X-CSRF']
-    """
-    words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
-    if set(words) & SECRET_WORDS or (header and set(words) & SECRET_IN_HEADERS):
-        return True
-    return "key" in words and (len(words) == 1 or header or bool(set(words) & KEY_WORDS))
 
 
 def is_frame(part: Request) -> bool:

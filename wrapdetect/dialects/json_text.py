@@ -10,6 +10,7 @@ from wrapdetect.dialects.base import Piece, Reply, without_text
 from wrapdetect.dialects.body import BodyError, header_of
 from wrapdetect.dialects.told import is_error, is_refusal, is_stop_by_error, kind_of_text, kind_told
 from wrapdetect.model import Exchange, FailureKind
+from wrapdetect.text import whole
 
 Json = dict[str, object]
 
@@ -176,11 +177,6 @@ def grown(pieces: Sequence[Piece]) -> Sequence[Piece]:
     if not all(b.text.startswith(a.text) for a, b in steps):
         return pieces
     return [pieces[0], *(Piece(b.t_s, b.text[len(a.text) :]) for a, b in steps)]
-
-
-def whole(text: str) -> str:
-    """JSON may hold half a surrogate pair, which no encoding can carry: it becomes U+FFFD."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def short(value: object, limit: int = 160) -> str:

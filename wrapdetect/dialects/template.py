@@ -9,12 +9,13 @@ from typing import NamedTuple, NoReturn
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, so_far
 from wrapdetect.dialects.body import BodyError, encoding_of, inflate, lines, named_events, text_of
 from wrapdetect.dialects.filling import names_in, parts_of
-from wrapdetect.dialects.json_text import Answer, content_kind, short, whole
+from wrapdetect.dialects.json_text import Answer, content_kind, short
 from wrapdetect.dialects.polling import AT_WORK, PENDING, JobState, job_state, job_status
 from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, names_of, needs_json, span_of
 from wrapdetect.dialects.stream import END, is_life, is_notice, split_lines
 from wrapdetect.dialects.told import is_error, is_refusal, kind_of_text, kind_told
 from wrapdetect.model import Ask, AutoReply, Chunk, Endpoint, Exchange, FailureKind, Poll, Template
+from wrapdetect.text import whole
 
 _PING = re.compile(r'\s*(?:2|ping|\{.{0,40}"ping".{0,80})\s*', re.IGNORECASE | re.DOTALL)
 PAGES = ("<!doctype html", "<html")
@@ -154,7 +155,7 @@ def kept_by(
     """The same of what a poll keeps. Raises BodyError."""
     received = [Received("", exchange.headers, cookies), *received_of(template, exchange)]
     found = ((name, find_in(source, each)) for each in received for name, source in keep)
-    return {name: value for name, value in found if value}
+    return {name: whole(value) for name, value in found if value}
 
 
 def received_of(template: Template, exchange: Exchange) -> list[Received]:

@@ -10,7 +10,6 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from pydantic import Field, ValidationError
 
 from wrapdetect.dialects.address import Pairs, Place, is_secret, place_of
-from wrapdetect.dialects.filling import like_a_secret
 from wrapdetect.dialects.problems import OWN_HEADERS, Problem
 from wrapdetect.dialects.sources import TOKEN
 from wrapdetect.edge.secrets import check_variable
@@ -30,6 +29,7 @@ from wrapdetect.edge.toml_lines import Loc, line_of
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Role, Template, TokenLimit, Weights
 from wrapdetect.prose import quote
+from wrapdetect.secrets.names import secret_name
 
 OF_WAYS = {"template", "page", "hosts", "private", "dialect", "headers", "query"}
 """Keys that docs/ways.md tells of, and not the README."""
@@ -306,7 +306,7 @@ def _checked(url: str, where: str) -> str:
 def _check_page(url: str, where: str) -> str:
     parts = _split(url, where)
     fields = [*parse_qsl(parts.query), *parse_qsl(parts.fragment.partition("?")[2] or parts.fragment)]
-    secret = next((name for name, _ in fields if like_a_secret(name)), None)
+    secret = next((name for name, _ in fields if secret_name(name, "query")), None)
     if secret is not None:
         raise SpecError(
             f"{where}: the page's URL holds a value for {secret!r} (not shown), which looks like a secret; "

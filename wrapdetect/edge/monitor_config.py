@@ -25,11 +25,11 @@ from wrapdetect.history import Service, ServiceKind
 from wrapdetect.model import Item, TokenLimit, Weights
 from wrapdetect.prose import quote, words
 from wrapdetect.schedule import DAY_S, Budget, Rhythm, check_rhythm
+from wrapdetect.secrets.names import secret_name
 
 FILL_IN = "FILL-IN"
 """Stands in the template wherever nobody but the user knows the value."""
 FEWEST_SITES = FEWEST_PANEL = 2
-SECRET_QUERY = re.compile(r"key|token|secret|passw|auth|sig", re.I)
 SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "gov", "net", "or", "org"})
 
 
@@ -341,7 +341,7 @@ def _page(url: str, loc: Loc, place: _Place) -> str:
     def check(where: str) -> str:
         base, _, query = url.strip().partition("?")
         check_url(base, where)
-        if any(SECRET_QUERY.search(name) for name, _ in parse_qsl(query, keep_blank_values=True)) or "#" in query:
+        if _has_a_secret(query) or "#" in query:
             raise SpecError(
                 f"{where}: the URL has a fragment, or a query that looks like a key (not shown); "
                 "expected a page that anybody may read"
@@ -401,11 +401,15 @@ def _urls_env(alerts: _Alerts, place: _Place) -> tuple[str, ...]:
     return tuple(dict.fromkeys(alerts.urls_env))
 
 
+def _has_a_secret(query: str) -> bool:
+    return any(secret_name(name, "query") for name, _ in parse_qsl(query, keep_blank_values=True))
+
+
 def _store(store: str, place: _Place) -> str:
     """A file beside the config, or the URL. Only a URL whose user has no password is taken."""
     if "://" not in store:
         return str(place.path.parent / store)
-    if re.search(r"://.*:.*@", store) or SECRET_QUERY.search(store.partition("?")[2]):
+    if re.search(r"://.*:.*@", store) or _has_a_secret(store.partition("?")[2]):
         place.refuse(("store",), "holds a password (not shown); leave it out and set PGPASSWORD, or write ~/.pgpass")
     if not re.match(r"(sqlite|postgresql)(\+[a-z0-9_]+)?://", store):
         place.refuse(("store",), "not a store we know; expected a file name, or postgresql+psycopg://user@host/name")

@@ -97,7 +97,7 @@ class HttpPulse:
             return None
         exchange, _ = await self._put(line, print_ask(item))
         reply = decode(exchange, line.service.endpoint)
-        kept = line.keyring.withheld(exchange, reply.text)
+        kept = line.keyring.withheld(exchange, reply)
         return None if reply.failure or kept.failure else reply.text
 
     async def _put(self, line: _Line, ask: Ask | None) -> tuple[Exchange, float]:

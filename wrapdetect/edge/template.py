@@ -42,7 +42,7 @@ from wrapdetect.edge.http import (
     timed_out,
 )
 from wrapdetect.edge.origins import REDIRECTS, may_ask, moved_within
-from wrapdetect.edge.secrets import SHORTEST_LEARNT, Keyring, clean_url
+from wrapdetect.edge.secrets import Keyring, clean_url
 from wrapdetect.edge.template_poll import Polls
 from wrapdetect.edge.template_socket import ON_SOCKET, Sockets
 from wrapdetect.edge.template_talk import (
@@ -61,6 +61,7 @@ from wrapdetect.edge.template_talk import (
 )
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Step, Template
 from wrapdetect.run import RETRIES_WHEN_LIMITED
+from wrapdetect.secrets.names import SHORTEST_LEARNT
 
 GRACE_S = 0.2
 """How long a stream that said its end may take to end, so that its connection can be used again."""
