@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+import idna
 from pydantic import Field, ValidationError
 
 from wrapdetect.dialects.address import Pairs, Place, is_secret, place_of
@@ -327,9 +328,23 @@ def _split(url: str, where: str) -> SplitResult:
     shown = "the text given (not shown, it may hold a key)" if set(url) & set("@?#") else repr(url)
     if parts.username or parts.password:
         raise SpecError(f"{where}: the URL holds a user name or password (not shown); give a key by --key-env instead")
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_fits:
+    if parts.scheme not in ("http", "https") or not port_fits or not _may_be_asked(url.strip(), parts.hostname):
         raise SpecError(f"{where}: {shown} is not a web address; expected one such as https://bot.example/v1")
     return parts
+
+
+def _may_be_asked(url: str, host: str | None) -> bool:
+    """Whether every character can go out, and the host's name can be looked up.
+
+    >>> _may_be_asked("https://bücher.example", "bücher.example"), _may_be_asked("http://①.1", "①.1")
+    (True, False)
+    """
+    if not host or not url.isprintable() or any(map(str.isspace, url)):
+        return False
+    try:
+        return host.isascii() or bool(idna.encode(host))
+    except idna.IDNAError:
+        return False
 
 
 def check_names(endpoints: tuple[Endpoint, ...], *, references: bool = True) -> None:
