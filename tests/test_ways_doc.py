@@ -19,5 +19,5 @@ def test_every_config_of_the_page_is_read(block: str, tmp_path: Path) -> None:
     assert target.role == "target"
 
 
-def test_the_page_shows_an_api_a_template_and_a_page() -> None:
-    assert len(BLOCKS) == 3
+def test_the_page_shows_an_api_a_template_a_page_and_two_logins() -> None:
+    assert len(BLOCKS) == 5

@@ -5,16 +5,19 @@ from dataclasses import asdict, fields
 from typing import get_args
 
 from wrapdetect.endpoint import Endpoint
-from wrapdetect.ways import Framing, Mode, Page, Step, Template, When
+from wrapdetect.ways import Framing, Mode, Page, PageStep, Step, Template, When
 
 Line = dict[str, object]
-ONLY_IF_SET = ("template", "page", "hosts", "private")
+ONLY_IF_SET = ("template", "page", "hosts", "private", "storage_state")
 """What most endpoints do not have, and then do not name."""
 
 
 def dump_endpoint(endpoint: Endpoint) -> Line:
     """All fields; of ONLY_IF_SET those that are set."""
-    return {k: v for k, v in asdict(endpoint).items() if v or k not in ONLY_IF_SET}
+    line = {k: v for k, v in asdict(endpoint).items() if v or k not in ONLY_IF_SET}
+    if endpoint.page is not None:
+        line["page"] = {k: v for k, v in asdict(endpoint.page).items() if v or k not in ("open", "login")}
+    return line
 
 
 def load_endpoint(line: Mapping[str, object]) -> Endpoint:
@@ -54,12 +57,18 @@ def load_template(line: Mapping[str, object]) -> Template:
 
 
 def _page(line: Mapping[str, object]) -> Page:
-    page = Page(**{**line, "accept": _texts(line.get("accept", ()), "accept")})  # type: ignore[arg-type]
+    steps = line.get("login", ())
+    if not isinstance(steps, list | tuple):
+        raise ValueError(f"login is {steps!r}; expected a list")
+    login = tuple(PageStep(**_object(s, "login")) for s in steps)  # type: ignore[arg-type]
+    page = Page(**{**line, "accept": _texts(line.get("accept", ()), "accept"), "login": login})  # type: ignore[arg-type]
     _check_texts(page)
+    for step in login:
+        _check_texts(step)
     return page
 
 
-def _check_texts(part: Template | Step | Page) -> None:
+def _check_texts(part: Template | Step | Page | PageStep) -> None:
     for field in fields(part):
         value = getattr(part, field.name)
         if field.type in (str, "str") and not isinstance(value, str):

@@ -32,7 +32,8 @@ class Endpoint:
     """Something that answers. It names the variable of its key and never holds the key.
 
     `template` goes with the dialect template, `page` with page. `hosts` may be asked beside the address's own host;
-    `private` allows a public name to lead to a private address.
+    `private` allows a public name to lead to a private address. `storage_state` names the file of a login, as
+    `target login` writes it; what is in it stays there.
     """
 
     name: str
@@ -48,3 +49,4 @@ class Endpoint:
     page: Page | None = None
     hosts: tuple[str, ...] = ()
     private: bool = False
+    storage_state: str = ""

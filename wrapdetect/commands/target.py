@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from wrapdetect.commands.asking import hello_failure
 from wrapdetect.commands.detecting import look_at, toml_of, write_new
+from wrapdetect.commands.login import tell_logins
 from wrapdetect.commands.terminal import say
 from wrapdetect.curl import from_text
 from wrapdetect.dialects import DIALECTS, Call, decode
@@ -59,6 +60,7 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = 
     endpoint = next((e for e in load_config(config).endpoints() if e.role == "target"), None)
     if endpoint is None:
         raise ConfigError(f"{config}: no [target]; expected a file as `wrapdetect target detect URL` writes it")
+    tell_logins((endpoint,))
     item = load_pack(HELLO).items[0]
     ask = Ask(
         key=AskKey(HELLO, item.id, 0),

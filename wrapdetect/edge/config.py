@@ -13,6 +13,7 @@ from wrapdetect.dialects.filling import like_a_secret
 from wrapdetect.edge.secrets import check_variable
 from wrapdetect.edge.target_tables import (
     EndpointTable,
+    LoginTable,
     PageTable,
     StepTable,
     Strict,
@@ -66,6 +67,7 @@ TABLES: dict[str, type[Strict]] = {
     "reference": EndpointTable,
     "template": TemplateTable,
     "page": PageTable,
+    "login": LoginTable,
     "step": StepTable,
     "audit": _AuditTable,
 }
@@ -87,6 +89,7 @@ def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
         page=page_of(table),
         hosts=tuple(table.hosts),
         private=table.private,
+        storage_state=table.storage_state,
     )
 
 
@@ -188,6 +191,7 @@ def make_endpoint(
     page: Page | None = None,
     hosts: tuple[str, ...] = (),
     private: bool = False,
+    storage_state: str = "",
 ) -> Endpoint:
     """An endpoint whose address and key variable were looked at. Raises SpecError."""
     where = title(role, name)
@@ -207,6 +211,7 @@ def make_endpoint(
         page=page,
         hosts=hosts,
         private=private,
+        storage_state=storage_state,
     )
 
 

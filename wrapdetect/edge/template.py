@@ -39,6 +39,7 @@ from wrapdetect.edge.http import (
     no_answer,
     timed_out,
 )
+from wrapdetect.edge.login_state import read_login
 from wrapdetect.edge.origins import REDIRECTS, join, may_ask, moved_within
 from wrapdetect.edge.secrets import SHORTEST_LEARNT, Keyring, clean_url
 from wrapdetect.edge.template_socket import ON_SOCKET, Sockets
@@ -84,7 +85,7 @@ class TemplateSender:
         self._keyring, self._now, self._stopwatch = keyring, now, stopwatch
         self._timeout_s, self._limit, self._new_id = timeout_s, byte_limit, new_id
         self._values = partial(values_of, ring=keyring, new_id=new_id)
-        self._bots = {e.name: Bot(e, e.template or Template()) for e in endpoints}
+        self._bots = {e.name: Bot(e, e.template or Template(), login=read_login(e)) for e in endpoints}
         make = transport or connections()
         self._lines = {e.name: Lines(make) for e in endpoints}
         self._sockets = Sockets(
@@ -193,7 +194,7 @@ class TemplateSender:
             asking.step, asking.current = "waiting for the steps of the run", Tape(self._stopwatch(), sending=True)
             async with bot.lock:
                 if bot.shared is None:
-                    state = State()
+                    state = State(cookies=bot.login.jar())
                     for number, step in enumerate(bot.template.steps, start=1):
                         if step.when == "run" and step.method not in ON_SOCKET:
                             await self._step(asking, number, step, state)

@@ -11,6 +11,7 @@ from urllib.request import Request
 from wrapdetect.dialects import Call
 from wrapdetect.dialects.filling import Outgoing, Values, kept_names, names_in, request_of
 from wrapdetect.edge.http import USER_AGENT, Tape
+from wrapdetect.edge.login_state import Login
 from wrapdetect.edge.secrets import Keyring, like_a_secret
 from wrapdetect.edge.socket import Socket
 from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, Hop, Missing, Step, Template
@@ -101,6 +102,7 @@ class Bot:
 
     endpoint: Endpoint
     template: Template
+    login: Login = field(default_factory=Login)
     shared: State | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     talks: dict[AskKey, Talk] = field(default_factory=dict)
