@@ -217,6 +217,12 @@ LAUNCHERS: Mapping[str, Chat] = {
         body="<h1>Harbour shop</h1><iframe src='?frame' style='position:fixed;right:0;bottom:0;width:400px;height:600px;border:0'></iframe>",
         frame=f"<button class=L aria-label='Open the chat' style='{FIXED}'>?</button><script>{KIT}{PANEL}{OPENS}</script>",
     ),
+    "in_a_small_frame": Chat(
+        PANEL
+        + "onmessage = () => { put(document.body, 'div', '', PANEL); wire(); }; ask = async () => { await later(100); await grow(bot(''), TRUTH); };",
+        body="<h1>Harbour shop</h1><iframe src='?frame' style='position:fixed;right:0;bottom:0;width:90px;height:90px;border:0'></iframe>",
+        frame="<button style='width:60px;height:60px' onclick=\"parent.postMessage('open', '*')\"><svg width=20 height=20></svg></button>",
+    ),
     "in_a_shadow_root": Chat(
         "const r = put(document.body, 'x-chat', '', '').attachShadow({mode: 'closed'}); r.innerHTML = `<button aria-label='Chat' style='"
         + FIXED

@@ -114,7 +114,7 @@
     const small = window !== top && innerWidth <= 200 && innerHeight <= 200; // a frame for the button alone
     const right = (spot.left + spot.right) / 2 > 0.6 * innerWidth, low = (spot.top + spot.bottom) / 2 > 0.6 * innerHeight;
     if (small || (right && low)) points += 20;
-    if (small) points += 10;
+    if (small) points += 20;
     return points + (spot.width <= 120 && spot.height <= 120 ? 5 : 0);
   }
   wd.launcher = (sure) => {
