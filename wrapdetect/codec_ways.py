@@ -5,10 +5,10 @@ from dataclasses import asdict, fields
 from typing import get_args
 
 from wrapdetect.endpoint import Endpoint
-from wrapdetect.ways import AutoReply, Framing, Mode, Page, Poll, Request, Step, Template, When
+from wrapdetect.ways import AutoReply, Framing, Mode, Page, PageStep, Poll, Request, Step, Template, When
 
 Line = dict[str, object]
-ONLY_IF_SET = ("template", "page", "hosts", "private", "headers", "query")
+ONLY_IF_SET = ("template", "page", "hosts", "private", "headers", "query", "storage_state")
 """What most endpoints do not have, and then do not name."""
 TEMPLATE_ONLY_IF_SET: Mapping[str, object] = {"variables": None, "polls": (), "replies": ()}
 """What most templates do not have, and how that looks; a statement of no variables is one."""
@@ -22,6 +22,8 @@ def dump_endpoint(endpoint: Endpoint) -> Line:
         line["template"] = {
             k: v for k, v in template.items() if k not in TEMPLATE_ONLY_IF_SET or v != TEMPLATE_ONLY_IF_SET[k]
         }
+    if endpoint.page is not None:
+        line["page"] = {k: v for k, v in asdict(endpoint.page).items() if v or k not in ("open", "login")}
     return line
 
 
@@ -64,12 +66,18 @@ def load_template(line: Mapping[str, object]) -> Template:
 
 
 def _page(line: Mapping[str, object]) -> Page:
-    page = Page(**{**line, "accept": _texts(line.get("accept", ()), "accept")})  # type: ignore[arg-type]
+    steps = line.get("login", ())
+    if not isinstance(steps, list | tuple):
+        raise ValueError(f"login is {steps!r}; expected a list")
+    login = tuple(PageStep(**_object(s, "login")) for s in steps)  # type: ignore[arg-type]
+    page = Page(**{**line, "accept": _texts(line.get("accept", ()), "accept"), "login": login})  # type: ignore[arg-type]
     _check_texts(page)
+    for step in login:
+        _check_texts(step)
     return page
 
 
-def _check_texts(part: Request | Page) -> None:
+def _check_texts(part: Request | Page | PageStep) -> None:
     for field in fields(part):
         value = getattr(part, field.name)
         if field.type in (str, "str") and not isinstance(value, str):

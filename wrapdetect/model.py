@@ -25,11 +25,21 @@ Axis = Literal["behaviour", "dependence"]
 State = Literal["wrapper", "likely_wrapper", "same_model", "unlike", "insufficient"]
 Value = str | float | bool
 Missing = Literal[
-    "request", "status", "raw_chunks", "times", "temperature", "token_limit", "token_counts", "fresh_chat", "markup"
+    "request",
+    "status",
+    "raw_chunks",
+    "times",
+    "temperature",
+    "token_limit",
+    "token_counts",
+    "fresh_chat",
+    "markup",
+    "whole_answer",
 ]
 """What an exchange does not hold, since its way in does not show it: the bytes sent, the bytes that came (its chunks
 are the text as it was shown), when they came; what could not be asked for; a conversation that was begun afresh; the
-text's own markup (what was shown is its rendering)."""
+text's own markup (what was shown is its rendering); the whole of the answer, where a page's own traffic holds far more
+text than was read from it, or far less."""
 
 
 class FailureKind(StrEnum):

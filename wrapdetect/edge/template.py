@@ -12,12 +12,11 @@ user's own cookie what was asked before, or nothing at all: that cannot be seen 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from http.cookiejar import CookieJar
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -41,6 +40,7 @@ from wrapdetect.edge.http import (
     no_answer,
     timed_out,
 )
+from wrapdetect.edge.login_state import read_login
 from wrapdetect.edge.origins import REDIRECTS, may_ask, moved_within
 from wrapdetect.edge.secrets import Keyring, clean_url
 from wrapdetect.edge.template_poll import Polls
@@ -73,10 +73,7 @@ EXPIRED = frozenset({401, 403, 419, 440})
 
 
 class TemplateSender:
-    """`send` for run_slots, to endpoints that a template describes. Use as an async context manager.
-
-    `cookies` are what a conversation with an endpoint, by its name, has from its start, such as those of a login.
-    """
+    """`send` for run_slots, to endpoints that a template describes. Use as an async context manager."""
 
     def __init__(
         self,
@@ -89,14 +86,12 @@ class TemplateSender:
         byte_limit: int = BYTE_LIMIT,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        cookies: Mapping[str, CookieJar] | None = None,
         new_id: Callable[[], str] = lambda: str(uuid4()),
     ) -> None:
         self._keyring, self._now, self._stopwatch = keyring, now, stopwatch
         self._timeout_s, self._limit, self._new_id = timeout_s, byte_limit, new_id
-        self._cookies = cookies or {}
         self._values = partial(values_of, ring=keyring, new_id=new_id)
-        self._bots = {e.name: Bot(e, e.template or Template()) for e in endpoints}
+        self._bots = {e.name: Bot(e, e.template or Template(), login=read_login(e)) for e in endpoints}
         make = transport or connections()
         self._lines = {e.name: Lines(make) for e in endpoints}
         self._sockets = Sockets(
@@ -220,7 +215,7 @@ class TemplateSender:
             asking.step, asking.current = "waiting for the steps of the run", Tape(self._stopwatch(), sending=True)
             async with bot.lock:
                 if bot.shared is None:
-                    state = State.with_cookies(self._cookies.get(bot.endpoint.name, ()))
+                    state = State(cookies=bot.login.jar())
                     for number, step in enumerate(bot.template.steps, start=1):
                         if step.when == "run" and step.method not in ON_SOCKET:
                             await self._step(asking, number, step, state)

@@ -14,6 +14,7 @@ from wrapdetect.dialects.filling import FOUND, Outgoing, Values, kept_names, nam
 from wrapdetect.dialects.filters import Masked
 from wrapdetect.dialects.slots import ENV
 from wrapdetect.edge.http import USER_AGENT, Tape
+from wrapdetect.edge.login_state import Login
 from wrapdetect.edge.origins import as_http, join
 from wrapdetect.edge.secrets import Keyring, clean_url
 from wrapdetect.edge.socket import Socket
@@ -115,6 +116,7 @@ class Bot:
 
     endpoint: Endpoint
     template: Template
+    login: Login = field(default_factory=Login)
     shared: State | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     talks: dict[AskKey, Talk] = field(default_factory=dict)

@@ -24,6 +24,7 @@ SIBLINGS = (
 NO_REFERENCE = "No reference was asked: there is nothing to compare with, so nothing can be said of an upstream."
 MISSING: Mapping[Missing, str] = {
     "fresh_chat": "no conversation could be begun afresh, so that earlier questions may colour later answers",
+    "whole_answer": "some answers are far longer or shorter as read than as its page was sent them: read them by hand",
     "times": "when its answers came is not known, so that times and outages are no evidence",
     "markup": "its answers were read as a page shows them, and marks such as ** and # are rebuilt or lost",
     "temperature": "temperature could not be set",
