@@ -387,7 +387,7 @@ def _mask_named(text: str) -> str:
 
     def mask(found: re.Match[str]) -> str:
         value = found["value"]
-        if secret_name(found["name"], "body") and like_a_secret(value):
+        if secret_name(found["name"], "header") and like_a_secret(value):
             return found[0][: -len(value)] + "*" * len(value)
         return found[0]
 
