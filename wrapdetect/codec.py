@@ -39,7 +39,7 @@ from wrapdetect.model import (
 )
 from wrapdetect.text import shown
 
-FORMAT = 3
+FORMAT = 4
 
 Line = dict[str, Any]
 Converter = Callable[[Line], Line]
@@ -56,7 +56,13 @@ def _with_ways(line: Line) -> Line:
     return {**line, "format": 3} if "format" in line else line
 
 
-CONVERTERS: Mapping[int, Converter] = {1: _with_history, 2: _with_ways}
+def _with_own_faults(line: Line) -> Line:
+    """Format 4 tells of what was late on our side, of logins, polls, replies, headers, and whence a monitor looked: each
+    where it is so, and else the lines are as they were."""
+    return {**line, "format": 4} if "format" in line else line
+
+
+CONVERTERS: Mapping[int, Converter] = {1: _with_history, 2: _with_ways, 3: _with_own_faults}
 """CONVERTERS[n] turns a line of format n into one of format n + 1; tests keep it complete up to FORMAT."""
 
 
