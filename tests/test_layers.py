@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "wrapdetect"
 PURE = {
     "errors", "ways", "endpoint", "history", "model", "feeds", "schedule",
-    "codec", "codec_history", "codec_ways", "packs", "plan", "run", "seeds", "spellings",
+    "codec", "codec_history", "codec_ways", "packs", "plan", "run", "seeds", "spellings", "workload",
     "prose", "analysis", "matching", "adaptive", "monitoring",
     "library", "dialects", "detect", "curl", "collected", "read", "compare", "judge", "report",
 }  # fmt: skip

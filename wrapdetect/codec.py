@@ -274,6 +274,7 @@ def _beside(exchange: Exchange) -> Line:
         "missing": list(exchange.missing),
         "hops": [_dump_hop(h) for h in exchange.hops],
         "screenshot": base64.b64encode(exchange.screenshot).decode(),
+        "lag_s": round(exchange.lag_s, 6),
     }
     return {k: v for k, v in fields.items() if v}
 
@@ -431,6 +432,7 @@ def _exchange(line: Line) -> Exchange:
         missing=_missing(line.get("missing", ())),
         hops=tuple(_load_hop(h) for h in line.get("hops", ())),
         screenshot=base64.b64decode(line.get("screenshot", ""), validate=True),
+        lag_s=float(line.get("lag_s", 0.0)),
     )
 
 

@@ -18,6 +18,7 @@ from wrapdetect.edge.addresses import CONNECTED, admit
 from wrapdetect.edge.feeds import followed, plain_client
 from wrapdetect.edge.origins import REDIRECTS
 from wrapdetect.edge.secrets import SHORTEST_MASKED
+from wrapdetect.edge.wire import paced
 from wrapdetect.model import Chunk
 
 BYTE_LIMIT = 2_000_000
@@ -133,7 +134,7 @@ class Looker:
 
     async def _body(self, response: httpx.Response) -> tuple[bytes, bool]:
         kept = bytearray()
-        async for raw in response.aiter_raw():
+        async for raw in paced(response.aiter_raw()):
             kept += raw
             if len(kept) > self._limit:
                 break

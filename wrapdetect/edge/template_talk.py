@@ -13,7 +13,8 @@ from wrapdetect.dialects.filling import Outgoing, Values, kept_names, names_in, 
 from wrapdetect.edge.http import USER_AGENT, Tape
 from wrapdetect.edge.secrets import Keyring, like_a_secret
 from wrapdetect.edge.socket import Socket
-from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, Hop, Missing, Step, Template
+from wrapdetect.edge.wire import SET_COOKIE_LIMIT, reading_stopped
+from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Missing, Step, Template
 
 NOT_OURS_TO_SAY = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "cookie"})
 HOP_LIMIT = 200_000
@@ -56,13 +57,16 @@ class State:
         return {c.name: c.value or "" for c in self.cookies}
 
     def take_cookies(self, url: str, headers: Iterable[tuple[str, str]]) -> None:
-        """Those that the answer to a request sets."""
+        """Those that the answer to a request sets. Raises Stopped where they are more than a conversation may hold."""
         said = Message()
         for name, value in headers:
             if name.lower() == "set-cookie":
                 said[name] = value
         if said:
             self.cookies.extract_cookies(_Answer(said), Request(url))  # type: ignore[arg-type]  # only info() is used
+        if len(self.cookies) > SET_COOKIE_LIMIT:
+            flood = reading_stopped(f"and those before it set more than {SET_COOKIE_LIMIT} cookies")
+            raise Stopped(Failure(kind=FailureKind.CUT_OFF, detail=str(flood)))
 
     def cookies_for(self, url: str) -> str:
         """What goes out to an address as its header."""
