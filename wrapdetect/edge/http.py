@@ -57,9 +57,9 @@ USER_AGENT = f"python-httpx/{httpx.__version__}"
 """True, and common: it does not tell a target that it is looked at."""
 
 IDLE_S = 1.0
-"""A connection idle for longer is not used again: servers close theirs after 2 or 5 s. A question that meets the closing
-all the same, so that nothing at all came back, is put once more over a connection of its own: it says nothing of the
-service."""
+"""A connection idle for longer is not used again: servers close theirs after 2 or 5 s. A question that meets the
+closing all the same, so that nothing at all came back, is put once more over a connection of its own: it says nothing
+of the service."""
 
 SENDING = ("http11.send_request_headers.started", "http2.send_request_headers.started")
 

@@ -5,7 +5,6 @@ a connection that was kept for the next request had died meanwhile.
 import asyncio
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import Any
 
 import httpcore
 import httpx
@@ -26,7 +25,7 @@ CHUNKS_A_TURN = 16
 HEAD_PASSED = "Receive buffer too long"
 """How h11 says that a head passes its limit."""
 
-# h11 parses a whole head at once, 3 us a header: its limit is what bounds that. (Heads, early hints and trailers alike.)
+# h11 parses a whole head in one go: its own limit is what bounds that, of heads, early hints and trailers alike.
 httpcore.AsyncHTTP11Connection.MAX_INCOMPLETE_EVENT_SIZE = HEAD_LIMIT
 
 
@@ -82,7 +81,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         return _Stream(await self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
 
@@ -121,5 +120,5 @@ class _Stream(httpcore.AsyncNetworkStream):
     ) -> httpcore.AsyncNetworkStream:
         return _Stream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
 
-    def get_extra_info(self, info: str) -> Any:
+    def get_extra_info(self, info: str) -> object:
         return self._inner.get_extra_info(info)
