@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +42,9 @@ from wrapdetect.run import Limits, run_slots
 TIMEOUT_S, WAIT_S, OFF_S = 20.0, 0.02, 0.02
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\nconnection: close\r\n"
 CHUNKED = HEAD % b"text/event-stream" + b"transfer-encoding: chunked\r\n\r\n"
-SHAKEN = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: %s\r\n\r\n"
+SHAKEN = (
+    b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: %s\r\n\r\n"
+)
 
 
 class Flood(NamedTuple):
@@ -128,7 +131,9 @@ def _innocent(line: socket.socket, _: str, __: float) -> None:
         content = f"sent at {time.perf_counter()!r}"
         choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
         body = json.dumps({"model": "m", "choices": [choice]}).encode()
-        line.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        line.sendall(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+        )
 
 
 def _flood(line: socket.socket, kind: str, share: float) -> None:
@@ -171,15 +176,17 @@ def serving(kind: str, share: float) -> Iterator[int]:
         [sys.executable, "-c", SERVER, kind, str(share)], stdout=subprocess.PIPE, text=True, env={**os.environ}
     ) as process:
         assert process.stdout is not None
-        yield int(process.stdout.readline())
-        process.kill()
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
 
 
 def endpoint(name: str, port: int, way: str) -> Endpoint:
     if way in ("openai_stream", "openai_plain"):
         return Endpoint(
             name=name,
-            role="target" if name == "hostile" else "reference",
+            role="target",
             url=f"http://127.0.0.1:{port}/v1",
             model="m",
             dialect="openai_stream" if way == "openai_stream" else "openai_plain",
@@ -190,10 +197,9 @@ def endpoint(name: str, port: int, way: str) -> Endpoint:
 
 
 def run(endpoints: tuple[Endpoint, ...], asks: dict[str, int], folder: Path) -> tuple[list[Exchange], float]:
-    """What was recorded, and this process's CPU meanwhile."""
-    item = Item(
-        id="tides", language="en", turns=("Why?",), purpose="", readers=("text",), temperature=0, max_tokens=9
-    )
+    """What was recorded, and this process's CPU meanwhile; the first of the endpoints is the target."""
+    endpoints = tuple(replace(e, role="reference" if k else "target") for k, e in enumerate(endpoints))
+    item = Item(id="tides", language="en", turns=("Why?",), purpose="", readers=("text",), temperature=0, max_tokens=9)
     pack = Pack(id="style", version=1, digest="", title="", purpose="", items=(item,))
     whole = Run(
         id="floods",
@@ -227,7 +233,6 @@ def run(endpoints: tuple[Endpoint, ...], asks: dict[str, int], folder: Path) -> 
     before = _cpu_s()
     asyncio.run(go())
     return list(load_run(path.read_bytes(), name="floods").run.exchanges), _cpu_s() - before
-
 
 
 def late_s(exchange: Exchange, zero: float) -> float:
