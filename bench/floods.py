@@ -193,7 +193,7 @@ def endpoint(name: str, port: int, way: str) -> Endpoint:
         )
     framing = {"sse": "sse", "websocket": "websocket", "body": "body"}[way]
     template = Template(path="/ask", body='{"q": "{prompt}"}', answer="$.a", framing=framing, done="[DONE]")  # type: ignore[arg-type]
-    return Endpoint(name=name, role="target", url=f"http://127.0.0.1:{port}", dialect="template", template=template)
+    return Endpoint(name=name, role="target", url=f"http://127.0.0.1:{port}", model="m", dialect="template", template=template)
 
 
 def run(endpoints: tuple[Endpoint, ...], asks: dict[str, int], folder: Path) -> tuple[list[Exchange], float]:
