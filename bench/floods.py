@@ -10,7 +10,9 @@ process's own; its slope is that of log CPU over log size below the limit, from 
 
 import argparse
 import asyncio
+import base64
 import gzip
+import hashlib
 import json
 import math
 import os
@@ -20,8 +22,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +38,7 @@ from wrapdetect.edge.secrets import Keyring
 from wrapdetect.edge.socket import FRAME_LIMIT
 from wrapdetect.edge.ways import open_ways
 from wrapdetect.edge.wire import CHUNK_LIMIT, HEAD_LIMIT, HEADER_LIMIT, SET_COOKIE_LIMIT
-from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Instrument, Item, Pack, Run, Template
+from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Framing, Instrument, Item, Pack, Run, Template
 from wrapdetect.plan import Slot
 from wrapdetect.run import Limits, run_slots
 
@@ -105,8 +108,6 @@ serve(sys.argv[1], float(sys.argv[2]))
 
 def serve(kind: str, share: float) -> None:
     """A server process: the innocent one for "", else a flood of so many times its limit. Prints its port."""
-    import threading
-
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     print(listener.getsockname()[1], flush=True)
     while True:
@@ -137,9 +138,6 @@ def _innocent(line: socket.socket, _: str, __: float) -> None:
 
 
 def _flood(line: socket.socket, kind: str, share: float) -> None:
-    import base64
-    import hashlib
-
     flood, request = floods()[kind], _request(line)
     try:
         if flood.before.startswith(SHAKEN):
@@ -191,9 +189,12 @@ def endpoint(name: str, port: int, way: str) -> Endpoint:
             model="m",
             dialect="openai_stream" if way == "openai_stream" else "openai_plain",
         )
-    framing = {"sse": "sse", "websocket": "websocket", "body": "body"}[way]
-    template = Template(path="/ask", body='{"q": "{prompt}"}', answer="$.a", framing=framing, done="[DONE]")  # type: ignore[arg-type]
-    return Endpoint(name=name, role="target", url=f"http://127.0.0.1:{port}", model="m", dialect="template", template=template)
+    framings: Mapping[str, Framing] = {"sse": "sse", "websocket": "websocket", "body": "body"}
+    framing = framings[way]
+    template = Template(path="/ask", body='{"q": "{prompt}"}', answer="$.a", framing=framing, done="[DONE]")
+    return Endpoint(
+        name=name, role="target", url=f"http://127.0.0.1:{port}", model="m", dialect="template", template=template
+    )
 
 
 def run(endpoints: tuple[Endpoint, ...], asks: dict[str, int], folder: Path) -> tuple[list[Exchange], float]:
@@ -284,7 +285,8 @@ def measure(kind: str, asks: int, folder: Path, *, sloped: bool) -> bool:
     failure = ends.failure or decode(ends, hostile).failure
     steep = slope_of(kind, folder) if sloped and flood.sloped else math.nan
     print(
-        f"{kind:25} stamps off by {worst_s * 1000:6.1f} ms (quiet {quiet_s * 1000:5.1f})  lag {max(e.lag_s for e in both) * 1000:5.0f} ms  "
+        f"{kind:25} stamps off by {worst_s * 1000:6.1f} ms (quiet {quiet_s * 1000:5.1f})  "
+        f"lag {max(e.lag_s for e in both) * 1000:5.0f} ms  "
         f"CPU {(busy_s - idle_s) / 3:5.2f} s a flood  slope {steep:5.2f}  {'same' if same else 'OTHER'} record  "
         f"{failure.detail[:70] if failure else 'answered'}",
         flush=True,
