@@ -322,8 +322,8 @@ def _broken(closed: ConnectionClosed, byte_limit: int) -> Failure:
     """What an abnormal close says: theirs where they said one, else ours."""
     if closed.rcvd is None and closed.sent is not None:
         if closed.sent.code == TOO_BIG and "fragments" in closed.sent.reason:
-            said = reading_stopped(f"has a message in too many pieces ({closed.sent.reason})")
-            return Failure(kind=FailureKind.CUT_OFF, detail=str(said))
+            detail = str(reading_stopped(f"has a message in too many pieces ({closed.sent.reason})"))
+            return Failure(kind=FailureKind.CUT_OFF, detail=detail)
         if closed.sent.code == TOO_BIG:
             return too_long(byte_limit)
         kind = FailureKind.GARBLED if closed.sent.code in (1002, 1007) else FailureKind.CUT_OFF
