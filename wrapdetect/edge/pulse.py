@@ -76,9 +76,10 @@ class HttpPulse:
         stopwatch: Callable[[], float],
         timeout_s: float,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        lag: Lag | None = None,
     ) -> None:
         self._now, self._stopwatch, self._timeout_s = now, stopwatch, timeout_s
-        self._transport, self._lag = transport or connections(), Lag(stopwatch)
+        self._transport, self._lag = transport or connections(), lag or Lag(stopwatch)
         self._lines: Mapping[str, _Line] = {s.name: _line(s, keyring) for s in services}
 
     async def beat(self, service: Service, round_s: int) -> Sign:
