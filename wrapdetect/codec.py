@@ -57,7 +57,7 @@ def _with_ways(line: Line) -> Line:
 
 
 def _with_own_faults(line: Line) -> Line:
-    """Format 4 tells of what was late on our side, of logins, polls, replies, headers, and whence a monitor looked: each
+    """Format 4 tells what was late on our side, of logins, polls, replies, headers, and whence a monitor looked: each
     where it is so, and else the lines are as they were."""
     return {**line, "format": 4} if "format" in line else line
 
@@ -305,6 +305,7 @@ def _beside(exchange: Exchange) -> Line:
         "missing": list(exchange.missing),
         "hops": [_dump_hop(h) for h in exchange.hops],
         "screenshot": base64.b64encode(exchange.screenshot).decode(),
+        "lag_s": round(exchange.lag_s, 6),
     }
     return {k: v for k, v in fields.items() if v}
 
@@ -486,6 +487,7 @@ def _exchange(line: Line) -> Exchange:
         missing=_missing(line.get("missing", ())),
         hops=tuple(_load_hop(h) for h in line.get("hops", ())),
         screenshot=base64.b64decode(line.get("screenshot", ""), validate=True),
+        lag_s=_seconds(line.get("lag_s", 0.0)),
     )
 
 

@@ -62,9 +62,12 @@ from wrapdetect.edge.template_talk import (
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Step, Template
 from wrapdetect.run import RETRIES_WHEN_LIMITED
 from wrapdetect.secrets.names import SHORTEST_LEARNT
+from wrapdetect.workload import worked
 
 GRACE_S = 0.2
 """How long a stream that said its end may take to end, so that its connection can be used again."""
+LONGEST_END = 4
+"""Bytes of the longest end of an event, and so the most chunks that it may come in."""
 MOST_REDIRECTS = 5
 SEE_OTHER = frozenset({301, 302, 303})
 """Of these, what any browser follows by a GET, whatever it had sent (RFC 9110, 15.4)."""
@@ -142,8 +145,8 @@ class TemplateSender:
             failure=failure,
         )
         exchange = replace(exchange, missing=asking.missing(), hops=tuple(a.hop(tape.start_s) for a in asking.asides))
-        self._settle(asking, ask, exchange)
-        return self._keyring.clean(exchange, asking.secrets)
+        await self._settle(asking, ask, exchange)
+        return await worked(exchange, lambda: self._keyring.clean(exchange, asking.secrets))
 
     def _talk(self, bot: Bot, key: AskKey, turn: int) -> Talk:
         """The conversation that goes on, or a new one."""
@@ -155,12 +158,12 @@ class TemplateSender:
         bot.talks[key] = Talk(own_id=self._new_id())
         return bot.talks[key]
 
-    def _settle(self, asking: Asking, ask: Ask, exchange: Exchange) -> None:
+    async def _settle(self, asking: Asking, ask: Ask, exchange: Exchange) -> None:
         """Keep the conversation for what comes, or end it."""
         bot, talk, last = asking.bot, asking.talk, exchange.turn + 1 >= len(ask.turns)
         failure = exchange.failure
         if failure is None and (exchange.turn > 0 or not last):  # a limit may stand in a 200, and is asked again
-            failure = decode(exchange, bot.endpoint).failure
+            failure = (await worked(exchange, lambda: decode(exchange, bot.endpoint))).failure
         talk.limited = failure is not None and failure.kind is FailureKind.LIMITED
         if exchange.status in EXPIRED and bot.shared is talk.shared:
             bot.shared = None
@@ -323,9 +326,9 @@ class TemplateSender:
                 private=asking.bot.endpoint.private,
             )
             response = await stamping.handle_async_request(request)
-            state.take_cookies(str(url), asking.current.headers)
             assert isinstance(response.stream, httpx.AsyncByteStream)
             try:
+                state.take_cookies(str(url), asking.current.headers)
                 body = aiter(response.stream)
                 async for data in body:
                     if over(data):
@@ -339,17 +342,17 @@ class _Watcher:
     """Sees the end of a stream in bytes that come cut anywhere."""
 
     def __init__(self, template: Template, tape: Tape) -> None:
-        self._template, self._tape, self._rest = template, tape, b""
+        self._template, self._tape, self._rest = template, tape, list[bytes]()
         self._signs = signs_of_end(template)
         self._ends = {"sse": (b"\n\n", b"\r\r", b"\r\n\r\n"), "ndjson": (b"\n",)}.get(template.framing, ())
 
     def __call__(self, data: bytes) -> bool:
         if not self._ends or (self._tape.status or 0) >= 300:
             return False
-        self._rest += data
-        if not self._rest.endswith(self._ends):
+        self._rest.append(data)
+        if not b"".join(self._rest[-LONGEST_END:]).endswith(self._ends):
             return False
-        whole, self._rest = self._rest, b""
+        whole, self._rest = b"".join(self._rest), []
         if self._signs is not None and not any(sign in whole for sign in self._signs):
             return False
         return finished(self._template, whole)

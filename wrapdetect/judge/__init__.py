@@ -7,7 +7,7 @@ from typing import NamedTuple
 from wrapdetect.judge.calibrate import NONE, Calibrator
 from wrapdetect.judge.fuse import Posterior, fuse
 from wrapdetect.judge.weigh import Weight, bounded, weigh
-from wrapdetect.model import Control, Dialect, Finding, Missing, Observation, Run, State, Tally
+from wrapdetect.model import LAG_S, Control, Dialect, Finding, Missing, Observation, Run, State, Tally
 from wrapdetect.model import Weights as Openness
 from wrapdetect.seeds import Ruleset, StateRule
 
@@ -153,6 +153,18 @@ def missing_of(run: Run) -> list[str]:
         f"Of {', '.join(names[:SHOWN])}{_more(len(names) - SHOWN)} ({way}): {words}."
         for (way, words), names in alike.items()
         if words
+    ]
+
+
+def lagged_of(run: Run) -> list[str]:
+    """How many exchanges our own program made late, so that no comparison uses their times."""
+    late = Counter(e.endpoint for e in run.exchanges if e.lag_s)
+    if not late:
+        return []
+    named = ", ".join(f"{n} of {name}" for name, n in sorted(late.items())[:SHOWN]) + _more(len(late) - SHOWN)
+    return [
+        f"This program itself stood still for more than {LAG_S * 1000:.0f} ms during {sum(late.values())} exchanges "
+        f"({named}): their times are not used, nor that they ran out of time or broke off where that may be our doing."
     ]
 
 
