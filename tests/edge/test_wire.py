@@ -40,12 +40,13 @@ FLOODS: dict[str, tuple[Behaviour, str]] = {
     "headers": (many(b"x: y\r\n", HEADER_LIMIT + 1), "has more than 256 headers"),
     "nameless_headers": (many(b"x:\r\n", HEADER_LIMIT + 1), "has more than 256 headers"),
     "cookies": (many(b"Set-Cookie: a=b\r\n", SET_COOKIE_LIMIT + 1), "sets more than 100 cookies"),
-    "tiny_headers": (many(b"x:\n", 60_000), "a head or an end of more than 16,384 bytes"),
-    "one_long_header": (many(b"x: " + b"y" * 100_000 + b"\r\n", 1), "a head or an end of more than 16,384 bytes"),
-    "after_early_hints": (many(b"x:\n", 60_000, b"HTTP/1.1 103 Early\r\n\r\n" + OK), "more than 16,384 bytes"),
-    "early_hints_headers": (many(b"x:\n", 60_000, b"HTTP/1.1 103 Early\r\n"), "more than 16,384 bytes"),
-    "trailers": (raw(STREAM_HEAD, b"0\r\n", b"x:\n" * 60_000, b"\r\n"), "more than 16,384 bytes"),
-    "long_chunk_head": (raw(STREAM_HEAD, b"1;" + b"x" * 200_000), "more than 16,384 bytes"),
+    "tiny_headers": (many(b"x:\n", 60_000), "heads of more than 1,024 lines"),
+    "one_long_header": (many(b"x: " + b"y" * 100_000 + b"\r\n", 1), "a head or an end of more than 65,536 bytes"),
+    "after_early_hints": (many(b"x:\n", 60_000, b"HTTP/1.1 103 Early\r\n\r\n" + OK), "more than 1,024 lines"),
+    "early_hints": (raw(b"HTTP/1.1 103 Early\r\n\r\n" * 5_000), "heads of more than 1,024 lines"),
+    "early_hints_headers": (many(b"x:\n", 60_000, b"HTTP/1.1 103 Early\r\n"), "more than 1,024 lines"),
+    "trailers": (raw(STREAM_HEAD, b"0\r\n", b"x:\n" * 60_000, b"\r\n"), "more than 65,536 bytes"),
+    "long_chunk_head": (raw(STREAM_HEAD, b"1;" + b"x" * 200_000), "more than 65,536 bytes"),
 }
 
 

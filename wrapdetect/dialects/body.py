@@ -10,8 +10,8 @@ from wrapdetect.dialects.told import kind_of_refusal
 from wrapdetect.model import Chunk, Failure, FailureKind
 from wrapdetect.text import one_line
 
-DECODED_LIMIT = 20_000_000
-"""Bytes of a decompressed body; more is a bomb, not an answer."""
+DECODED_LIMIT = 4_000_000
+"""Bytes of a decompressed body, twice what is read of a plain one; more is a bomb, not an answer."""
 
 LINE_LIMIT = 200_000
 """Lines of a body that is read line by line: four for each piece that an answer may have."""

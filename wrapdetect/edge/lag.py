@@ -20,7 +20,7 @@ class Lag:
     def __init__(self, stopwatch: Callable[[], float]) -> None:
         self._stopwatch = stopwatch
         self._under_way, self._sum_s, self._due_s = 0, 0.0, 0.0
-        self._watching: asyncio.Task[None] | None = None
+        self._beat: asyncio.TimerHandle | None = None
 
     @contextmanager
     def watched(self) -> Iterator[Callable[[], float]]:
@@ -28,22 +28,21 @@ class Lag:
         if not self._under_way:
             sys.setswitchinterval(HAND_OVER_S)
             self._due_s = self._stopwatch() + BEAT_S
-            self._watching = asyncio.create_task(self._watch())
+            self._beat = asyncio.get_running_loop().call_later(BEAT_S, self._beaten)
         self._under_way += 1
         before_s = self._so_far_s()
         try:
             yield lambda: lag_s if (lag_s := self._so_far_s() - before_s) > LAG_S else 0.0
         finally:
             self._under_way -= 1
-            if not self._under_way and self._watching is not None:
-                self._watching.cancel()
+            if not self._under_way and self._beat is not None:
+                self._beat.cancel()
 
     def _so_far_s(self) -> float:
         """With the wait that is not over: what ends an exchange may be handled before the beat that was due."""
         late_s = self._stopwatch() - self._due_s
         return self._sum_s + (late_s if late_s > LAG_S else 0.0)
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT_S)
-            self._sum_s, self._due_s = self._so_far_s(), self._stopwatch() + BEAT_S
+    def _beaten(self) -> None:
+        self._sum_s, self._due_s = self._so_far_s(), self._stopwatch() + BEAT_S
+        self._beat = asyncio.get_running_loop().call_later(BEAT_S, self._beaten)

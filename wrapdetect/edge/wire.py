@@ -3,6 +3,7 @@ a connection that was kept for the next request had died meanwhile.
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
@@ -11,8 +12,10 @@ import httpx
 
 READ_BYTES = 8192
 """Most bytes handed to the parser at once, between which the loop turns: heads of 24 bytes each take 10 ms then."""
-HEAD_LIMIT = 16_384
-"""Most bytes of a head, or of the trailers of a body; servers and proxies allow themselves 8 or 16 KiB."""
+HEAD_LIMIT = 65_536
+"""Most bytes of a head, or of the trailers of a body; servers and proxies allow themselves 8 or 16 KiB, and some 64."""
+LINE_LIMIT = 1_024
+"""Most lines of the heads of one answer, interim ones (1xx) among them, counted before anything is parsed."""
 HEADER_LIMIT = 256
 """Most headers of an answer; the richest of real ones have some 60."""
 SET_COOKIE_LIMIT = 100
@@ -22,6 +25,8 @@ CHUNK_LIMIT = 50_000
 CHUNKS_A_TURN = 16
 """Pieces after which the loop turns, some 0.5 ms: many in one read are parsed without waiting for anything."""
 
+BLANK_LINE = re.compile(rb"\n\r?\n")
+INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)")
 HEAD_PASSED = "Receive buffer too long"
 """How h11 says that a head passes its limit."""
 
@@ -94,7 +99,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     written to."""
 
     def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
-        self._inner, self._kept, self._came = inner, False, False
+        self._inner, self._kept, self._came, self._heads = inner, False, False, Heads()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
@@ -106,10 +111,11 @@ class _Stream(httpcore.AsyncNetworkStream):
         if not data and self._kept and not self._came:
             raise Dead("a connection that was kept had been closed")
         self._came = True
+        self._heads.take(data)
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._kept, self._came = self._kept or self._came, False
+        self._kept, self._came, self._heads = self._kept or self._came, False, Heads()
         await self._inner.write(buffer, timeout)
 
     async def aclose(self) -> None:
@@ -122,3 +128,28 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> object:
         return self._inner.get_extra_info(info)
+
+
+class Heads:
+    """The heads that come after a request: interim ones, then the answer's own.
+
+    >>> Heads().take(b"HTTP/1.1 103 Early Hints\\r\\n\\r\\nHTTP/1.1 200 OK\\r\\na: b\\r\\n\\r\\n" + b"\\n" * 5000)
+    >>> Heads().take(b"HTTP/1.1 200 OK\\r\\n" + b"a:\\r\\n" * 5000)
+    Traceback (most recent call last):
+    wrapdetect.edge.wire.Flood: the answer has heads of more than 1,024 lines; reading stopped
+    """
+
+    def __init__(self) -> None:
+        self._start, self._rest, self._lines, self._over = b"", b"", 0, False
+
+    def take(self, data: bytes) -> None:
+        """Raises Flood once there are more lines than an answer's heads may have."""
+        while data and not self._over:
+            end = BLANK_LINE.search(self._rest + data)
+            new = data[: end.end() - len(self._rest)] if end else data
+            self._lines += new.count(b"\n")
+            if self._lines > LINE_LIMIT:
+                raise reading_stopped(f"has heads of more than {LINE_LIMIT:,} lines")
+            data = data[len(new) :]
+            self._over = end is not None and INTERIM.match(self._start + new) is None
+            self._start, self._rest = (b"", b"") if end else ((self._start + new)[:16], (self._rest + new)[-3:])
