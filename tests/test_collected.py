@@ -1,6 +1,7 @@
 """Collected answers: rows, conversations and browsers' archives become the run that asking would have made."""
 
 import json
+from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -527,6 +528,21 @@ def test_no_secret_of_an_archive_reaches_the_run(tmp_path: Path) -> None:
     assert "authorization" not in names
     assert "cookie" not in names
     assert dict(run.exchanges[0].headers)["Set-Cookie"] == "fresh=[masked]; Path=/"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"mimeType": "text/event-stream", "text": 'data: {"session_token": "BODY-secret-778899aa"}\n\n'},
+        {"mimeType": "application/x-ndjson", "text": '{"a": 1}\n{"api_key": "BODY-secret-778899aa"}\n'},
+        {"mimeType": "application/json", "text": '[\n{\n"api_key": "BODY-secret-778899aa"}\n]'},
+        {"encoding": "base64", "text": b64encode(b'{"api_key": "BODY-secret-778899aa"}').decode()},
+    ],
+    ids=["events", "lines", "several lines", "base64"],
+)
+def test_a_field_that_is_secret_by_its_name_is_found_in_any_framing(content: dict[str, str]) -> None:
+    entry = {"request": {"url": "https://bot.example/"}, "response": {"content": content}}
+    assert secrets_in({"log": {"entries": [entry]}}, "a.har") == {"BODY-secret-778899aa"}
 
 
 def test_words_that_carry_an_answer_are_no_secrets(tmp_path: Path) -> None:

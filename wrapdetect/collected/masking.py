@@ -4,9 +4,11 @@ Every value of a request's headers, cookies and query counts, and every cookie t
 whose name says so; the names of headers and the words of the protocols are none.
 """
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -126,7 +128,7 @@ def _of_body(data: Json) -> Iterator[str]:
     for field in parts(data, "params"):
         if secret_name(text_at(field, "name"), "header"):
             yield text_at(field, "value")
-    text = text_at(data, "text")
+    text = _plain(data)
     for name, held in multipart_fields(text):
         if secret_name(name, "header"):
             yield held
@@ -136,12 +138,30 @@ def _of_body(data: Json) -> Iterator[str]:
     yield from _of_json(text)
 
 
+def _plain(data: Json) -> str:
+    text = text_at(data, "text")
+    if text_at(data, "encoding").lower() == "base64":
+        with suppress(ValueError):
+            return base64.b64decode("".join(text.split()), validate=True).decode(errors="replace")
+    return text
+
+
 def _of_json(text: str) -> Iterator[str]:
+    for held in _objects_in(text):
+        with suppress(ValueError, RecursionError):
+            yield from _of_fields(json.loads(held))
+
+
+def _objects_in(text: str) -> Iterator[str]:
+    """What of a body may be JSON: all of it, and its lines, for events of a stream and JSON lines.
+
+    >>> list(_objects_in('event: a\\ndata: {"b": 1}\\n\\n'))
+    ['{"b": 1}']
+    """
     if text.lstrip().startswith(("{", "[")):
-        try:
-            yield from _of_fields(json.loads(text))
-        except (ValueError, RecursionError):
-            return
+        yield text
+    lines = (line.strip().removeprefix("data:").lstrip() for line in text.split("\n"))
+    yield from (line for line in lines if line.startswith(("{", "[")))
 
 
 def _of_fields(value: object) -> Iterator[str]:
