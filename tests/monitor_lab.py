@@ -207,7 +207,7 @@ def started(*argv: str, cwd: Path, **env: str) -> Iterator[subprocess.Popen[str]
     with subprocess.Popen(
         [sys.executable, "-m", "wrapdetect", *argv],
         cwd=cwd,
-        env=clean_environment(cwd, **env),
+        env=clean_environment(cwd, PYTHONPATH=str(REPOSITORY), **env),  # this tree, whatever is installed
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -511,3 +511,77 @@ def test_doctor_says_that_the_chromium_that_was_named_is_none(commands: Commands
     done = commands.run("doctor", cwd=tmp_path, WRAPDETECT_CHROMIUM="/nonexistent/chromium")
     assert done.code == 2
     assert "WRAPDETECT_CHROMIUM" in done.out
+
+
+PLANTED = {"OPENAI_API_KEY": "planted-openai-0123456789", "AWS_SECRET_ACCESS_KEY": "planted-aws-0123456789"}
+WANTED = "{env:OPENAI_API_KEY}{{env:AWS_SECRET_ACCESS_KEY}}"
+
+
+def hostile(kind: str) -> Product:
+    """Programs that name the user's variables wherever they say something of themselves."""
+    parameters = [
+        {"component": "Textbox", "parameter_name": WANTED},
+        {"component": "Json", "parameter_has_default": True, "parameter_default": {WANTED: [WANTED, {"a": WANTED}]}},
+    ]
+    endpoints = {"/chat": {"parameters": parameters, "returns": [{"component": "Textbox"}]}}
+    config = {"version": WANTED, "dependencies": [], "api_prefix": "/g"}
+    sse = ("content-type", "text/event-stream")
+    gradio: Product = {
+        "/config": ok(config),
+        "/g/info": ok({"named_endpoints": endpoints}),
+        "*": ok({"event_id": WANTED}),
+    }
+    form = [{"text-input": {"variable": WANTED, "default": WANTED, "required": True}}]
+    dify: Product = {
+        "/v1/parameters": ok({"user_input_form": form}),
+        "/v1/chat-messages": LOST._replace(status=200, body='data: {"answer": "Hi."}\n\n', headers=(sse,)),
+        "*": LOST,
+    }
+    return dify if kind == "dify" else gradio
+
+
+@pytest.mark.parametrize("kind", ["defaults", "dify"])
+def test_no_variable_of_the_user_goes_to_a_program_that_names_it(commands: Commands, tmp_path: Path, kind: str) -> None:
+    key = ("--key-env", "BOT_KEY") if kind == "dify" else ()
+    with serving(served(hostile(kind))) as server:
+        found = commands.run(
+            "target", "detect", base(server), *key, "--out", "bot.toml", cwd=tmp_path, BOT_KEY=KEY, **PLANTED
+        )
+        assert found.code == 0, found.err
+        checked = commands.run("target", "check", "bot.toml", cwd=tmp_path, BOT_KEY=KEY, **PLANTED)
+        heard = [r.head + r.body.decode() for r in server.requests]
+    assert any("POST" in text and "OPENAI_API_KEY" in text for text in heard)  # its own words came back, as words
+    assert not any("planted" in text for text in (*(t.replace(KEY, "") for t in heard), found.out, checked.out))
+    sends = [line for line in checked.err.splitlines() if line.startswith("sends")]
+    assert len(sends) == (kind == "dify")
+    assert "OPENAI" not in "".join(sends)
+
+
+def test_what_is_sent_is_said_before_it_is_and_a_pasted_name_reads_nothing(commands: Commands, tmp_path: Path) -> None:
+    asked = "Why are there tides?"
+    body = json.dumps({"q": asked, "m": WANTED, WANTED: 1})
+    with serving(fixed(b'{"a": "Hi."}')) as server:
+        pasted = f"curl '{server.url}/ask?z={WANTED}' -H 'x-a: {WANTED}' -b 'a={WANTED}' --json '{body}'"
+        (tmp_path / "pasted.txt").write_text(pasted)
+        imported = commands.run("target", "import", "pasted.txt", "--prompt", asked, cwd=tmp_path, **PLANTED)
+        assert imported.code == 0, imported.err
+        assert "{env:OPENAI_API_KEY} in what was pasted is text" in imported.err
+        (tmp_path / "bot.toml").write_text(imported.out.replace('answer = "text"', 'answer = "$.a"'))
+        lacking = commands.run("target", "check", "bot.toml", cwd=tmp_path, **PLANTED)
+        assert "BOT_COOKIE is not set" in complaint(lacking, 2)
+        assert server.requests == []
+        checked = commands.run("target", "check", "bot.toml", cwd=tmp_path, BOT_COOKIE=f"a={KEY}", **PLANTED)
+        (heard,) = server.requests
+    assert checked.code == 0, checked.err
+    assert f"sends  BOT_COOKIE to {urlsplit(server.url).netloc}" in checked.err
+    assert json.loads(heard.body) == {"q": json.loads(heard.body)["q"], "m": WANTED, WANTED: 1}
+    assert f"x-a: {WANTED}" in heard.head
+    assert "planted-openai" not in heard.head
+    assert "planted-aws" not in heard.head
+
+
+def test_a_variable_that_the_command_reads_is_told_and_stated(commands: Commands, tmp_path: Path) -> None:
+    (tmp_path / "pasted.txt").write_text('curl https://bot.example -H "Authorization: Bearer $BOT_TOKEN" -d "{prompt}"')
+    done = commands.run("target", "import", "pasted.txt", cwd=tmp_path)
+    assert 'variables = ["BOT_TOKEN"]' in done.out
+    assert "reads  BOT_TOKEN: the command reads that variable" in done.err

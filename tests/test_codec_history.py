@@ -72,7 +72,8 @@ incidents = st.builds(
     severity=st.integers(0, 3),
 )
 coverage = st.builds(Coverage, service=names, feed=texts, since_s=seconds, until_s=seconds)
-prints = st.builds(Print, service=names, at_s=seconds, item=texts, text=texts)
+vantages = st.sampled_from(["", "", "tokyo", "潮 \u2028"])
+prints = st.builds(Print, service=names, at_s=seconds, item=texts, text=texts, vantage=vantages)
 
 
 @st.composite
@@ -80,7 +81,10 @@ def histories(draw: st.DrawFn) -> History:
     return History(
         cadence_s=draw(st.integers(1, 10**6)),
         services=tuple(replace(draw(services), name=name) for name in NAMES),
-        beats=tuple(draw(heartbeats(name)) for name in draw(st.lists(names, max_size=3, unique=True))),
+        beats=tuple(
+            replace(draw(heartbeats(name)), vantage=vantage)
+            for name, vantage in draw(st.lists(st.tuples(names, vantages), max_size=4, unique=True))
+        ),
         incidents=tuple(draw(st.lists(incidents, max_size=3))),
         coverage=tuple(draw(st.lists(coverage, max_size=3))),
         prints=tuple(draw(st.lists(prints, max_size=3))),
@@ -139,6 +143,15 @@ def test_a_line_of_beats_is_legible() -> None:
     assert (line["beats"], line["day"], line["outcome"]) == ("bot", "2023-02-20", "0123")
     assert (line["round_s"], line["latency_ms"]) == ([85200, 85500, 85800, 86100], [640, 0, 0, 0])
     assert line["said"]["85500"].startswith("scripted connect")
+
+
+def test_a_vantage_is_written_only_where_another_than_the_files_saw_it() -> None:
+    plain = small_history()
+    assert b"vantage" not in b"".join(dump_run(a_run(history=plain)).encode().splitlines(keepends=True)[1:])
+    both = replace(plain, beats=(*plain.beats, replace(plain.beats[0], vantage="tokyo")))
+    days = [json.loads(line) for line in dump_run(a_run(history=both)).splitlines() if line.startswith('{"beats"')]
+    assert {day.get("vantage") for day in days} == {None, "tokyo"}
+    assert load_run(dump_run(a_run(history=both)).encode()).run.history == both
 
 
 def test_a_run_without_history_says_so_in_its_first_line_and_nowhere_else() -> None:

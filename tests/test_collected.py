@@ -570,3 +570,22 @@ def seen_frames(secret: str) -> Conversation:
 def test_masking_keeps_every_length(data: bytes, secrets: list[str]) -> None:
     mask = Mask([s.encode("utf-8", "replace").decode() for s in secrets])
     assert len(mask.data(data)) == len(data)
+
+
+@pytest.mark.parametrize(
+    ("template", "sent"),
+    [
+        (
+            Template(
+                headers=(("content-type", "multipart/form-data; boundary=b"),),
+                body='--b\r\nContent-Disposition: form-data; name="d"\r\n\r\n{"q": "{prompt}"}\r\n--b--\r\n',
+            ),
+            '--zz\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n'
+            '--zz\r\nContent-Disposition: form-data; name="d"\r\n\r\n{"n": 1, "q": "Why \\"so\\"?"}\r\n--zz--\r\n',
+        ),
+        (Template(framing="websocket", body='42["ask",{"q":"{prompt}"}]'), '42["ask",{"q":"Why \\"so\\"?"}]'),
+        (Template(body='{"q": "{prompt | trim}"}'), '{"q": "Why \\"so\\"?"}'),
+    ],
+)
+def test_a_question_is_read_back_whatever_envelope_it_stands_in(template: Template, sent: str) -> None:
+    assert read_back(template, target="", body=sent) == {"prompt": 'Why "so"?'}

@@ -186,8 +186,8 @@ def test_options_mean_what_curl_means_by_them(command: str, method: str, path: s
     [
         ("curl -k https://bot.example", "--insecure: certificates are always checked"),
         ("curl --insecure https://bot.example", "certificates are always checked"),
-        ("curl https://bot.example -F 'a=SECRET'", "multipart bodies are not supported"),
-        ("curl https://bot.example -H 'Content-Type: multipart/form-data; boundary=x' -d SECRET", "multipart bodies"),
+        ("curl https://bot.example -F 'a=@SECRET'", "sends a file that is not here"),
+        ("curl https://bot.example -H 'Content-Type: multipart/form-data; boundary=x' -d SECRET", "no whole parts"),
         ("curl https://bot.example -d @SECRET.json", "reads a file that is not here"),
         ("curl https://bot.example -b SECRET.txt", "names a file of cookies"),
         ("curl https://bot.example -H @SECRET.txt", "reads headers from a file"),
@@ -287,7 +287,7 @@ def test_a_secret_is_hidden_wherever_it_comes_again() -> None:
     ],
 )
 def test_words_are_what_the_shell_would_make_of_them(text: str, expected: list[str]) -> None:
-    assert words(text) == expected
+    assert words(text, "{{env:{}}}".format) == expected
 
 
 @FIXED
@@ -295,7 +295,7 @@ def test_words_are_what_the_shell_would_make_of_them(text: str, expected: list[s
 def test_whatever_words_were_quoted_come_back(given_words: list[str]) -> None:
     text = " ".join(map(shell_quote, given_words))
     if "^\n" not in text and '^"' not in text:  # else it is taken for cmd's
-        assert words(text) == given_words
+        assert words(text, "{{env:{}}}".format) == given_words
 
 
 @FIXED

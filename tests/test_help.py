@@ -12,7 +12,7 @@ COMMANDS = (
     "", "audit", "match", "import", "ask", "target", "target detect", "target check",
     "target import", "library", "library import", "replay", "doctor", "demo", "probes", "outages",
     "monitor", "monitor init", "monitor once", "monitor run", "monitor status", "monitor judge", "monitor export",
-    "monitor import",
+    "monitor import", "monitor incidents", "monitor alert-test",
 )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def shown_helps(page: str) -> dict[str, str]:
     text = (ROOT / page).read_text(encoding="utf-8")
     return {
         name: shown.strip()
-        for name, shown in re.findall(r"```\n\$ wrapdetect ?([\w ]*?) ?--help\n(.*?)```", text, re.S)
+        for name, shown in re.findall(r"```\n\$ wrapdetect ?([\w -]*?) ?--help\n(.*?)```", text, re.S)
     }
 
 

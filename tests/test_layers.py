@@ -137,7 +137,7 @@ def test_imports_inside_functions_are_the_heavy_ones_in_edge_and_the_commands_in
     heavy = {n for place, n in inner if place == "edge/embed.py"}
     assert heavy == {"torch", "sentence_transformers", "transformers.utils"}
     assert {n for place, n in inner if place == "edge/browser.py"} == {"playwright.async_api"}
-    command_lines = {"cli.py", "cli_ways.py", "cli_target.py"}
+    command_lines = {"cli.py", "cli_ways.py", "cli_target.py", "cli_monitor.py"}
     assert {place for place, _ in inner} <= {"edge/embed.py", "edge/browser.py", *command_lines}
     assert all(n.startswith("wrapdetect.") for place, n in inner if place in command_lines)
 

@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 from wrapdetect import cli
 
 EXAMPLES = ROOT / "docs" / "monitor"
+UNITS = ("wrapdetect-monitor.service", "wrapdetect-monitor.timer", "wrapdetect-monitor-run.service")
 PROGRAM = "/opt/wrapdetect/bin/wrapdetect"
 ROUND_S = 300
 T = TypeVar("T")
@@ -65,6 +66,7 @@ def commands() -> dict[str, list[str]]:
     """The command of each example, as words."""
     return {
         "service": shlex.split(unit("wrapdetect-monitor.service")["ExecStart"][0]),
+        "run": shlex.split(unit("wrapdetect-monitor-run.service")["ExecStart"][0]),
         "crontab": shlex.split(cron_line().partition(" exec ")[2]),
         "cronjob": inside(manifests()["CronJob"], *POD, "containers", 0, "command", kind=list),
     }
@@ -79,7 +81,7 @@ def test_every_example_runs_one_round_with_a_config(where: str) -> None:
     assert len(words) == 4
 
 
-@pytest.mark.parametrize("where", ["service", "crontab", "cronjob"])
+@pytest.mark.parametrize("where", ["service", "run", "crontab", "cronjob"])
 def test_the_command_and_its_options_are_there(where: str) -> None:
     words = commands()[where][1:]
     command = typer.main.get_command(cli.app)
@@ -92,7 +94,7 @@ def test_the_command_and_its_options_are_there(where: str) -> None:
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze on this machine")
 def test_systemd_takes_service_and_timer_without_a_word(tmp_path: Path) -> None:
-    for name in ("wrapdetect-monitor.service", "wrapdetect-monitor.timer"):
+    for name in UNITS:
         # The program must be there for systemd to look at: any will do.
         (tmp_path / name).write_text(example(name).replace(PROGRAM, shutil.which("true") or "/bin/true"))
     done = subprocess.run(
@@ -114,6 +116,17 @@ def test_the_service_may_write_to_its_own_folder_only_and_reads_keys_from_a_file
     assert found["CapabilityBoundingSet"] == [""]
     assert found["EnvironmentFile"] == ["/etc/wrapdetect/keys.env"]
     assert int(found["TimeoutStartSec"][0]) < ROUND_S
+
+
+def test_the_service_of_run_comes_back_rereads_its_config_and_is_confined_as_that_of_a_round_is() -> None:
+    found, once = unit("wrapdetect-monitor-run.service"), unit("wrapdetect-monitor.service")
+    assert commands()["run"][1:3] == ["monitor", "run"]
+    assert found["Restart"] == ["on-failure"]
+    assert found["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+    assert found["StartLimitIntervalSec"] == ["0"]
+    assert found["WantedBy"] == ["multi-user.target"]
+    own = {"Type", "ExecStart", "TimeoutStartSec", "Description", "Wants", "After"}
+    assert {k: v for k, v in once.items() if k not in own} == {k: found.get(k) for k in once if k not in own}
 
 
 def test_the_timer_makes_no_missed_round_up() -> None:
@@ -200,6 +213,6 @@ def test_the_cron_job_takes_keys_from_secrets_and_keeps_its_store() -> None:
     assert inside(container, "securityContext", "readOnlyRootFilesystem", kind=bool)
 
 
-@pytest.mark.parametrize("name", ["wrapdetect-monitor.service", "wrapdetect-monitor.timer", "crontab", "cronjob.yaml"])
+@pytest.mark.parametrize("name", [*UNITS, "crontab", "cronjob.yaml"])
 def test_no_example_holds_a_key(name: str) -> None:
     assert not re.search(r"sk-\w|_KEY=[^.\s]", example(name))

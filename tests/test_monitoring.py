@@ -1,11 +1,13 @@
 """A monitor's history as runs: one for each target, with what others know and nothing of other targets."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.monitor_lab import a_service, constant_beats
 from wrapdetect.history import Coverage, History, Incident, Outcome, Print
 from wrapdetect.model import Instrument
-from wrapdetect.monitoring import restricted, run_of, targets_of
+from wrapdetect.monitoring import restricted, run_of, seen_from, targets_of
 
 NAMES = ("nova", "luna", "heron", "plover", "wren", "page")
 INSTRUMENT = Instrument(versions=(("wrapdetect", "test"),), host="test", vantage="")
@@ -101,3 +103,30 @@ def test_what_is_known_of_some_services_is_all_of_it_and_no_more(history: Histor
     assert named(kept) == [{"wren"}] * 4
     assert kept.cadence_s == 300
     assert restricted(history, history.services) == history
+
+
+@pytest.mark.parametrize(
+    ("inside", "file", "ours", "found"),
+    [
+        ("", "", "", ""),
+        ("", "", "oslo", ""),
+        ("", "oslo", "oslo", ""),
+        ("", "tokyo", "oslo", "tokyo"),
+        ("", "tokyo", "", "tokyo"),
+        ("lima", "tokyo", "oslo", "lima"),
+        ("lima", "", "", "lima"),
+        ("oslo", "tokyo", "oslo", ""),
+        ("tokyo", "tokyo", "oslo", "tokyo"),
+    ],
+)
+def test_what_a_file_holds_is_named_by_whence_it_was_seen(
+    history: History, inside: str, file: str, ours: str, found: str
+) -> None:
+    """`inside` is what the file says of a heartbeat, `file` whose the file is, `ours` whose store it comes into."""
+    coming = replace(
+        history,
+        beats=tuple(replace(b, vantage=inside) for b in history.beats),
+        prints=tuple(replace(p, vantage=inside) for p in history.prints),
+    )
+    seen = seen_from(coming, file, ours=ours)
+    assert {b.vantage for b in seen.beats} == {p.vantage for p in seen.prints} == {found}

@@ -21,9 +21,9 @@ from wrapdetect.edge.ledger import Ledger
 from wrapdetect.errors import SpecError, StoreError
 from wrapdetect.history import Outcome
 from wrapdetect.plan import Cost
-from wrapdetect.rounds import Done
+from wrapdetect.rounds import GRACE_S, Done
 from wrapdetect.schedule import Rhythm
-from wrapdetect.watch import GRACE_S, keep_watch, once, stop_on_signals
+from wrapdetect.watch import keep_watch, once, stop_on_signals
 
 
 def test_a_round_begun_before_is_never_asked_again() -> None:

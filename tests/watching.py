@@ -34,6 +34,7 @@ class MemoryLedger:
     finished: list[int] = field(default_factory=list)
     beats: dict[tuple[str, int], Beat] = field(default_factory=dict)
     prints: list[Print] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
     batches: list[tuple[float, int]] = field(default_factory=list)
     claims: int = 0
     held: bool = False
@@ -79,6 +80,12 @@ class MemoryLedger:
 
     def last_round(self) -> int | None:
         return max(self.rounds, default=None)
+
+    def last_prints(self) -> int | None:
+        return max(self.taken, default=None)
+
+    def prints_taken(self, round_s: int) -> None:
+        self.taken.append(round_s)
 
 
 Script = Callable[[str, int], Outcome]

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from wrapdetect import cli_target, cli_ways
+from wrapdetect import cli_monitor, cli_target, cli_ways
 from wrapdetect.cli_end import ended
 from wrapdetect.errors import SpecError
 
@@ -31,12 +31,7 @@ library_app = typer.Typer(
 app.add_typer(library_app, name="library")
 app.add_typer(cli_target.app, name="target")
 
-monitor_app = typer.Typer(
-    help="Watch targets and candidates for weeks: outages, slowdowns and versions that go together.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.add_typer(monitor_app, name="monitor")
+app.add_typer(cli_monitor.app, name="monitor")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
 Embed = Annotated[
@@ -341,90 +336,6 @@ def library_drop(name: Annotated[str, typer.Argument(help="Of a library.")]) -> 
     from wrapdetect.commands.library import drop
 
     drop(name)
-
-
-MonitorFile = Annotated[Path, typer.Option("--config", help="Of the monitor; `monitor init` writes one.")]
-Since = Annotated[str | None, typer.Option(help="From this day on, such as 2026-05-01, or the last days, such as 30d.")]
-Target = Annotated[str | None, typer.Option(help="One target by name. Default: all.")]
-
-
-@monitor_app.command("init")
-def monitor_init(config: MonitorFile = Path("monitor.toml")) -> None:
-    """Write a commented monitor.toml, and say what a day would take."""
-    from wrapdetect.commands.monitor import init
-
-    init(config)
-
-
-@monitor_app.command("once")
-def monitor_once(config: MonitorFile = Path("monitor.toml")) -> None:
-    """Ask one round and end: for cron, systemd timers, Kubernetes CronJobs (examples in docs/monitor)."""
-    from wrapdetect.commands.monitor import ask_once
-
-    raise typer.Exit(ask_once(config))
-
-
-@monitor_app.command("run")
-def monitor_run(
-    config: MonitorFile = Path("monitor.toml"),
-    metrics_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Serve figures for Prometheus on loopback. Default: off.")
-    ] = None,
-) -> None:
-    """Ask round after round, until stopped."""
-    from wrapdetect.commands.monitor import run
-
-    raise typer.Exit(run(config, metrics_port=metrics_port))
-
-
-@monitor_app.command("status")
-def monitor_status(config: MonitorFile = Path("monitor.toml")) -> None:
-    """Up or down now, the day's budget, the feeds, and the evidence so far. Sends nothing."""
-    from wrapdetect.commands.monitor_status import status
-
-    raise typer.Exit(status(config))
-
-
-@monitor_app.command("judge")
-def monitor_judge(
-    config: MonitorFile = Path("monitor.toml"),
-    since: Since = None,
-    target: Target = None,
-    json_: Json = False,
-    fail_at: FailAt = None,
-) -> None:
-    """The verdict on each target by what was watched, with the incidents as witnesses. Sends nothing."""
-    from wrapdetect.commands.dates import since_of
-    from wrapdetect.commands.monitor_judge import judge
-    from wrapdetect.edge.clock import now
-
-    raise typer.Exit(judge(config, since=since_of(since, now()), target=target, as_json=json_, fail_at=fail_at))
-
-
-@monitor_app.command("export")
-def monitor_export(
-    out: Annotated[Path, typer.Argument(help="Run file to write; with several targets, a folder.")],
-    config: MonitorFile = Path("monitor.toml"),
-    since: Since = None,
-    target: Target = None,
-) -> None:
-    """Write the history as run files, which `wrapdetect replay` judges anywhere."""
-    from wrapdetect.commands.dates import since_of
-    from wrapdetect.commands.monitor_judge import export
-    from wrapdetect.edge.clock import now
-
-    export(config, out, since=since_of(since, now()), target=target)
-
-
-@monitor_app.command("import")
-def monitor_import(
-    files: Annotated[list[Path], typer.Argument(help="Run files of `wrapdetect monitor export`.")],
-    config: MonitorFile = Path("monitor.toml"),
-) -> None:
-    """Bring exported histories into the store; what is there already stays as it is."""
-    from wrapdetect.commands.monitor_judge import import_
-
-    import_(config, files)
 
 
 def main() -> None:

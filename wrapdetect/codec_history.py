@@ -2,8 +2,9 @@
 
 A line is known by its first key. {"beats": service, "day": "2026-01-05", ...} holds the rounds of one service and one
 UTC day in columns: `round_s` (seconds since midnight, rising), `offset_ms`, `outcome` (one digit a beat, as in
-history.Outcome), `latency_ms`, and `said` by `round_s`. {"incident": {...}}, {"coverage": {...}} and {"print": {...}}
-hold one noun each, field by field. Services and cadence stand in the first line of the file, which codec reads.
+history.Outcome), `latency_ms`, `said` by `round_s`, and `vantage` where another than the file's saw it.
+{"incident": {...}}, {"coverage": {...}} and {"print": {...}} hold one noun each, field by field. Services
+and cadence stand in the first line of the file, which codec reads.
 """
 
 from array import array
@@ -62,7 +63,7 @@ def history_lines(history: History) -> Iterator[Line]:
     """
     yield from ({"coverage": asdict(c)} for c in history.coverage)
     yield from ({"incident": asdict(i)} for i in history.incidents)
-    yield from ({"print": asdict(p)} for p in history.prints)
+    yield from ({"print": {k: v for k, v in asdict(p).items() if k != "vantage" or v}} for p in history.prints)
     for beats in history.beats:
         yield from _day_lines(beats)
 
@@ -87,7 +88,7 @@ class Gathering:
     def __init__(self, begun: History | None) -> None:
         self._begun = begun
         self._names = {s.name for s in begun.services} if begun else set()
-        self._days: dict[str, dict[int, Beats]] = {}
+        self._days: dict[tuple[str, str], dict[int, Beats]] = {}  # by service and vantage
         self._others: list[Incident | Coverage | Print] = []
 
     def add(self, entry: Entry) -> bool:
@@ -99,7 +100,7 @@ class Gathering:
         if not isinstance(entry, Beats):
             self._others.append(entry)
             return True
-        day, days = entry.round_s[0] // DAY_S, self._days.setdefault(entry.service, {})
+        day, days = entry.round_s[0] // DAY_S, self._days.setdefault((entry.service, entry.vantage), {})
         if day in days:
             return False
         days[day] = entry
@@ -111,14 +112,14 @@ class Gathering:
             return None
         return replace(
             self._begun,
-            beats=tuple(_joined(service, days) for service, days in self._days.items()),
+            beats=tuple(_joined(service, vantage, days) for (service, vantage), days in self._days.items()),
             incidents=tuple(e for e in self._others if isinstance(e, Incident)),
             coverage=tuple(e for e in self._others if isinstance(e, Coverage)),
             prints=tuple(e for e in self._others if isinstance(e, Print)),
         )
 
 
-def _joined(service: str, days: dict[int, Beats]) -> Beats:
+def _joined(service: str, vantage: str, days: dict[int, Beats]) -> Beats:
     """Days as one; each is let go once it is taken over, so that a year needs its room only once."""
     round_s, offset_ms, latency_ms = array("q"), array("i"), array("i")
     outcome = bytearray()
@@ -137,6 +138,7 @@ def _joined(service: str, days: dict[int, Beats]) -> Beats:
         outcome=bytes(outcome),
         latency_ms=latency_ms,
         said=said,
+        vantage=vantage,
     )
 
 
@@ -152,6 +154,7 @@ def _day_lines(beats: Beats) -> Iterator[Line]:
         rounds = beats.round_s[start:stop]
         yield {
             "beats": beats.service,
+            **({"vantage": beats.vantage} if beats.vantage else {}),
             "day": _day_text(day),
             "round_s": [r - day * DAY_S for r in rounds],
             "offset_ms": beats.offset_ms[start:stop].tolist(),
@@ -195,6 +198,7 @@ def _beats(line: Line) -> Beats:
         outcome=outcome.encode().translate(TO_BYTE),
         latency_ms=array("i", _column(line, "latency_ms")),
         said=_said(_object(line["said"]), midnight_s, set(rounds)),
+        vantage=_text(line, "vantage") if "vantage" in line else "",
     )
 
 
@@ -233,6 +237,7 @@ def _print(fields: Line) -> Print:
         at_s=_seconds(fields, "at_s"),
         item=_text(fields, "item"),
         text=_text(fields, "text"),
+        vantage=_text(fields, "vantage") if "vantage" in fields else "",
     )
 
 

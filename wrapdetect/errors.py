@@ -5,7 +5,8 @@ WrapdetectError                 exit 2
 ├── ConfigError                 a TOML config that does not fit
 ├── PackError                   a question pack that does not fit; names file and line
 ├── RunFormatError              a run file that cannot be read
-├── StoreError                  a run file that cannot be appended to
+├── StoreError                  a run file or monitor's store that cannot be written or read
+│   └── StoreAway               for now: the same call may do later
 ├── BudgetError                 a plan that asks for more than the budget
 ├── PreflightError              an endpoint that did not answer one plain question
 │   └── TargetDown              exit 3: the target, since it is down
@@ -41,6 +42,11 @@ class RunFormatError(WrapdetectError):
 
 class StoreError(WrapdetectError):
     """A run file that cannot be appended to: a full disk, a lost volume."""
+
+
+class StoreAway(StoreError):
+    """A monitor's store that cannot be had now: a server that is gone, a lock, a full disk. Nothing was half written,
+    and the same call may do later."""
 
 
 class BudgetError(WrapdetectError):

@@ -64,7 +64,8 @@ class Beat:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beats:
     """Heartbeats of one service in columns of one length, by `round_s`, which rises strictly: `round_s` (array "q"),
-    `offset_ms` and `latency_ms` (array "i"), `outcome` (a byte each). `said` is by round, failures only."""
+    `offset_ms` and `latency_ms` (array "i"), `outcome` (a byte each). `said` is by round, failures only. `vantage`
+    names whence they were seen; "" is the vantage of whoever holds the history."""
 
     service: str
     round_s: "array[int]"
@@ -72,6 +73,7 @@ class Beats:
     outcome: bytes
     latency_ms: "array[int]"
     said: Mapping[int, str] = field(default_factory=dict)
+    vantage: str = ""
 
     def __post_init__(self) -> None:
         lengths = {len(self.round_s), len(self.offset_ms), len(self.outcome), len(self.latency_ms)}
@@ -97,12 +99,13 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Print:
-    """The answer to one fixed short question at temperature 0: part of a version's fingerprint."""
+    """The answer to one fixed short question at temperature 0: part of a version's print; `vantage` as in Beats."""
 
     service: str
     at_s: int
     item: str
     text: str
+    vantage: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,8 @@ class History:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
     """A stretch of being down or degraded. Its onset lies in [`onset_low_s`, `onset_high_s`], its end in [`end_low_s`,
-    `end_high_s`], both None where it lasts still or no end is known."""
+    `end_high_s`], both None where it lasts still or no end is known. `feed` is who published it, "" where heartbeats
+    saw it."""
 
     condition: Condition
     onset_low_s: float
@@ -138,6 +142,7 @@ class Episode:
     end_low_s: float | None
     end_high_s: float | None
     witness: str
+    feed: str = ""
 
     @property
     def onset_s(self) -> float:

@@ -12,9 +12,12 @@ from wrapdetect.endpoint import Role as Role
 from wrapdetect.endpoint import TokenLimit as TokenLimit
 from wrapdetect.endpoint import Weights as Weights
 from wrapdetect.history import History
+from wrapdetect.ways import AutoReply as AutoReply
 from wrapdetect.ways import Framing as Framing
 from wrapdetect.ways import Mode as Mode
 from wrapdetect.ways import Page as Page
+from wrapdetect.ways import Poll as Poll
+from wrapdetect.ways import Request as Request
 from wrapdetect.ways import Step as Step
 from wrapdetect.ways import Template as Template
 

@@ -53,6 +53,21 @@ def restricted(history: History, services: Iterable[Service]) -> History:
     )
 
 
+def seen_from(history: History, vantage: str, *, ours: str) -> History:
+    """The history for a store whose own vantage is `ours`: what the file's holder saw, from `vantage` ("" where nobody
+    says), is named so, and what was seen from our own place is ours."""
+
+    def named(before: str) -> str:
+        whence = before or vantage
+        return "" if whence == ours else whence
+
+    return replace(
+        history,
+        beats=tuple(replace(b, vantage=named(b.vantage)) for b in history.beats),
+        prints=tuple(replace(p, vantage=named(p.vantage)) for p in history.prints),
+    )
+
+
 def _endpoint(service: Service) -> Endpoint:
     """How a run names a service; one that only a feed tells of has no model."""
     role: Role = "target" if service.kind == "target" else "reference"

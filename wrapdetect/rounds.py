@@ -7,11 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
+from wrapdetect.errors import StoreAway, StoreError
 from wrapdetect.history import Beat, Outcome, Print, Service
 from wrapdetect.model import Item
 from wrapdetect.plan import Cost
 from wrapdetect.schedule import Budget, Rhythm, Round, Slot, cost_of, day_of, make_round
 
+GRACE_S = 30
+"""A round is still begun this long after it was due; later it is missed."""
+LATE_S = 10.0
+"""Heartbeats that are sent later than this after their planned moment are a fault of ours."""
+KEPT_WAITING = "the store was away until its time was over; it stays unknown"
 RECORD_EVERY_S = 1.0
 """Answers wait this long at most before they are recorded: what a kill can lose."""
 STEADY_S = 2.0
@@ -68,6 +74,13 @@ class Ledger(Protocol):
 
     def last_round(self) -> int | None: ...
 
+    def last_prints(self) -> int | None: ...
+
+    def prints_taken(self, round_s: int) -> object: ...
+
+
+FaultKind = Literal["store", "clock", "lag"]
+
 
 class Offload(Protocol):
     """Runs a call to the store where it does not hold up the heartbeats in flight."""
@@ -93,6 +106,8 @@ class Watch:
     offload: Offload = asyncio.to_thread
     alarmed: Callable[[], bool] = lambda: False
     """Whether a fingerprint is wanted now, due or not; called by `offload` before each round."""
+    fault: Callable[[FaultKind, str], None] = lambda kind, text: None
+    """Takes faults of our own: what is wrong, or "" where that is over or was never so."""
 
     def now_s(self) -> float:
         return self.now().timestamp()
@@ -110,6 +125,8 @@ class Done:
     notes: tuple[str, ...] = ()
     skipped: str = ""
     whole: bool = False
+    steady: bool = True
+    """Whether clock and stopwatch went together."""
 
 
 Stopping = asyncio.Future[Literal[True]]
@@ -125,6 +142,8 @@ async def one_round(
     """
     a_round = make_round(watch.services, round_s, rhythm=watch.rhythm, seed=watch.seed, prints=prints)
     spend = await watch.offload(lambda: watch.ledger.spent(day_of(round_s)))
+    if from_s is None and _is_over(watch, round_s):
+        return Done(round_s=round_s, skipped=KEPT_WAITING)
     notes: tuple[str, ...] = ()
     if prints and not _affordable(watch, spend, cost_of(a_round, watch.items)):
         a_round = replace(a_round, prints=False)
@@ -135,11 +154,20 @@ async def one_round(
     begin = watch.ledger.begin_round
     if not await watch.offload(lambda: begin(round_s, requests=cost.requests, tokens=cost.tokens)):
         return Done(round_s=round_s, skipped="it was begun before")
+    if from_s is None and _is_over(watch, round_s):  # a disk that was full lets us read, and begin too late
+        return Done(round_s=round_s, skipped=KEPT_WAITING)
     asking = _Asking(watch, a_round, round_s if from_s is None else from_s)
     await asking.run(stopping)
     if asking.whole:
         await watch.offload(lambda: watch.ledger.finish_round(round_s))
+        if a_round.prints:  # only now: a kill on the way leaves the next round to ask it again
+            await watch.offload(lambda: watch.ledger.prints_taken(round_s))
     return replace(asking.done(), notes=(*notes, *asking.notes()))
+
+
+def _is_over(watch: Watch, round_s: int) -> bool:
+    """Whether the store kept us waiting until the round could no longer be begun."""
+    return watch.now_s() - round_s > GRACE_S
 
 
 def _affordable(watch: Watch, spend: Spend, cost: Cost) -> bool:
@@ -201,6 +229,7 @@ class _Asking:
             late_s=tuple(self._late_s),
             prints=tuple(self._prints),
             whole=self.whole,
+            steady=self._steady,
         )
 
     def notes(self) -> tuple[str, ...]:
@@ -278,10 +307,14 @@ class _Asking:
         ledger, round_s = self._watch.ledger, self._round.due_s
         beats, self._fresh_beats = self._fresh_beats, []
         prints, self._fresh_prints = self._fresh_prints, []
-        if beats:
-            await self._watch.offload(lambda: ledger.record(round_s, beats))
-        if prints:
-            await self._watch.offload(lambda: ledger.add_prints(prints))
+        try:
+            if beats:
+                await self._watch.offload(lambda: ledger.record(round_s, beats))
+            if prints:
+                await self._watch.offload(lambda: ledger.add_prints(prints))
+        except StoreAway as error:
+            n = len(beats) + len(prints)
+            raise StoreError(f"{error}. {n} answers of round {stamp(round_s)} are not stored") from error
 
     def _is_steady(self) -> bool:
         by_clock, by_watch = self._watch.now_s() - self._clock_s, self._watch.stopwatch() - self._watch_s

@@ -4,12 +4,13 @@ A *source* says where in an answer something is found: `$.data.text` is a JSONPa
 expression (its first group, or else all of it), `header:NAME`, `cookie:NAME`, `event:NAME` the data of a server-sent
 event of that name, and `text` is the whole; in `re:^0:(.*)$ => $` each source looks into what the one before it found.
 In what is sent, `{prompt}`, `{messages}`, `{system}`, `{conversation_id}`, `{uuid}`, `{model}`, `{key}`, `{env:NAME}`
-and every name that was kept stand for their values (null in JSON, or nothing, until it is kept); `{{name}}` is the text
-{name}, and any other brace is itself. `[DONE]` alone ends any stream.
+and every name that was kept stand for their values (null in JSON, or nothing, until it is kept), `{name | urldecode}`
+for one with a filter applied; `{{name}}` is the text {name}, `{_}` nothing, and any other brace is itself. `[DONE]`
+alone ends any stream.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 Framing = Literal["body", "sse", "ndjson", "text", "websocket"]
 """How an answer is cut into pieces: not at all, server-sent events, JSON lines, text as it comes, frames."""
@@ -35,6 +36,41 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """A request made again and again after the question, until the answer is there; what comes then is the answer.
+
+    It is there once `until`, a source, finds something true; without it, once the status is not 202 and the template's
+    `answer` finds a text (for a poll before the last: once all it keeps is found). What `failed` finds is the end.
+    """
+
+    method: str = "GET"
+    path: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    until: str = ""
+    failed: str = ""
+    every_s: float = 1.0
+    most_tries: int = 120
+    keep: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoReply:
+    """What is sent on a websocket without being asked to: after each frame in which `when`, a source, finds something
+    (`{found}` is that) or which equals `when`, or every so many seconds. Such a frame is no part of an answer; without
+    a `body` it is only set aside."""
+
+    when: str = ""
+    every_s: float = 0.0
+    body: str = ""
+
+    method: ClassVar[str] = "SEND"
+    path: ClassVar[str] = ""
+    headers: ClassVar[tuple[tuple[str, str], ...]] = ()
+    keep: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     """The request that carries a question, and where in what comes back the answer stands.
 
@@ -42,6 +78,9 @@ class Template:
     `done` is what ends a stream whole: a source that finds something true, or else a text that a piece equals; without
     it the end of the body is the end. `quiet_s` ends a websocket's answer after so many seconds without a frame, where
     nothing else does; 0 is never.
+
+    `variables` are the names that `{env:NAME}` is read for: stated where a program made the template; None where a
+    person wrote it, whose word each `{env:NAME}` then is.
     """
 
     method: str = "POST"
@@ -57,17 +96,24 @@ class Template:
     quiet_s: float = 0.0
     keep: tuple[tuple[str, str], ...] = ()
     steps: tuple[Step, ...] = ()
+    variables: tuple[str, ...] | None = None
+    polls: tuple[Poll, ...] = ()
+    replies: tuple[AutoReply, ...] = ()
 
     @property
     def sent_texts(self) -> tuple[str, ...]:
         """Every text that may hold a placeholder."""
-        requests: tuple[Template | Step, ...] = (self, *self.steps)
+        requests: tuple[Request, ...] = (self, *self.steps, *self.polls, *self.replies)
         return tuple(t for r in requests for t in (r.path, r.body, *(v for _, v in r.headers)))
 
     @property
     def holds_history(self) -> bool:
         """Whether each request carries the conversation so far; else the bot remembers it, or nobody does."""
-        return any("{messages}" in t for t in self.sent_texts)
+        return any(_stands_in("messages", text) for text in self.sent_texts)
+
+
+Request = Template | Step | Poll | AutoReply
+"""Whatever is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +130,23 @@ class Page:
     new_chat: str = ""
     accept: tuple[str, ...] = ()
     quiet_s: float = 1.0
+
+
+def _stands_in(name: str, text: str) -> bool:
+    """Whether a placeholder of that name is live in a text (dialects/slots.py reads them all).
+
+    >>> [_stands_in("n", t) for t in ("{n}", "{n | trim}", "{{n}}", "{n }", "{n|}", "{{n}")]
+    [True, True, False, False, False, True]
+    """
+    start = text.find("{" + name)
+    while start >= 0:
+        end = text.find("}", start)
+        first, *filters = text[start + 1 : end].split("|") if end > 0 else ("",)
+        words = [f.strip(" ") for f in filters[:-1]] + [f.lstrip(" ") for f in filters[-1:]]
+        is_one = (first.rstrip(" ") if filters else first) == name and all(
+            w.isascii() and w.isidentifier() for w in words
+        )
+        if is_one and not (text[:start].endswith("{") and text[end + 1 : end + 2] == "}"):
+            return True
+        start = text.find("{" + name, start + 1)
+    return False

@@ -1,7 +1,8 @@
 """Questions put to a template's endpoint over real HTTP or a real websocket, conversation by conversation."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http.cookiejar import CookieJar
 
 import httpx
 
@@ -30,6 +31,8 @@ def sender(
     timeout_s: float = 20.0,
     byte_limit: int = BYTE_LIMIT,
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    cookies: Mapping[str, CookieJar] | None = None,
 ) -> TemplateSender:
     return TemplateSender(
         endpoints,
@@ -39,6 +42,8 @@ def sender(
         timeout_s=timeout_s,
         byte_limit=byte_limit,
         transport=transport,
+        sleep=sleep,
+        cookies=cookies,
     )
 
 

@@ -41,13 +41,12 @@ def server(folder: Path) -> Iterator[int]:
     """
     port, bin_folder = free_port(), programs()
     assert bin_folder is not None
-    place = folder / "cluster"
+    place = _place(folder)
     secret = folder / "password"
     secret.write_text(PASSWORD)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
         shutil.chown(secret, "postgres")
-    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off"
     _run(
         bin_folder / "initdb",
         "-D",
@@ -60,11 +59,33 @@ def server(folder: Path) -> Iterator[int]:
         "-E",
         "UTF8",
     )
-    _run(bin_folder / "pg_ctl", "-D", str(place), "-o", options, "-l", str(folder / "log"), "-w", "start")
+    start(folder, port)
     try:
         yield port
     finally:
-        _run(bin_folder / "pg_ctl", "-D", str(place), "-m", "immediate", "-w", "stop")
+        if (place / "postmaster.pid").exists():
+            stop(folder)
+
+
+def start(folder: Path, port: int) -> None:
+    """Start a cluster that `server` made."""
+    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off"
+    _control(folder, "-o", options, "-l", str(folder / "log"), "-w", "start")
+
+
+def stop(folder: Path) -> None:
+    """At once, as a machine that loses its power."""
+    _control(folder, "-m", "immediate", "-w", "stop")
+
+
+def _place(folder: Path) -> Path:
+    return folder / "cluster"
+
+
+def _control(folder: Path, *arguments: str) -> None:
+    bin_folder = programs()
+    assert bin_folder is not None
+    _run(bin_folder / "pg_ctl", "-D", str(_place(folder)), *arguments)
 
 
 def _run(program: Path, *arguments: str) -> None:

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import threading
+from array import array
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -318,6 +319,57 @@ class LedgerContract:
         with pytest.raises(StoreError, match="no service 'nobody'"):
             ledger.import_history(replace(history, beats=(replace(history.beats[0], service="nobody"),)))
 
+    def test_what_another_vantage_saw_lies_beside_ours_and_survives_packing(self, ledger: Ledger, clock: Clock) -> None:
+        ledger.set_cadence(3_600)
+        rounds = range(START, START + DAY, 3_600)
+        for round_s in rounds:
+            a_round(ledger, round_s)
+        ledger.add_prints([Print(service="bot", at_s=START, item="x", text="here")])
+        ours = ledger.history()
+        theirs = tuple(replace(b, latency_ms=array("i", [7] * 24), vantage="tokyo") for b in ours.beats)
+        other = replace(ours, beats=theirs, prints=(replace(ours.prints[0], text="there", vantage="tokyo"),))
+        assert ledger.import_history(other).beats == (48, 0)
+        assert ledger.import_history(other)[:3] == ((0, 48), (0, 0), (0, 1))
+        whole = replace(ours, beats=ours.beats + theirs, prints=ours.prints + other.prints)
+        assert ledger.history() == whole
+        assert ledger.history(services=["bot"]).beats == (ours.beats[0], theirs[0])
+        clock.at_s = START + 2 * DAY
+        ledger.pack(clock.at_s)
+        assert ledger.history() == whole
+        assert ledger.latest(2) == expected(rounds[-2:])  # of ours
+        new = Service(name="late", kind="site", url="http://127.0.0.1:9/")
+        ledger.set_services([new])
+        assert len(set(ledger.ids().values())) == 3
+        assert ledger.history() == replace(whole, services=(*SERVICES, new))  # its number was not taken by another
+        with pytest.raises(StoreError, match=r"24 heartbeats of bot are of rounds that are here too.* --vantage NAME"):
+            ledger.import_history(replace(other, beats=tuple(replace(b, vantage="") for b in theirs)))
+        assert ledger.retain(START + DAY) == 96
+
+    def test_what_was_begun_to_be_told_and_the_fingerprints_moment_are_remembered(self, ledger: Ledger) -> None:
+        assert (ledger.standing(), ledger.last_prints(), ledger.marked("a")) == ({}, None, False)
+        ledger.stand("down/a_b", 5)
+        ledger.stand("down/a%b/\u202e", 6)
+        ledger.stand("down/a_b", 7)
+        ledger.prints_taken(300)
+        ledger.prints_taken(600)
+        ledger.first_time("a", 5)
+        assert ledger.standing() == {"down/a%b/\u202e": 6, "down/a_b": 7}
+        assert (ledger.last_prints(), ledger.marked("a")) == (600, True)
+        ledger.stand("down/a_b", None)
+        ledger.stand("down/never", None)
+        assert list(ledger.standing()) == ["down/a%b/\u202e"]
+
+    def test_a_store_of_the_first_schema_is_upgraded_and_keeps_all(
+        self, ledger: Ledger, url: str, clock: Clock
+    ) -> None:
+        a_round(ledger, START)
+        before = ledger.history()
+        with ledger._database.writing() as conn:
+            conn.execute(text("DROP TABLE monitor_vantage"))
+            conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+        with self.opened(url, clock, "host:2:b") as again:
+            assert again.history() == before
+
     def test_texts_that_no_database_holds_are_kept_as_far_as_can_be(self, ledger: Ledger, clock: Clock) -> None:
         bad = "a\0b\ud800c'\";--%s"
         beat = replace(beats_of(START)[0], outcome=Outcome.SERVER, said=bad)
@@ -343,7 +395,7 @@ class LedgerContract:
     def test_a_newer_schema_is_refused(self, ledger: Ledger, url: str, clock: Clock) -> None:
         with ledger._database.writing() as conn:
             conn.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-        with pytest.raises(StoreError, match=r"has schema 9999 \(this program knows up to 0001\); update wrapdetect"):
+        with pytest.raises(StoreError, match=r"has schema 9999 \(this program knows up to 0002\); update wrapdetect"):
             self.opened(url, clock)
 
     def test_many_may_open_and_write_at_once(self, url: str, clock: Clock) -> None:

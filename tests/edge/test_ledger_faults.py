@@ -16,7 +16,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.edge.ledger_world import DAY, SERVICES, START, Clock, beats_of, check_integrity, expected, opened
 from wrapdetect.edge.ledger import Ledger
-from wrapdetect.errors import StoreError
+from wrapdetect.edge.ledger_schema import _passes
+from wrapdetect.errors import StoreAway, StoreError
 from wrapdetect.history import History, Service, columns
 
 
@@ -76,6 +77,50 @@ def test_a_missing_store_is_made_only_where_that_is_wanted(tmp_path: Path) -> No
     assert not path.parent.exists()
     opened(path).__exit__(None, None, None)
     opened(path, make=False).__exit__(None, None, None)
+
+
+def test_a_lock_passes_and_what_is_no_store_does_not(tmp_path: Path) -> None:
+    path = a_store(tmp_path / "monitor.db")
+    with opened(path) as ledger:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreAway, match="another process holds it"):
+                ledger.claim(600)
+        ledger.claim(600)
+        path.write_bytes(b"a letter to my aunt\n" * 1000)
+        Path(f"{path}-wal").unlink(missing_ok=True)
+    with pytest.raises(StoreError) as caught:
+        opened(path)
+    assert not isinstance(caught.value, StoreAway)
+
+
+class Cause(Exception):
+    """As a driver tells it."""
+
+    def __init__(self, code: str | None, name: str = "") -> None:
+        super().__init__(code)
+        self.sqlstate, self.sqlite_errorname = code, name
+
+
+class OperationalError(Cause):
+    """Named as that of the driver, which has no code where a server cannot be reached."""
+
+
+@pytest.mark.parametrize(
+    ("cause", "passes"),
+    [
+        (OperationalError(None), True),
+        *((Cause(code), True) for code in ("08006", "08001", "57P01", "57P02", "57P03", "53100", "53300", "53200")),
+        *((Cause(code), True) for code in ("55P03", "40001", "40P01", "25006")),
+        *((Cause(code), False) for code in ("42501", "28P01", "3D000", "42P01", "23505", "22021", "XX001")),
+        *((Cause(None, f"SQLITE_{name}"), True) for name in ("BUSY", "BUSY_SNAPSHOT", "LOCKED", "FULL", "IOERR_WRITE")),
+        *((Cause(None, f"SQLITE_{name}"), True) for name in ("CANTOPEN", "READONLY_DBMOVED", "READONLY")),
+        *((Cause(None, f"SQLITE_{name}"), False) for name in ("CORRUPT", "NOTADB", "CONSTRAINT", "ERROR", "MISUSE")),
+        (Cause(None), False),
+    ],
+)
+def test_what_may_pass_is_told_from_what_does_not(cause: Cause, passes: bool) -> None:
+    assert _passes(cause) is passes
 
 
 def test_a_damaged_store_is_told_by_one_line(tmp_path: Path) -> None:
@@ -143,7 +188,7 @@ def test_on_a_full_disk_nothing_is_half_written_and_it_goes_on_when_there_is_roo
         ledger.claim(600)
         ledger.set_services([Service(name=name, kind="site", url="http://127.0.0.1/") for name in names])
         rounds = iter(range(START, START + 30 * DAY, 300))
-        with pytest.raises(StoreError, match=r"the disk (is full|refused); what was stored is kept: make room"):
+        with pytest.raises(StoreAway, match=r"the disk (is full|refused); what was stored is kept: make room"):
             fill(ledger, rounds, names)
         whole = {len(b.outcome) for b in ledger.history().beats}
         assert whole == {(next(rounds) - START) // 300 - 1}  # all of a round or nothing

@@ -79,6 +79,16 @@ def test_evidence_budget_feeds_and_lateness_are_there(metrics: Metrics, port: in
     assert found["wrapdetect_round_lateness_seconds", ()] == 0.125
 
 
+def test_a_store_that_is_away_shows_and_a_service_that_is_watched_no_more_does_not(metrics: Metrics, port: int) -> None:
+    assert scraped(port)["wrapdetect_store_ok", ()] == 1
+    metrics.store(False)
+    metrics.beat(a_beat(Outcome.UP, 80))
+    assert scraped(port)["wrapdetect_store_ok", ()] == 0
+    assert ("wrapdetect_up", (("service", "bot"),)) in scraped(port)
+    metrics.forget(["bot", "never"])
+    assert ("wrapdetect_up", (("service", "bot"),)) not in scraped(port)
+
+
 def test_no_text_that_a_service_said_becomes_a_figure(metrics: Metrics, port: int) -> None:
     metrics.beat(a_beat(Outcome.REFUSED))
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:

@@ -75,6 +75,13 @@ def test_the_least_config_has_usual_values_and_says_what_it_cannot_tell(tmp_path
     assert "[[panel]]" in config.warnings[1]
 
 
+def test_a_vantage_is_a_name_or_none(tmp_path: Path) -> None:
+    assert load(tmp_path, LEAST).vantage == ""
+    assert load(tmp_path, 'vantage = "Tokyo 2"\n' + LEAST).vantage == "Tokyo 2"
+    for bad in ('""', '" x"', '"a\\u001bb"', "7", f'"{"x" * 81}"'):
+        assert "vantage" in refused(tmp_path, f"vantage = {bad}\n" + LEAST)
+
+
 def test_a_whole_config_warns_of_nothing(tmp_path: Path) -> None:
     config = load(tmp_path, WHOLE)
     assert config.warnings == ()
@@ -367,7 +374,7 @@ def test_the_template_with_every_setting_taken_in_loads_without_a_warning(tmp_pa
 
 def test_the_template_mentions_every_key_and_its_default() -> None:
     raw = tomllib.loads(filled_in(uncommented=True))
-    assert set(raw) == {"store", *TABLES}
+    assert set(raw) == {"store", "vantage", *TABLES}
     for name, table in TABLES.items():
         tables = raw[name] if isinstance(raw[name], list) else [raw[name]]
         keys = {key for one in tables for key in one}

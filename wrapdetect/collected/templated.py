@@ -12,7 +12,9 @@ from wrapdetect.collected.gather import Collection
 from wrapdetect.collected.har import Entry
 from wrapdetect.collected.rows import text_of_content
 from wrapdetect.collected.said import Conversation, Said
-from wrapdetect.dialects.filling import FORM, JSON, kind_of_body, names_in, request_of
+from wrapdetect.dialects.filling import FORM, JSON, MULTIPART, is_json, kind_of_body, names_in, request_of, unwrapped
+from wrapdetect.dialects.filters import Masked
+from wrapdetect.dialects.multipart import name_of, parts_in
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Missing, Template
 
@@ -27,6 +29,8 @@ def collect_templated(entries: Iterable[Entry], endpoint: Endpoint) -> Collectio
     saved without what was answered.
     """
     assert endpoint.template is not None
+    if endpoint.template.polls:
+        raise SpecError("a template that polls for its answers cannot be read back from an archive; ask the bot itself")
     own = replace(endpoint, role="reference", template=_as_read(endpoint.template))
     every = list(entries)
     found = [c for e in every for c in _conversations(e, endpoint, endpoint.template)]
@@ -42,7 +46,13 @@ def collect_templated(entries: Iterable[Entry], endpoint: Endpoint) -> Collectio
 def _as_read(template: Template) -> Template:
     """Only what reading an answer takes: nobody asks again, and what was sent may name secrets."""
     return replace(
-        template, path="", headers=(), body="{messages}" if template.holds_history else "{prompt}", keep=(), steps=()
+        template,
+        path="",
+        headers=(),
+        body="{messages}" if template.holds_history else "{prompt}",
+        keep=(),
+        steps=(),
+        replies=tuple(replace(r, body="") for r in template.replies if r.when),
     )
 
 
@@ -53,7 +63,7 @@ def read_back(template: Template, *, target: str, body: str) -> Values | None:
     >>> read_back(Template(body='{"q": "{prompt}"}'), target="", body='{"q": "Why?", "n": 1}')
     {'prompt': 'Why?'}
     """
-    marks = {name: f"qzW{n}Wzq" for n, name in enumerate(sorted(names_in(template)))}
+    marks: dict[str, str] = {name: Masked(f"qzW{n}Wzq") for n, name in enumerate(sorted(names_in(template)))}
     names = {mark: name for name, mark in marks.items()}
     outgoing = request_of(template, marks)
     values: dict[str, object] = {}
@@ -152,12 +162,23 @@ def _read_target(pattern: str, actual: str, names: Mapping[str, str], values: di
 def _read_body(pattern: str, actual: str, kind: str, names: Mapping[str, str], values: dict[str, object]) -> bool:
     if kind == JSON:
         try:
-            return _read_json(json.loads(pattern), json.loads(actual), names, values)
+            return _read_json(json.loads(unwrapped(pattern)), json.loads(unwrapped(actual)), names, values)
         except (ValueError, RecursionError):
             return False
+    if kind == MULTIPART:
+        parts = {name_of(head): content for head, content in parts_in(actual) or []}
+        due = parts_in(pattern) or []
+        return all(_read_part(content, parts.get(name_of(head)), names, values) for head, content in due)
     if kind == FORM:
         held = dict(parse_qsl(actual, keep_blank_values=True))
         return all(_read_text(text, held.get(key), names, values) for key, text in parse_qsl(pattern))
+    return _read_text(pattern, actual, names, values)
+
+
+def _read_part(pattern: str, actual: str | None, names: Mapping[str, str], values: dict[str, object]) -> bool:
+    """A part of a form may be JSON itself."""
+    if actual is not None and pattern.lstrip()[:1] in ("{", "[") and is_json(pattern):
+        return _read_body(pattern, actual, JSON, names, values)
     return _read_text(pattern, actual, names, values)
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from wrapdetect.commands.endpoints import tell_variables
 from wrapdetect.commands.terminal import say
 from wrapdetect.dialects import decode
 from wrapdetect.dialects.body import header_of
@@ -176,6 +177,7 @@ def recorded(
     Raises WrapdetectError for what cannot be done; TargetSilent where the target answered nothing.
     """
     keyring = read_keys(run.endpoints)
+    tell_variables(run.endpoints)
     path = options.out or Path("wrapdetect-runs") / f"{run.id}.jsonl"
     run, file, fresh = _open(path, run, options.resume, quiet=quiet)
 

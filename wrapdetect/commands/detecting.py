@@ -30,7 +30,8 @@ class Looked(NamedTuple):
         """Raises TargetSilent where there is no way to talk to it."""
         found = self.detection
         if found.endpoint is None:
-            raise TargetSilent(f"no way in was found ({found.found}): {found.why}; {'; '.join(found.missing)}")
+            told = f"no way in was found ({found.found}): {found.why}; {'; '.join(found.missing)}"
+            raise TargetSilent(quote(told, 1000))
         return found.endpoint
 
 

@@ -1,14 +1,18 @@
 """Endpoints from the command line and the config file together; a target given by its address alone is looked at."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, cast
+from urllib.parse import urlsplit
 
 from wrapdetect.commands.detecting import Looked, look_at
 from wrapdetect.commands.terminal import say
+from wrapdetect.dialects.filling import is_handed_out, parts_of, variables_of
 from wrapdetect.edge.config import Config, load_config, make_endpoint, parse_reference
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Dialect, Endpoint
+from wrapdetect.prose import quote
 
 
 class Gathered(NamedTuple):
@@ -54,6 +58,17 @@ def gather(
         raise SpecError("--model and --key-env go with the target's URL on the command line; the URL is missing")
     endpoints = (*given, *added)
     return Gathered(tuple(map(unstreamed, endpoints)) if plain else endpoints, settings, looked)
+
+
+def tell_variables(endpoints: Sequence[Endpoint]) -> None:
+    """Say which environment variables go to which host, before anything is sent."""
+    for endpoint in endpoints:
+        names = (*((endpoint.key_env,) if endpoint.key_env else ()), *variables_of(endpoint))
+        if names:
+            parts = parts_of(endpoint.template) if endpoint.template else ()
+            others = endpoint.hosts if any(is_handed_out(part.path) for part in parts) else ()
+            hosts = (urlsplit(endpoint.url).netloc.rpartition("@")[2], *others)
+            say(f"sends  {quote(', '.join(dict.fromkeys(names)), 300)} to {quote(' or '.join(hosts), 300)}")
 
 
 def check_recording(out: Path | None, *, resume: bool) -> None:

@@ -45,7 +45,7 @@ def match_file(
     kind = format_ or guess_format(path)
     if only is not None and kind == "run":
         raise LibraryError(f"{path} is a run file: its target is matched; leave --only out")
-    heard = heard_in_run(store.load(path).run) if kind == "run" else _heard_in_table(path, format_, only, fields)
+    heard = heard_in_run(_recording(path)) if kind == "run" else _heard_in_table(path, format_, only, fields)
     _refuse_strange(heard, known, path)
     with ThreadPoolExecutor(CORES) as pool:
         found = match(heard, known, load_seeds(), embed=embedder(embed), today=clock.now().date(), each=pool.map)
@@ -67,6 +67,13 @@ def show(found: Match, *, top: int, as_json: bool, fail_at: float | None) -> int
     else:
         sys.stdout.write(match_console.render(found, top=top, width=width(), colour=sys.stdout.isatty()))
     return FAIL_AT_EXIT if fail_at is not None and found.probability >= fail_at else 0
+
+
+def _recording(path: Path) -> Run:
+    loaded = store.load(path)
+    for remark in store.remarks(loaded, path):
+        say(remark)
+    return loaded.run
 
 
 def heard_in_run(run: Run, *, quiet: bool = False) -> Heard:

@@ -1,19 +1,18 @@
 """wrapdetect monitor init, once, run: a config and its store, joined to the rounds."""
 
 import asyncio
-import os
-import socket
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from wrapdetect.commands.monitor_reload import Reload
 from wrapdetect.commands.monitor_upkeep import Upkeep
 from wrapdetect.commands.terminal import say
 from wrapdetect.compare.episodes import stamp
-from wrapdetect.edge import clock
-from wrapdetect.edge.alerts import Alerts, read_alert_urls
+from wrapdetect.edge import clock, owner
+from wrapdetect.edge.alerts import Alerts, Memory, read_alert_urls
 from wrapdetect.edge.ledger import Ledger
 from wrapdetect.edge.metrics import Metrics, serve
 from wrapdetect.edge.monitor_config import FILL_IN, load_monitor, parse_monitor, template
@@ -21,11 +20,11 @@ from wrapdetect.edge.monitor_spec import MonitorConfig, daily_cost
 from wrapdetect.edge.pulse import HttpPulse
 from wrapdetect.edge.secrets import read_keys
 from wrapdetect.edge.shipped import load_pack
-from wrapdetect.errors import SpecError
+from wrapdetect.errors import SpecError, StoreAway
 from wrapdetect.history import History, Outcome
 from wrapdetect.model import Item
 from wrapdetect.rounds import Done, Watch
-from wrapdetect.watch import keep_watch, once, stop_on_signals
+from wrapdetect.watch import Renewal, keep_watch, once, renew_on_signal, stop_on_signals
 
 FINGERPRINT = "fingerprint"
 NOTHING_ASKED_EXIT = 3
@@ -96,7 +95,7 @@ def ask_once(path: Path) -> int:
 
 
 def run(path: Path, *, metrics_port: int | None) -> int:
-    """Rounds until SIGINT or SIGTERM."""
+    """Rounds until SIGINT or SIGTERM; SIGHUP has the config read again."""
     with ExitStack() as stack:
         monitor = stack.enter_context(opened(path))
         port = metrics_port if metrics_port is not None else monitor.config.metrics_port
@@ -109,7 +108,7 @@ def run(path: Path, *, metrics_port: int | None) -> int:
             f"watching {len(monitor.config.services())} services every {monitor.config.rhythm.cadence_s} s; "
             "stop with Ctrl-C"
         )
-        asyncio.run(_run(monitor, make_upkeep(monitor, metrics)))
+        asyncio.run(_run(monitor, make_upkeep(monitor, metrics), path))
     say("stopped; what was answered is stored")
     return 0
 
@@ -127,8 +126,9 @@ def opened(path: Path, *, claimed: bool = True) -> Iterator[Monitor]:
     config = load_monitor(path, items)
     for warning in config.warnings:
         say(f"note: {warning}")
-    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    with Ledger.open(config.store, now=clock.now, holder=holder, make=claimed, gone=_gone) as ledger:
+    gone = partial(owner.has_ended, place=owner.here(), started=owner.started)
+    holder = owner.holder_of_this_process()
+    with Ledger.open(config.store, now=clock.now, holder=holder, make=claimed, gone=gone) as ledger:
         if claimed:
             ledger.claim(config.rhythm.lease_s)
             ledger.set_cadence(config.rhythm.cadence_s)
@@ -139,36 +139,46 @@ def opened(path: Path, *, claimed: bool = True) -> Iterator[Monitor]:
 
 def make_upkeep(monitor: Monitor, metrics: Metrics | None) -> Upkeep:
     """What is due beside the rounds. Raises SpecError for an alert variable that is not set."""
-    alerts = Alerts(
-        read_alert_urls(monitor.config.alerts.urls_env),
-        memory=monitor.ledger,
-        now=clock.now,
-        quiet_s=monitor.config.alerts.quiet_s,
-    )
+    alerts = make_alerts(monitor.config, monitor.ledger)
     return Upkeep(config=monitor.config, ledger=monitor.ledger, alerts=alerts, metrics=metrics, now=clock.now, say=say)
+
+
+def make_alerts(config: MonitorConfig, memory: Memory) -> Alerts:
+    """Raises SpecError for an alert variable that is not set."""
+    return Alerts(read_alert_urls(config.alerts.urls_env), memory=memory, now=clock.now, quiet_s=config.alerts.quiet_s)
 
 
 async def _once(monitor: Monitor, upkeep: Upkeep) -> Done:
     stop = asyncio.Event()
     stop_on_signals(stop)
-    done = await once(_watch(monitor, upkeep), stop=stop)
+    done = await once(_watch(monitor, upkeep, monitor.config), stop=stop)
     if not stop.is_set():
         await upkeep.after(done)
         await upkeep.finish()
     return done
 
 
-async def _run(monitor: Monitor, upkeep: Upkeep) -> None:
-    stop = asyncio.Event()
+async def _run(monitor: Monitor, upkeep: Upkeep, path: Path) -> None:
+    stop, wanted = asyncio.Event(), asyncio.Event()
     stop_on_signals(stop)
-    await keep_watch(_watch(monitor, upkeep), after_round=upkeep.after, stop=stop)
-    with suppress(TimeoutError):
+    renew_on_signal(wanted)
+    reload = Reload(
+        path=path,
+        items=monitor.items,
+        ledger=monitor.ledger,
+        upkeep=upkeep,
+        alerts=lambda config: make_alerts(config, monitor.ledger),
+        watch=lambda config: _watch(monitor, upkeep, config),
+        say=say,
+    )
+    watch = _watch(monitor, upkeep, monitor.config)
+    await keep_watch(watch, after_round=upkeep.after, stop=stop, renewal=Renewal(wanted=wanted, watch=reload))
+    with suppress(TimeoutError, StoreAway):  # what is left undone is done after the next start
         async with asyncio.timeout(STOPPING_S):
             await upkeep.finish()
 
 
-def _watch(monitor: Monitor, upkeep: Upkeep) -> Watch:
-    config = monitor.config
+def _watch(monitor: Monitor, upkeep: Upkeep, config: MonitorConfig) -> Watch:
     services = config.asked()
     return Watch(
         services=services,
@@ -190,18 +200,5 @@ def _watch(monitor: Monitor, upkeep: Upkeep) -> Watch:
         say=say,
         offload=lambda call: asyncio.get_running_loop().run_in_executor(upkeep.store_thread, call),
         alarmed=upkeep.alarmed,
+        fault=upkeep.fault,
     )
-
-
-def _gone(holder: str) -> bool:
-    """Whether a monitor of this very host was killed: its process is no more. Then its lease need not run out."""
-    host, _, rest = holder.rpartition(":")[0].rpartition(":")
-    if host != socket.gethostname() or not rest.isdecimal():
-        return False
-    try:
-        os.kill(int(rest), 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError):
-        return False
-    return False

@@ -1,6 +1,7 @@
 """wrapdetect monitor judge, export, import: what a store knows, as runs. Sends nothing."""
 
 import platform
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,20 +14,24 @@ from wrapdetect.edge import clock, store
 from wrapdetect.errors import SpecError
 from wrapdetect.history import History
 from wrapdetect.model import Instrument, Run
-from wrapdetect.monitoring import run_of, targets_of
+from wrapdetect.monitoring import run_of, seen_from, targets_of
 
 
 def judge(path: Path, *, since: datetime | None, target: str | None, as_json: bool, fail_at: float | None) -> int:
-    """The verdict on each target, as `replay` gives it on the exported run."""
+    """The verdict on each target, as `replay` gives it on the exported run. As JSON, one target is its report, and
+    several are a list of theirs, in the order of the config."""
     with opened(path, claimed=False) as monitor:
         history = _history(monitor, since)
-    code, names = 0, _wanted(history, target)
+    names = _wanted(history, target)
+    codes = []
+    for before, name in zip(("[\n", *(",\n" for _ in names)), names, strict=False):
+        if as_json and len(names) > 1:
+            sys.stdout.write(before)
+        run_ = exported(history, name, monitor.config.vantage)
+        codes.append(present(run_, as_json=as_json, embed=False, fail_at=fail_at))
     if as_json and len(names) > 1:
-        raise SpecError(f"--json prints one verdict and there are {len(names)} targets; choose one: --target NAME")
-    for name in names:
-        run_ = exported(history, name)
-        code = max(code, present(run_, as_json=as_json, embed=False, fail_at=fail_at))
-    return code
+        sys.stdout.write("]\n")
+    return max(codes)
 
 
 def export(path: Path, out: Path, *, since: datetime | None, target: str | None) -> None:
@@ -42,18 +47,23 @@ def export(path: Path, out: Path, *, since: datetime | None, target: str | None)
     if there is not None:
         raise SpecError(f"{there} is there already; it was left as it is: name another file or folder")
     for name, file in files.items():
-        store.write(file, exported(history, name))
+        store.write(file, exported(history, name, monitor.config.vantage))
         say(f"written: {file}; judge it anywhere with: wrapdetect replay {file}")
 
 
-def import_(path: Path, files: Sequence[Path]) -> None:
-    """Bring run files into the store. What is there already stays."""
+def import_(path: Path, files: Sequence[Path], *, vantage: str | None = None) -> None:
+    """Bring run files into the store. What is there already stays. `vantage` says whence a file was seen that does not
+    name it; what our own saw lies with ours, and what others saw beside it."""
     with opened(path) as monitor:
         for file in files:
             loaded = store.load(file)
+            for remark in store.remarks(loaded, file):
+                say(remark)
             if loaded.run.history is None:
                 raise SpecError(f"{file} holds no history of a monitor; expected a file of wrapdetect monitor export")
-            done = monitor.ledger.import_history(loaded.run.history)
+            whence = vantage or loaded.run.instrument.vantage
+            seen = seen_from(loaded.run.history, whence, ours=monitor.config.vantage)
+            done = monitor.ledger.import_history(seen)
             for remark in done.remarks:
                 say(remark)
             say(
@@ -62,7 +72,7 @@ def import_(path: Path, files: Sequence[Path]) -> None:
             )
 
 
-def exported(history: History, target: str) -> Run:
+def exported(history: History, target: str, vantage: str) -> Run:
     """The run of one target; its id and instrument follow from what was recorded, so that it judges the same
     anywhere."""
     last = max((b.round_s[-1] for b in history.beats if len(b.round_s)), default=0)
@@ -70,7 +80,7 @@ def exported(history: History, target: str) -> Run:
         history,
         target,
         id_=f"monitor-{_file_name(target)}-{last}",
-        instrument=Instrument(versions=recorded_versions(), host=platform.platform(terse=True), vantage=""),
+        instrument=Instrument(versions=recorded_versions(), host=platform.platform(terse=True), vantage=vantage),
         seed=SEED,
     )
 

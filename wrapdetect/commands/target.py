@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 from wrapdetect.commands.asking import hello_failure
 from wrapdetect.commands.detecting import look_at, toml_of, write_new
+from wrapdetect.commands.endpoints import tell_variables
 from wrapdetect.commands.terminal import say
 from wrapdetect.curl import from_text
+from wrapdetect.curl.lifting import STAND_IN
 from wrapdetect.dialects import DIALECTS, Call, decode
 from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.problems import ENDLESS, is_endless
@@ -75,6 +77,7 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = 
 
 
 async def _put(endpoint: Endpoint, ask: Ask, call: Call, timeout_s: float) -> Exchange:
+    tell_variables((endpoint,))
     ways = open_ways(
         (endpoint,),
         keyring=read_keys((endpoint,)),
@@ -157,8 +160,10 @@ def import_target(source: str, *, prompt: str, conversation_id: str) -> int:
             "the question was not found in the request; "
             "give its very words with --prompt, or put {prompt} in their place"
         )
-    for name in imported.secrets:
+    for name in (n for n, value in imported.secrets.items() if not STAND_IN.fullmatch(value)):
         say(f"secret {name}: taken out of the request; set this variable to it before asking")
+    for name in (n for n in imported.template.variables or () if n not in imported.secrets):
+        say(f"reads  {name}: the command reads that variable; whatever it holds will be sent to {quote(imported.url)}")
     endpoint = Endpoint(
         name=TARGET, role="target", url=imported.url, model="", dialect="template", template=imported.template
     )

@@ -238,6 +238,7 @@ def _published(incident: Incident) -> Episode:
         end_low_s=float(ended) if ended is not None and known else None,
         end_high_s=float(ended) if ended is not None and known else None,
         witness=f"{stamp(began)} {incident.feed}{': ' if incident.title else ''}{incident.title}",
+        feed=incident.feed,
     )
 
 
@@ -252,6 +253,7 @@ def _joined(first: Episode, then: Episode) -> Episode:
         end_low_s=low,
         end_high_s=high,
         witness=first.witness,
+        feed=first.feed,
     )
 
 

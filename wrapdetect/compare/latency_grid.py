@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wrapdetect.compare.vantages import own_view
 from wrapdetect.history import Beats, History, Outcome, Service
 
 Floats = NDArray[np.float64]
@@ -51,7 +52,7 @@ def gridded(history: History, target: str) -> Grid | None:
     """Target (first), candidates, panel and sites that have a latency; None where there are fewer than FEWEST_DAYS of
     the target's, where the cadence is too slow, or the target's latency never varies. Other targets have no part."""
     slot_s = _slot_s(history.cadence_s)
-    beats = {b.service: b for b in history.beats}
+    beats = {b.service: b for b in own_view(history).beats}
     if slot_s is None or target not in beats:
         return None
     named = sorted(history.services, key=lambda s: s.name != target)

@@ -7,10 +7,11 @@ from math import log
 from typing import NamedTuple
 
 from wrapdetect.compare.coincidence import WEEK_S
-from wrapdetect.compare.episodes import stamp, timelines
+from wrapdetect.compare.episodes import own_faults, stamp, timelines
 from wrapdetect.compare.fallback import excused
 from wrapdetect.compare.incident_ratio import expected_share
 from wrapdetect.compare.outages import Setting, dependence
+from wrapdetect.compare.vantages import how, one_view
 from wrapdetect.history import Dependence, History, Timeline
 from wrapdetect.model import Control, Finding
 from wrapdetect.seeds import Seeds
@@ -31,6 +32,8 @@ class Outages:
     panel: tuple[Timeline, ...]
     setting: Setting
     found: tuple[Dependence, ...]
+    vantages: str = ""
+    """A sentence on whence it was seen, "" for one vantage."""
 
 
 class Checks(NamedTuple):
@@ -48,6 +51,8 @@ def outages_of(history: History, target: str, seeds: Seeds) -> Outages | None:
 
 def outages_of_each(history: History, targets: Iterable[str], seeds: Seeds) -> Iterator[Outages]:
     """Of these targets, those that the history holds as such, in their order."""
+    vantages = how(history)
+    history = one_view(history, own_faults)
     lines = timelines(history)
     kinds = {s.name: s.kind for s in history.services}
     candidates = tuple(lines[n] for n, k in kinds.items() if k == "candidate")
@@ -55,7 +60,9 @@ def outages_of_each(history: History, targets: Iterable[str], seeds: Seeds) -> I
     for target in (t for t in targets if kinds.get(t) == "target"):
         setting = Setting(common=seeds.common_causes.spans(), excused=excused(history, target, candidates))
         found = tuple(dependence(lines[target], candidates, panel, setting))
-        yield Outages(target=lines[target], candidates=candidates, panel=panel, setting=setting, found=found)
+        yield Outages(
+            target=lines[target], candidates=candidates, panel=panel, setting=setting, found=found, vantages=vantages
+        )
 
 
 def compare(outages: Outages) -> Iterator[Finding]:
@@ -173,6 +180,8 @@ def _needs(outages: Outages) -> Iterator[str]:
 
 def _limits(outages: Outages) -> Iterator[str]:
     yield from outages.target.notes
+    if outages.vantages:
+        yield outages.vantages
     if any(d.named for d in outages.found):
         yield (
             "Falling together is shown, and not passing through: a cloud, gateway or host that both use, or faked "

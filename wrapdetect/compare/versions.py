@@ -33,6 +33,7 @@ from scipy.special import gammaincinv, pdtrc
 
 from wrapdetect.compare.ngrams import chars, counts
 from wrapdetect.compare.shares import jeffreys, log_marginal
+from wrapdetect.compare.vantages import own_view
 from wrapdetect.history import History, Print, Service
 from wrapdetect.model import Finding
 from wrapdetect.prose import quote
@@ -257,7 +258,7 @@ def _witness(upstream: str, target: str, us: Watched, told: Sequence[Event]) -> 
 
 
 def _watched(history: History, service: Service) -> Watched:
-    prints = [p for p in history.prints if p.service == service.name]
+    prints = [p for p in own_view(history).prints if p.service == service.name]
     return Watched(
         service.vendor or service.name, tuple(s.at_s for s in sessions(prints)), tuple(change_points(prints))
     )

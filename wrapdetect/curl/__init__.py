@@ -6,20 +6,33 @@ Chrome's "Copy as cURL (bash)" and "(cmd)", Firefox's, and what API manuals prin
 import base64
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from wrapdetect.curl.command import parse_curl
-from wrapdetect.curl.fields import doubled_body, map_body, map_query, map_segments
+from wrapdetect.curl.fields import MARKS, encoded_braces, map_body, map_query, written_by
 from wrapdetect.curl.lifting import Lifting, headers_of
 from wrapdetect.curl.marking import Draft, framing_of, mark, note_what_is_open
 from wrapdetect.curl.raw import parse_raw
 from wrapdetect.curl.request import Request
-from wrapdetect.curl.shell import words
-from wrapdetect.dialects.filling import kind_of_body
+from wrapdetect.curl.shell import without_heredoc, words
+from wrapdetect.dialects.filling import kind_of_body, wanted
 from wrapdetect.dialects.problems import template_problems
+from wrapdetect.dialects.slots import ENV, Slot, env, names_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Template
+
+MOST_PASTED = 2_000_000
+"""Characters of a request."""
+PROMPT_OF_A_SHELL = re.compile(r"(?:PS )?[A-Za-z]:\\[^>\n]*>\s*")
+NO_CURL = re.compile(
+    r"(?:await\s+|return\s+|const\s+\w+\s*=\s*)*(?:fetch|axios)\b|\$?(?:session|headers|body|response)\s*=|"
+    r"Invoke-(?:WebRequest|RestMethod)\b|(?:iwr|irm|wget|httpie?|https?|import|from|requests|xh)\s",
+    re.IGNORECASE,
+)
+"""How requests begin that other programs make."""
 
 
 class Imported(NamedTuple):
@@ -37,8 +50,10 @@ class Imported(NamedTuple):
 
 def from_text(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> Imported:
     """A curl command or a raw request, whichever it is. Raises SpecError."""
-    start = text.lstrip("\ufeff \t\r\n$>")
-    if re.match(r"(fetch\(|Invoke-(WebRequest|RestMethod)|\$session)", start):
+    if len(text) > MOST_PASTED:
+        raise SpecError(f"{len(text):,} characters were pasted; one request has {MOST_PASTED:,} at most")
+    start = PROMPT_OF_A_SHELL.sub("", text.lstrip("\ufeff \t\r\n$>"))
+    if NO_CURL.match(start):
         raise SpecError("this is no curl command; copy the request again, as cURL (bash)")
     if re.match(r"\S*curl(\.exe)?[\s^]", start):
         return from_curl(start, prompt=prompt, conversation_id=conversation_id)
@@ -54,7 +69,16 @@ def from_curl(text: str, *, prompt: str | None = None, conversation_id: str | No
     >>> found.url, found.template.path, found.template.body, found.template.headers[0], dict(found.secrets)
     ('https://bot.example', '/ask', '{"q": "{prompt}"}', ('X-Key', '{env:BOT_X_KEY}'), {'BOT_X_KEY': 's3cr3t'})
     """
-    return _imported(parse_curl(words(text.strip())), prompt, conversation_id)
+    stem = next(s for n in range(len(text)) if (s := f"qzvar{n}n") not in text)
+    variables: dict[str, Slot] = {}
+
+    def variable(name: str) -> str:
+        stand_in = next((s for s, slot in variables.items() if slot == env(name)), f"{stem}{len(variables)}q")
+        variables[stand_in] = env(name)
+        return stand_in
+
+    command, stdin = without_heredoc(text.strip(), variable)
+    return _imported(parse_curl(words(command, variable), stdin=stdin, variables=variables), prompt, conversation_id)
 
 
 def from_raw(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> Imported:
@@ -67,24 +91,38 @@ def from_raw(text: str, *, prompt: str | None = None, conversation_id: str | Non
 
 
 def _imported(request: Request, prompt: str | None, conversation_id: str | None) -> Imported:
-    parts = _address(request)
+    """Where the question's own words are given and found, what stands in braces is text; else the user marked it."""
+    make = partial(_made, request, _address(request), prompt=prompt or "", conversation_id=conversation_id or "")
+    pointed = make(marks=frozenset()) if prompt else None
+    made = pointed if pointed is not None and pointed.prompt_found else make(marks=MARKS)
+    _refuse(made.template, made.prompt_found)
+    return made
+
+
+def _made(
+    request: Request, parts: SplitResult, *, marks: frozenset[str], prompt: str, conversation_id: str
+) -> Imported:
     socket = parts.scheme in ("ws", "wss")
-    lifting = Lifting(notes=request.notes, conversation_id=conversation_id or "")
-    headers = headers_of(request, lifting)
-    kind = kind_of_body(Template(headers=headers, body=request.body, framing="websocket" if socket else "body"))
+    noted = replace(request, notes=list(request.notes))
+    written = partial(written_by, marks=marks, variables=request.variables)
+    _note_braces(noted, marks)
+    lifting = Lifting(notes=noted.notes, conversation_id=conversation_id)
+    headers = headers_of(noted, lifting, written)
+    body = written(request.body)
+    kind = kind_of_body(Template(headers=headers, body=body, framing="websocket" if socket else "body"))
     path = (parts.path if parts.path != "/" or parts.query else "") + ("?" + parts.query if parts.query else "")
-    path = map_segments(map_query(path, lifting.field), lambda _, text: text)
-    body = map_body(doubled_body(request.body, kind), kind, lifting.field)
+    path = map_query(encoded_braces(written(path)), lifting.field)
+    body = map_body(body, kind, lifting.field)
     draft = Draft(
         path=lifting.hide(path),
         headers=tuple((name, lifting.hide(value)) for name, value in headers),
         body=lifting.hide(body),
         kind=kind,
-        notes=request.notes,
+        notes=noted.notes,
     )
-    found = mark(draft, prompt or "", conversation_id or "")
+    found = mark(draft, prompt, conversation_id)
     note_what_is_open(draft)
-    framing, answer, done = framing_of(request, parts.path, draft.body, socket=socket)
+    framing, answer, done = framing_of(noted, parts.path, draft.body, socket=socket)
     template = Template(
         method=request.method,
         path=draft.path,
@@ -94,9 +132,21 @@ def _imported(request: Request, prompt: str | None, conversation_id: str | None)
         answer=answer,
         done=done,
     )
-    _refuse(template, found)
+    template = replace(template, variables=wanted(template))
     host = parts.netloc.rpartition("@")[2]
     return Imported(f"{parts.scheme}://{host}", template, lifting.secrets, found, tuple(dict.fromkeys(draft.notes)))
+
+
+def _note_braces(request: Request, marks: frozenset[str]) -> None:
+    """Placeholders that are not taken for such."""
+    texts = (request.url, request.body, *(value for _, value in request.headers))
+    found = {name for text in texts for name in names_of(text)}
+    text = sorted(n for n in found if n.startswith(ENV) or (n in MARKS and n not in marks))
+    if text:
+        shown = ", ".join(f"{{{n}}}" for n in text[:5])
+        request.notes.append(
+            f"{shown} in what was pasted is text, and sent so; what you mean to be filled in goes into the TOML"
+        )
 
 
 def _address(request: Request) -> SplitResult:
@@ -107,6 +157,8 @@ def _address(request: Request) -> SplitResult:
         fits = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         fits = False
+    if any(stand_in in (parts.netloc if fits else url) for stand_in in request.variables):
+        raise SpecError("the address of the request holds a variable of the shell; write the host out")
     if not fits:
         raise SpecError("the address of the request (not shown, it may hold a key) is no web address")
     if parts.username is not None:

@@ -2,11 +2,13 @@
 
 import base64
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote
 
 from wrapdetect.curl.request import Request
-from wrapdetect.dialects.filling import JSON
+from wrapdetect.dialects.filling import JSON, MULTIPART
+from wrapdetect.dialects.multipart import Part, body_of, unlike_all
+from wrapdetect.dialects.slots import Slot
 from wrapdetect.errors import SpecError
 
 FLAGS = frozenset(
@@ -33,8 +35,6 @@ SHORT = {
 }  # fmt: skip
 REFUSED = {
     "--insecure": "certificates are always checked; leave it out, or give the server a certificate that holds",
-    "--form": "multipart bodies are not supported; ask the chat in a way that sends JSON or a form",
-    "--form-string": "multipart bodies are not supported; ask the chat in a way that sends JSON or a form",
     "--upload-file": "uploads are not supported",
     "--cert": "client certificates are not supported",
     "--key": "client certificates are not supported",
@@ -45,12 +45,16 @@ REFUSED = {
     "--unix-socket": "a socket of this machine is no web address",
 }
 BODY_OPTIONS = ("--data", "--data-ascii", "--data-raw", "--data-binary", "--data-urlencode", "--json")
+FORM_OPTIONS = ("--form", "--form-string")
+BOUNDARY = "------------------------wrapdetect"
 
 
-def parse_curl(given: list[str]) -> Request:
+def parse_curl(given: list[str], *, stdin: str | None = None, variables: Mapping[str, Slot] | None = None) -> Request:
+    """`stdin` is what the command reads as @-, where that is known; `variables` as of a Request. Raises SpecError."""
     if not given or not re.fullmatch(r"\S*curl(\.exe)?", given[0]):
         raise SpecError("this is no curl command; expected one such as: curl https://bot.example/chat -d '..'")
-    request, body, get = Request(), list[str](), False
+    request, body, form, get = Request(variables=dict(variables or {})), list[str](), list[Part](), False
+    queries = list[str]()
     rest = iter(given[1:])
     for option, value in _options(rest):
         match option:
@@ -65,10 +69,12 @@ def parse_curl(given: list[str]) -> Request:
             case "--header":
                 _add_header(request, value)
             case "--cookie":
-                if "=" not in value and "{env:" not in value:
+                if "=" not in value and value not in request.variables:
                     raise SpecError("curl's -b names a file of cookies that is not here; write out the cookies")
                 request.headers.append(("cookie", value))
             case "--user":
+                if any(stand_in in value for stand_in in request.variables):
+                    raise SpecError("curl's -u holds a variable; write the header out: authorization: Basic $NAME")
                 request.headers.append(("authorization", "Basic " + base64.b64encode(value.encode()).decode()))
             case "--oauth2-bearer":
                 request.headers.append(("authorization", f"Bearer {value}"))
@@ -80,11 +86,26 @@ def parse_curl(given: list[str]) -> Request:
                 get = True
             case "--proxy":
                 request.notes.append("the proxy of the command is not used")
+            case "--url-query":
+                queries.append(value[1:] if value.startswith("+") else _data("--data-urlencode", value, request))
+            case _ if option in FORM_OPTIONS:
+                form.append(_form_part(option, value))
             case _ if option in BODY_OPTIONS:
-                body.append(_data(option, value, request))
+                body.append(_data(option, value, request, stdin))
     if not request.url:
         raise SpecError("the curl command holds no address; expected one such as https://bot.example/chat")
-    _place_body(request, body, get=get)
+    if form and body:
+        raise SpecError("the curl command holds both -F and -d; leave one")
+    if get or queries:
+        _add_query(request, [*(body if get else ()), *queries])
+    if form:
+        boundary = unlike_all(BOUNDARY, [content for _, content in form])
+        request.headers = [(n, v) for n, v in request.headers if n.lower() != "content-type"]
+        request.headers.append(("content-type", f"{MULTIPART}; boundary={boundary}"))
+        request.body = body_of(form, boundary)
+    elif not get:
+        request.body = "&".join(body)
+    request.method = request.method or ("POST" if request.body else "GET")
     return request
 
 
@@ -124,7 +145,7 @@ def _long(name: str, value: Callable[[], str | None]) -> tuple[str, str]:
         raise SpecError(f"curl's option {name}: {REFUSED[name]}")
     if name in FLAGS or name == "--get":
         return name, ""
-    known = (*SHORT.values(), *BODY_OPTIONS, *VALUED, "--url", "--oauth2-bearer")
+    known = (*SHORT.values(), *BODY_OPTIONS, *FORM_OPTIONS, *VALUED, "--url", "--url-query", "--oauth2-bearer")
     if name not in known:
         raise SpecError(f"curl's option {name} is not known here; leave it out")
     given = value()
@@ -141,13 +162,31 @@ def _add_header(request: Request, line: str) -> None:
         request.headers.append((name.strip(), value.strip()))
 
 
-def _data(option: str, value: str, request: Request) -> str:
+def _form_part(option: str, value: str) -> Part:
+    name, equals, content = value.partition("=")
+    if not equals:
+        raise SpecError("curl's -F has no name=content; paste the command whole")
+    kind = ""
+    if option == "--form":
+        if content[:1] in ("@", "<"):
+            raise SpecError("curl's -F ..=@FILE sends a file that is not here; leave it out, or write its text out")
+        content, _, kind = content.partition(";type=")
+        if len(content) > 1 and content[0] == content[-1] == '"':
+            content = re.sub(r'\\(["\\])', r"\1", content[1:-1])
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    head = f'Content-Disposition: form-data; name="{quoted}"' + (f"\nContent-Type: {kind}" if kind else "")
+    return head, content
+
+
+def _data(option: str, value: str, request: Request, stdin: str | None = None) -> str:
     if option == "--data-urlencode":
         name, equals, content = value.partition("=")
         if "@" in name or (not equals and "@" in value):
             raise SpecError("curl's --data-urlencode ..@FILE reads a file that is not here; write its text out")
         return (name + "=" if name and equals else "") + quote(content if equals else value, safe="{}:")
-    if option != "--data-raw" and value.startswith("@"):
+    if option != "--data-raw" and value == "@-" and stdin is not None:
+        value = stdin if option in ("--data-binary", "--json") else stdin.replace("\r", "").replace("\n", "")
+    elif option != "--data-raw" and value.startswith("@"):
         raise SpecError(f"curl's {option} @.. reads a file that is not here; write its text out")
     if option == "--json":
         names = {name.lower() for name, _ in request.headers}
@@ -155,11 +194,7 @@ def _data(option: str, value: str, request: Request) -> str:
     return value
 
 
-def _place_body(request: Request, body: list[str], *, get: bool) -> None:
-    joined = "&".join(body)
-    if get and body:
-        base = request.url.partition("#")[0]
-        request.url = base + ("&" if "?" in base else "?") + joined
-    else:
-        request.body = joined
-    request.method = request.method or ("POST" if request.body else "GET")
+def _add_query(request: Request, fields: list[str]) -> None:
+    base = request.url.partition("#")[0]
+    if fields:
+        request.url = base + ("&" if "?" in base else "?") + "&".join(fields)

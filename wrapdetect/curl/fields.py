@@ -1,47 +1,85 @@
 """The texts within a request, one by one: of JSON, of a form, of a query; what does not change stays as it was written.
 
-In what is given to `change`, braces that are no placeholder are doubled, as a template has them.
+A request that was pasted is text; only the marks that the user may put into it, and variables of the shell, are slots.
 """
 
 import json
 import re
-from collections.abc import Callable
-from urllib.parse import quote, unquote, unquote_plus
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote, unquote_plus
 
-from wrapdetect.dialects.filling import FORM, JSON, PLACEHOLDER, is_json
+from wrapdetect.dialects.filling import FORM, JSON, MULTIPART, is_json, unescaped
+from wrapdetect.dialects.multipart import map_parts
+from wrapdetect.dialects.slots import (
+    PLACEHOLDER,
+    Slot,
+    Text,
+    dumps,
+    in_literals,
+    joined,
+    parse,
+    percent,
+    plain,
+    render,
+    swapped,
+)
 
 MARKS = frozenset({"prompt", "messages", "system", "conversation_id", "uuid"})
-"""Placeholders that may stand in what is pasted; and env:NAME."""
+"""Placeholders that a user may put into what is pasted."""
 
-Change = Callable[[str, str], str]
+Change = Callable[[str, Text], Text]
 """The name of a field ("" where it has none) and its text -> the text that shall stand there."""
 
 _JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
+def written_by(pasted: str, marks: frozenset[str], variables: Mapping[str, Slot]) -> str:
+    """What was pasted, as a template has it: the marks are live, and what stands for a variable of the shell.
+
+    Of `variables` each stands for the slot beside it.
+
+    >>> written_by("{prompt} {name} {env:HOME} qz1 {{uuid}}", MARKS, {"qz1": Slot("env:KEY")})
+    '{prompt} {{name}} {{env:HOME}} {env:KEY} {{{uuid}}}'
+    """
+    parts, at = list[str | Slot](), 0
+    for match in PLACEHOLDER.finditer(pasted):
+        live = match[4] in marks and not match[5]
+        parts += [pasted[at : match.start()], Slot(match[4]) if live else match[0]]
+        at = match.end()
+    text = joined((*parts, pasted[at:]))
+    for stand_in, slot in variables.items():
+        text = swapped(text, re.compile(re.escape(stand_in)), slot)
+    return render(text)
+
+
 def map_body(body: str, kind: str, change: Change) -> str:
-    """A body whose braces are doubled already, with its texts changed."""
-    if kind == JSON:
-        return map_json(body, change)
-    return map_fields(body, change) if kind == FORM else change("", body)
+    """A template's body with its texts changed."""
+    match kind:
+        case _ if kind == JSON:
+            return map_json(body, change)
+        case _ if kind == FORM:
+            return map_fields(body, change)
+        case _ if kind == MULTIPART:
+            return map_parts(body, lambda name, content: render(_map_inner(name, parse(content), change)))
+    return render(change("", parse(body)))
 
 
 def map_json(body: str, change: Change) -> str:
     """Texts that are JSON themselves are changed within.
 
-    >>> map_json('{"a": "x", "b": "[\\\\"y\\\\"]"}', lambda name, text: text.upper())
-    '{"a": "X", "b": "[\\\\"Y\\\\"]"}'
+    >>> map_json('{"a": "x", "b": "[\\\\"y\\\\"]"}', lambda name, text: ("z",))
+    '{"a": "z", "b": "[\\\\"z\\\\"]"}'
     """
     name = ""
 
     def one(match: re.Match[str]) -> str:
         nonlocal name
-        text = json.loads(match[0], strict=False)
+        text = in_literals(parse(match[0][1:-1]), unescaped)
         if body[match.end() :].lstrip().startswith(":"):
-            name = text
+            name = plain(text)
             return match[0]
         new = _map_inner(name, text, change)
-        return match[0] if new == text else json.dumps(new, ensure_ascii=False)
+        return match[0] if new == text else dumps(render(new))
 
     return _JSON_TEXT.sub(one, body)
 
@@ -49,17 +87,15 @@ def map_json(body: str, change: Change) -> str:
 def map_fields(text: str, change: Change) -> str:
     """Fields of a form or query; what changes is percent-encoded anew.
 
-    >>> map_fields("a=x%20y&b=1", lambda name, text: "{prompt}!" if name == "a" else text)
+    >>> map_fields("a=x%20y&b=1", lambda name, text: (Slot("prompt"), "!") if name == "a" else text)
     'a={prompt}%21&b=1'
     """
 
     def one(part: str) -> str:
         name, equals, raw = part.partition("=")
-        value = doubled(unquote_plus(raw))
-        new = _map_inner(unquote_plus(name), value, change) if equals else value
-        if "{" in name:
-            name = percent(doubled(unquote_plus(name)))
-        return name + equals + (raw if new == value and "{" not in raw else percent(new))
+        value = in_literals(parse(raw if equals else name), unquote_plus)
+        new = _map_inner(plain(in_literals(parse(name), unquote_plus)), value, change) if equals else value
+        return part if new == value else name + equals + percent(new)
 
     return "&".join(map(one, text.split("&"))) if text else text
 
@@ -75,43 +111,20 @@ def map_segments(path: str, change: Change) -> str:
     before, mark, query = path.partition("?")
 
     def one(raw: str) -> str:
-        value = doubled(unquote(raw))
+        value = in_literals(parse(raw), unquote)
         new = change("", value)
-        return raw if new == value and "{" not in raw else percent(new)
+        return raw if new == value else percent(new)
 
     return "/".join(map(one, before.split("/"))) + mark + query
 
 
-def doubled_body(body: str, kind: str) -> str:
-    """A body as it was pasted, its literal braces doubled."""
-    return doubled(body) if kind != FORM else map_fields(body, lambda _, text: text)
+def encoded_braces(path: str) -> str:
+    """A path whose literal braces are percent-encoded, as they go out.
 
-
-def doubled(text: str) -> str:
-    """Braces that would be read as a placeholder, doubled, so that they are sent as they are; marks stay.
-
-    >>> doubled("{prompt} {name} {{name}} {env:KEY}")
-    '{prompt} {{name}} {{{name}}} {env:KEY}'
+    >>> encoded_braces("/a{{x}}?q={prompt}")
+    '/a%7Bx%7D?q={prompt}'
     """
-    return PLACEHOLDER.sub(lambda m: m[0] if _is_mark(m) else f"{{{m[0]}}}", text)
-
-
-def has_marks(text: str) -> bool:
-    """Whether placeholders stand in a text."""
-    return any(map(_is_mark, PLACEHOLDER.finditer(text)))
-
-
-def percent(text: str) -> str:
-    """Percent-encoded but for placeholders; what is doubled is text.
-
-    >>> percent("{prompt}? {{x}}")
-    '{prompt}%3F%20%7Bx%7D'
-    """
-    out, at = list[str](), 0
-    for match in PLACEHOLDER.finditer(text):
-        out += [quote(text[at : match.start()], safe=""), match[0] if match[2] else quote(f"{{{match[1]}}}", safe="")]
-        at = match.end()
-    return "".join(out) + quote(text[at:], safe="")
+    return render(in_literals(parse(path), lambda raw: raw.replace("{", "%7B").replace("}", "%7D")))
 
 
 def snake(name: str) -> str:
@@ -122,9 +135,14 @@ def snake(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)).lower()
 
 
-def _map_inner(name: str, text: str, change: Change) -> str:
-    return map_json(text, change) if text.lstrip()[:1] in ("{", "[") and is_json(text) else change(name, text)
-
-
-def _is_mark(match: re.Match[str]) -> bool:
-    return match[2] is not None and (match[2] in MARKS or match[2].startswith("env:"))
+def _map_inner(name: str, text: Text, change: Change) -> Text:
+    """A text of JSON or a form may be JSON itself."""
+    written = render(text)
+    if (
+        written.lstrip()[:1] in ("{", "[")
+        and is_json(written)
+        and isinstance(json.loads(written, strict=False), dict | list)
+    ):
+        mapped = map_json(written, change)
+        return text if mapped == written else parse(mapped)
+    return change(name, text)

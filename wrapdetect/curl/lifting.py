@@ -1,21 +1,27 @@
 """Secrets out of a pasted request: each into a variable of its own, by the name of its field."""
 
-import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from wrapdetect.curl.fields import doubled, has_marks, snake
+from wrapdetect.curl.fields import snake
 from wrapdetect.curl.request import Request
 from wrapdetect.dialects.filling import like_a_secret
+from wrapdetect.dialects.slots import ENV, Slot, Text, dumps, env, joined, parse, plain, render, swapped
 from wrapdetect.dialects.sources import TOKEN
-from wrapdetect.errors import SpecError
 
 SHORTEST_SECRET = 8
 """Characters of a body's or query's field that is taken for a secret."""
 SESSION_WORDS = frozenset({"session", "sid", "sessionid"})
 SHORTEST_SESSION = 12
 """Characters of letters and digits from which on a session's id may be what lets somebody in."""
+STAND_IN = re.compile(
+    r"<[^<>]*>|\[[^\[\]]*\]|\$\{?\w+\}?|\{+\w+\}+|.*\.\.\.|x{4,}|\*{3,}|.*\byour?[-_ ].*|.*[-_ ](?:goes[-_ ])?here|"
+    r"(?:api|access|secret)[-_]?(?:key|token)|token|insert.*|replace.*",
+    re.IGNORECASE,
+)
+"""What manuals print where a key should stand."""
 ORDINARY = frozenset(
     {
         "accept", "accept-language", "content-type", "origin", "referer", "user-agent", "x-requested-with", "from",
@@ -43,40 +49,45 @@ class Lifting:
     notes: list[str] = field(default_factory=list)
     conversation_id: str = ""
 
-    def lift(self, name: str, value: str) -> str:
-        """The placeholder for a value; the same value has one variable."""
+    def lift(self, name: str, value: str) -> Slot:
+        """The slot for a value; the same value has one variable."""
         for variable, known in self.secrets.items():
             if known == value:
-                return f"{{env:{variable}}}"
+                return env(variable)
         base = "BOT_" + (re.sub(r"[^A-Z0-9]+", "_", snake(name).upper()).strip("_") or "SECRET")
         variable = next(v for n in range(1, 1000) if (v := base if n == 1 else f"{base}_{n}") not in self.secrets)
         self.secrets[variable] = value
-        return f"{{env:{variable}}}"
+        if STAND_IN.fullmatch(value):
+            self.notes.append(f"the request holds no key but {value[:40]!r} in its place: set {variable} to your own")
+        return env(variable)
 
-    def field(self, name: str, text: str) -> str:
-        """The placeholder in place of a query's or body's field that looks like a secret; any other text as it is."""
-        secret = like_a_secret(name) and len(text) >= SHORTEST_SECRET and " " not in text and not has_marks(text)
-        if not secret and self._is_session(name, text):
+    def field(self, name: str, text: Text) -> Text:
+        """The slot in place of a query's or body's field that looks like a secret; any other text as it is."""
+        value = plain(text)
+        if text != (value,):
+            return text
+        secret = like_a_secret(name) and len(value) >= SHORTEST_SECRET and " " not in value
+        if not secret and self._is_session(name, value):
             self.notes.append(
                 f"{name!r} was taken out as a session's id; if it is the conversation's, so that all questions would "
                 "share one, write {conversation_id} in its place"
             )
             secret = True
-        return self.lift(name, text) if secret else text
+        return (self.lift(name, value),) if secret else text
 
     def _is_session(self, name: str, text: str) -> bool:
         named = bool(set(snake(name).split("_")) & SESSION_WORDS)
         marked = bool(self.conversation_id) and self.conversation_id in text
-        return named and not marked and not has_marks(text) and like_an_id(text)
+        return named and not marked and like_an_id(text)
 
-    def hide(self, text: str) -> str:
-        """A text in which no secret is left that was found elsewhere."""
+    def hide(self, written: str) -> str:
+        """A template's text in which no secret is left that was found elsewhere."""
+        text = parse(written)
         for variable, value in self.secrets.items():
-            for spelt in (
-                {value, quote(value, safe=""), json.dumps(value)[1:-1]} if len(value) >= SHORTEST_SECRET else ()
-            ):
-                text = text.replace(spelt, f"{{env:{variable}}}")
-        return text
+            if len(value) >= SHORTEST_SECRET:
+                spelt = sorted({value, quote(value, safe=""), dumps(value)[1:-1]}, key=len, reverse=True)
+                text = swapped(text, re.compile("|".join(map(re.escape, spelt))), env(variable))
+        return render(text)
 
 
 def like_an_id(text: str) -> bool:
@@ -89,8 +100,8 @@ def like_an_id(text: str) -> bool:
     return len(text) >= SHORTEST_SESSION and has_both and not re.search(r"\s", text)
 
 
-def headers_of(request: Request, lifting: Lifting) -> tuple[tuple[str, str], ...]:
-    """Those worth sending, their secrets lifted out, literal braces doubled; several cookies are one header."""
+def headers_of(request: Request, lifting: Lifting, written: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
+    """Those worth sending, their secrets lifted out, as a template has them (`written`); several cookies are one."""
     kept: dict[str, tuple[str, str]] = {}
     for name, value in request.headers:
         low = name.lower()
@@ -99,8 +110,6 @@ def headers_of(request: Request, lifting: Lifting) -> tuple[tuple[str, str], ...
         if not TOKEN.fullmatch(name) or not (value.isascii() and value.isprintable()):
             request.notes.append("a header that no request may hold was left out")
             continue
-        if low == "content-type" and "multipart/" in value.lower():
-            raise SpecError("multipart bodies are not supported; ask the chat in a way that sends JSON or a form")
         if low == "referer":
             value = value.partition("?")[0].partition("#")[0]
         if low == "cookie" and low in kept:
@@ -108,20 +117,19 @@ def headers_of(request: Request, lifting: Lifting) -> tuple[tuple[str, str], ...
         kept[low] = (name, value)
     if "cookie" in kept:
         request.notes.append("the cookie may carry a conversation: a bot that remembers by it is never asked afresh")
-    made = tuple((name, _header_value(name, value, lifting)) for name, value in kept.values())
+    made = tuple((name, render(_header_value(name, parse(written(value)), lifting))) for name, value in kept.values())
     for name, value in made:
-        if name.lower() not in ORDINARY and "{" not in value and like_an_id(value):
+        if name.lower() not in ORDINARY and parse(value) == (value,) and like_an_id(value):
             request.notes.append(f"the header {name} stays as it was written; if it is a secret, write {{env:NAME}}")
     return made
 
 
-def _header_value(name: str, value: str, lifting: Lifting) -> str:
-    if not like_a_secret(name, header=True):
-        return doubled(value)
-    scheme, space, token = value.partition(" ")
+def _header_value(name: str, text: Text, lifting: Lifting) -> Text:
     # A user who wrote $NAME has a variable already.
-    if re.search(r"\{env:\w+\}", value) and name.lower() != "cookie":
-        return doubled(value)
+    theirs = any(isinstance(part, Slot) and part.name.startswith(ENV) for part in text) and name.lower() != "cookie"
+    if theirs or not like_a_secret(name, header=True) or text != (plain(text),):
+        return text
+    scheme, space, token = plain(text).partition(" ")
     if name.lower() in ("authorization", "proxy-authorization") and space and re.fullmatch(r"[A-Za-z-]+", scheme):
-        return f"{scheme} {lifting.lift(name, token.strip())}"
-    return lifting.lift(name, value)
+        return joined((f"{scheme} ", lifting.lift(name, token.strip())))
+    return (lifting.lift(name, plain(text)),)

@@ -3,20 +3,26 @@
 import re
 from dataclasses import dataclass
 
-from wrapdetect.curl.fields import Change, doubled, map_body, map_query, map_segments, snake
+from wrapdetect.curl.fields import Change, map_body, map_query, map_segments, snake
 from wrapdetect.curl.request import Request
 from wrapdetect.dialects.filling import JSON
 from wrapdetect.dialects.problems import ENDLESS
+from wrapdetect.dialects.slots import CONVERSATION_ID, PROMPT, Slot, Text, names_of, parse, plain, render, swapped
 from wrapdetect.model import Framing
 
 QUESTION_NAMES = ("prompt", "question", "query", "message", "msg", "text", "input", "content", "q", "userInput", "ask")
 CONVERSATION_WORDS = frozenset({"conversation", "session", "thread", "chat", "dialog"})
+TAKES_TEXTS = ("/chat/completions", "/v1/messages")
+"""Paths of APIs that take a message's content as a text as well as in parts."""
+MOST_BEFORE = 200
+"""Messages that stand before the question in a request."""
+_STRING, _PROMPT = r'"(?:[^"\\]|\\.)*+"', r'"\{prompt\}"'
 SESSION_NAMES = ({"session"}, {"sid"}, {"sessionid"})
 
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """A template in the making: braces doubled, secrets gone."""
+    """A template in the making: as it is written, secrets gone."""
 
     path: str
     headers: tuple[tuple[str, str], ...]
@@ -32,11 +38,12 @@ class Draft:
         return (self.path, self.body) != before
 
     def fields(self) -> list[tuple[str, str]]:
-        """Names and texts of the fields of query and body."""
+        """Names and texts of the fields of query and body that hold no slot."""
         found: list[tuple[str, str]] = []
 
-        def look(name: str, text: str) -> str:
-            found.append((name, text))
+        def look(name: str, text: Text) -> Text:
+            if text == (plain(text),):
+                found.append((name, plain(text)))
             return text
 
         map_query(self.path, look)
@@ -47,30 +54,36 @@ class Draft:
 def mark(draft: Draft, prompt: str, conversation_id: str) -> bool:
     """Put placeholders where the question and the id stand; whether there is a place for the question."""
     if conversation_id:
-        draft.change(_swap(doubled(conversation_id), "{conversation_id}", whole=False))
-        swap = _swap(doubled(conversation_id), "{conversation_id}", whole=False)
-        draft.headers = tuple((name, swap(name, value)) for name, value in draft.headers)
-        if not any("{conversation_id}" in text for text in (draft.path, draft.body, *(v for _, v in draft.headers))):
+        swap = _swap(conversation_id, CONVERSATION_ID, whole=False)
+        draft.change(swap)
+        draft.headers = tuple((name, render(swap(name, parse(value)))) for name, value in draft.headers)
+        if not any(_holds(text, CONVERSATION_ID) for text in (draft.path, draft.body, *(v for _, v in draft.headers))):
             draft.notes.append("the conversation's id was not found in the request")
     if prompt:
-        any(draft.change(_swap(doubled(prompt), "{prompt}", whole=whole)) for whole in (True, False))
+        any(draft.change(_swap(prompt, PROMPT, whole=whole)) for whole in (True, False))
     found = _asks(draft) or (not prompt and _guess(draft))
     draft.body = _with_history(draft)
     return found
 
 
 def _asks(draft: Draft) -> bool:
-    return any(f"{{{name}}}" in text for name in ("prompt", "messages") for text in (draft.path, draft.body))
+    return any(names_of(text) & {"prompt", "messages"} for text in (draft.path, draft.body))
 
 
-def _swap(old: str, new: str, *, whole: bool) -> Change:
-    """A text that is `old`, or else (not `whole`) holds it as words of its own, with `new` in its place."""
-    as_words = re.compile(rf"(?<!\w){re.escape(old)}(?!\w)")
+def _holds(written: str, slot: Slot) -> bool:
+    return slot.name in names_of(written)
 
-    def change(_: str, text: str) -> str:
-        if text.strip() == old.strip():
-            return new
-        return text if whole else as_words.sub(lambda _: new, text)
+
+def _swap(old: str, new: Slot, *, whole: bool) -> Change:
+    """A text that is `old`, or else (not `whole`) holds it as words of its own, with `new` in its place; line breaks
+    are taken for one another."""
+    lines = r"\r?\n".join(map(re.escape, re.split(r"\r?\n", old.strip())))
+    alone, as_words = re.compile(rf"\s*{lines}\s*"), re.compile(rf"(?<!\w){lines}(?!\w)")
+
+    def change(_: str, text: Text) -> Text:
+        if text == (plain(text),) and alone.fullmatch(plain(text)):
+            return (new,)
+        return text if whole else swapped(text, as_words, new)
 
     return change
 
@@ -82,21 +95,28 @@ def _guess(draft: Draft) -> bool:
     if chosen is None:
         return False
     draft.notes.append(f"the text of the field {chosen!r} was taken for the question")
-    return draft.change(lambda name, text: "{prompt}" if name == chosen and text.strip() else text)
+    return draft.change(lambda name, text: (PROMPT,) if name == chosen and plain(text).strip() else text)
 
 
 def _with_history(draft: Draft) -> str:
     """A list of messages of which the last is the question becomes {messages}; what stands before it else stays."""
     if draft.kind != JSON:
         return draft.body
-    message = r'\{\s*"role"\s*:\s*"(?:user|assistant)"\s*,\s*"content"\s*:\s*"(?:[^"\\]|\\.)*"\s*\}'
-    last = r'\{\s*"role"\s*:\s*"user"\s*,\s*"content"\s*:\s*"\{prompt\}"\s*\}'
-    changed = re.sub(rf"\[\s*(?:{message}\s*,\s*)*{last}\s*\]", '"{messages}"', draft.body)
+    message = rf'\{{\s*"role"\s*:\s*"(?:user|assistant)"\s*,\s*"content"\s*:\s*{_content(_STRING, draft)}\s*\}}'
+    last = rf'\{{\s*"role"\s*:\s*"user"\s*,\s*"content"\s*:\s*{_content(_PROMPT, draft)}\s*\}}'
+    before = rf"(?:{message}\s*,\s*){{0,{MOST_BEFORE}}}"
+    changed = re.sub(rf"\[\s*{before}{last}\s*\]", '"{messages}"', draft.body)
     if changed == draft.body:  # after a system prompt, which stays, the messages are items of the same list
-        changed = re.sub(rf"\}}\s*,\s*(?:{message}\s*,\s*)*{last}\s*\]", '}, "{messages}"]', draft.body)
+        changed = re.sub(rf"\}}\s*,\s*{before}{last}\s*\]", '}, "{messages}"]', draft.body)
     if changed != draft.body:
         draft.notes.append("the list of messages is filled with the whole conversation ({messages})")
     return changed
+
+
+def _content(text: str, draft: Draft) -> str:
+    """A message's content as a pattern: the text, or it as the one part of a list, which known APIs take as well."""
+    part = rf'\[\s*\{{\s*"type"\s*:\s*"text"\s*,\s*"text"\s*:\s*{text}\s*\}}\s*\]'
+    return f"(?:{text}|{part})" if draft.path.partition("?")[0].endswith(TAKES_TEXTS) else text
 
 
 def framing_of(request: Request, path: str, body: str, *, socket: bool) -> tuple[Framing, str, str]:
@@ -124,7 +144,7 @@ def note_what_is_open(draft: Draft) -> None:
     for name, text in draft.fields():
         said = set(snake(name).split("_"))
         names_one = (said & CONVERSATION_WORDS and said & {"id", "uuid", "key"}) or said in SESSION_NAMES
-        if text and "{" not in text and names_one:
+        if text and names_one:
             draft.notes.append(
                 f"{name!r} looks like a conversation's id, so that all questions would share one: mark it"
             )

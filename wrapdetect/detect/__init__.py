@@ -6,11 +6,13 @@ answers everything with 200 is taken for none of them.
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from wrapdetect.detect import apis, apps
 from wrapdetect.detect.base import NO_MODEL, Detection, KeyHeader, Look, Seen, Sight, origin
 from wrapdetect.detect.page import ELSEWHERE, plain_page
 from wrapdetect.dialects.json_text import objects, text_in
+from wrapdetect.dialects.slots import Unfit, path_of, segments_of
 from wrapdetect.prose import quote
 
 MOST_LOOKS = 12
@@ -18,6 +20,8 @@ MOST_LOOKS = 12
 VERSION = re.compile(r"/v\d+(?:alpha|beta)?\d*$")
 CALLS = ("/chat/completions", "/responses", "/messages", "/api/chat", "/api/generate", "/api/tags", "/models")
 """Ends of addresses under which one API or another is asked: its base is what stands before."""
+LONGEST = 600
+"""Characters of a line of the report: no product's text can drive a terminal, or fill it."""
 ANTHROPIC_VERSION = (("anthropic-version", "2023-06-01"),)
 
 Recogniser = Callable[[Sight], Detection | None]
@@ -87,14 +91,14 @@ def report(detection: Detection, seen: Sequence[Seen]) -> tuple[str, ...]:
         for s in seen
     )
     if detection.endpoint is None:
-        return (*asked, *(f"note   {n}" for n in detection.notes))
+        return (*asked, *(f"note   {quote(n, LONGEST)}" for n in detection.notes))
     return (
         *asked,
-        f"found  {detection.found}",
-        f"why    {detection.why}",
-        *((f"how    {detection.how}",) if detection.how else ()),
-        *(f"lacks  {m}" for m in detection.missing),
-        *(f"note   {n}" for n in detection.notes),
+        f"found  {quote(detection.found, LONGEST)}",
+        f"why    {quote(detection.why, LONGEST)}",
+        *((f"how    {quote(detection.how, LONGEST)}",) if detection.how else ()),
+        *(f"lacks  {quote(m, LONGEST)}" for m in detection.missing),
+        *(f"note   {quote(n, LONGEST)}" for n in detection.notes),
     )
 
 
@@ -134,7 +138,9 @@ def _besides(sight: Sight, base: str, has_key: bool) -> tuple[Look, ...]:
     plain = VERSION.sub("", base)
     config = sight.one("gradio").found
     if isinstance(config.get("dependencies"), list):
-        looks.append(Look(name="gradio_info", url=f"{plain}{text_in(config, 'api_prefix')}/info"))
+        with suppress(Unfit):  # then its API is not asked, and gradio() says why
+            path = path_of(*segments_of(text_in(config, "api_prefix")), "info")
+            looks.append(Look(name="gradio_info", url=f"{plain}{path}"))
     if objects(sight.one("tags").found.get("models")):
         looks.append(Look(name="ollama_version", url=f"{plain.removesuffix('/api')}/api/version"))
     if has_key and apps.open_webui(sight):

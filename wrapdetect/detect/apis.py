@@ -21,6 +21,8 @@ NO_CHAT = re.compile(
 )
 """Of a model's name: it is none to chat with, or not first of all."""
 GUARDED = (401, 403)
+MOST_MODELS, LONGEST_MODEL = 5_000, 200
+"""How many names of a list are looked at, and characters of one that is a model's."""
 OWNERS = {"vllm": "vLLM", "llamacpp": "llama.cpp server", "organization_owner": "LM Studio", "sglang": "SGLang"}
 """What stands in `owned_by` -> the server that writes it so."""
 HOSTS = {"api.openai.com": "OpenAI", "openrouter.ai": "OpenRouter", "api.mistral.ai": "Mistral", "api.groq.com": "Groq"}
@@ -121,8 +123,8 @@ def choose(names: Sequence[str]) -> str:
 
 
 def models_told(sight: Sight, names: Sequence[str]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """The model to ask, what is missing, and notes on the choice."""
-    names = [n for n in names if n]
+    """The model to ask, what is missing, and notes on the choice; of the first MOST_MODELS, with usual names."""
+    names = [n for n in names[:MOST_MODELS] if 0 < len(n) <= LONGEST_MODEL and n.isprintable()]
     model = sight.model or choose(names)
     shown = listed([quote(n, 60) for n in names])
     if not model:

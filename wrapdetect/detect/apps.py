@@ -4,22 +4,24 @@ Shapes: Open WebUI's /api/config; Dify's service API (api/controllers/service_ap
 /call/NAME (gradio.app/guides/querying-gradio-apps-with-curl), as seen of Gradio 6.31; Chainlit 2, Streamlit 1.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple, cast
-from urllib.parse import quote as percent
 
 from wrapdetect.detect.apis import GUARDED, model_objects, models_told
-from wrapdetect.detect.base import NO_MODEL, Detection, Sight
+from wrapdetect.detect.base import NO_MODEL, Detection, Sight, listed, usable
 from wrapdetect.detect.page import BY_PAGE, page_endpoint
-from wrapdetect.dialects.filling import PLACEHOLDER
+from wrapdetect.dialects.filling import like_a_secret
 from wrapdetect.dialects.json_text import Json, objects, text_in
+from wrapdetect.dialects.slots import CONVERSATION_ID, KEY, PROMPT, Slot, Unfit, json_of, path_of, render, segments_of
 from wrapdetect.model import Step, Template
 from wrapdetect.prose import quote
 
 JSON_HEADER = ("content-type", "application/json")
 CHAT_NAMES = ("/chat", "/respond", "/predict", "/answer", "/ask")
 """Gradio's endpoints that are likelier the chat than others that take a text."""
+MOST_ENDPOINTS, MOST_PARAMETERS, MOST_FIELDS = 200, 60, 60
+"""How many of what a program describes are looked at: Gradio's endpoints, what one takes, what Dify's form asks."""
 
 
 def open_webui(sight: Sight) -> Detection | None:
@@ -69,35 +71,44 @@ def dify(sight: Sight) -> Detection | None:
         why = f"{parameters.look.url} answers as Dify's API does"
         return Detection(found="Dify", why=why, how=BY_PAGE, endpoint=page_endpoint(sight), notes=(note,))
     inputs, needed = _dify_inputs(parameters.found)
+    notes = (f"it asks for {listed(needed)} before a chat: look at `inputs` in the template",) if needed else ()
+    try:
+        template = usable(dify_template(inputs))
+    except Unfit as unfit:
+        template, notes = dify_template({}), (f"its form's defaults are left out: {quote(str(unfit), 120)}",)
     return Detection(
         found="Dify",
         why=f"{parameters.look.url} answers {parameters.status} as Dify's API does",
         how=f"POST {url}/chat-messages, answers as server-sent events, conversation_id carried over",
-        endpoint=sight.endpoint(url, "template", needs_key=True, template=dify_template(inputs)),
+        endpoint=sight.endpoint(url, "template", needs_key=True, template=template),
         missing=() if open_ else (sight.lacking_key,),
-        notes=(f"it asks for {', '.join(needed)} before a chat: look at `inputs` in the template",) if needed else (),
+        notes=notes,
     )
 
 
 def dify_template(inputs: Mapping[str, object]) -> Template:
-    """Of POST /chat-messages in streaming mode. The user's name is fixed: a conversation belongs to its user."""
+    """Of POST /chat-messages in streaming mode. The user's name is fixed: a conversation belongs to its user.
+
+    Raises Unfit for inputs that no request can hold.
+    """
     body = {
         "inputs": dict(inputs),
-        "query": "{prompt}",
+        "query": PROMPT,
         "response_mode": "streaming",
-        "conversation_id": "{conversation_id}",
+        "conversation_id": CONVERSATION_ID,
         "user": "wrapdetect",
     }
     return Template(
         method="POST",
-        path="/chat-messages",
-        headers=(JSON_HEADER, ("authorization", "Bearer {key}")),
-        body=json.dumps(body, ensure_ascii=False),
+        path=path_of("chat-messages"),
+        headers=(JSON_HEADER, ("authorization", render(["Bearer ", KEY]))),
+        body=json_of(body),
         framing="sse",
         answer="$.answer",
         done='re:"event":\\s*"message_end"',
         error='re:"event":\\s*"error".*',
         keep=(("conversation_id", "$.conversation_id"),),
+        variables=(),
     )
 
 
@@ -105,14 +116,14 @@ def _dify_inputs(parameters: Json) -> tuple[dict[str, object], list[str]]:
     """Values for what the app's form asks, and the names of what has none of its own."""
     inputs: dict[str, object] = {}
     needed: list[str] = []
-    for entry in objects(parameters.get("user_input_form")):
+    for entry in objects(parameters.get("user_input_form"))[:MOST_FIELDS]:
         for field in (cast("Json", f) for f in entry.values() if isinstance(f, dict)):
             name = text_in(field, "variable")
             if not name or not (field.get("required") or field.get("default")):
                 continue
             options = field.get("options")
             first = options[0] if isinstance(options, list) and options else ""
-            inputs[name] = _spelt(field.get("default") or first)
+            inputs[name] = "" if like_a_secret(name) else field.get("default") or first  # a TOML holds no secret
             if not inputs[name]:
                 needed.append(quote(name, 40))
     return inputs, needed
@@ -140,87 +151,91 @@ def gradio(sight: Sight) -> Detection | None:
     found = f"Gradio {quote(text_in(config, 'version'), 20)}"
     why = f"{sight.one('gradio').look.url} is a Gradio app's"
     call = gradio_call(sight.one("gradio_info").found)
-    if call is None:
+    try:
+        prefix = segments_of(text_in(config, "api_prefix"))
+        template = None if call is None else usable(gradio_template(call, prefix))
         note = "no endpoint of its API takes a question alone, so its page is used"
+    except Unfit as unfit:
+        template, note = None, f"what it says of its API is refused, so its page is used: {quote(str(unfit), 160)}"
+    if call is None or template is None:
         return Detection(found=found, why=why, how=BY_PAGE, endpoint=page_endpoint(sight), notes=(note,))
-    prefix = text_in(config, "api_prefix")
     url = sight.one("gradio").look.url.removesuffix("/config")
     return Detection(
         found=found,
         why=f"{why}, and its endpoint {quote(call.name, 40)} takes a question",
-        how=f"POST {url}{prefix}/call{call.name} keeps event_id, GET .../event_id gives the answer as server-sent "
-        "events; a session_hash holds the conversation",
-        endpoint=sight.endpoint(url, "template", template=gradio_template(call, prefix)),
+        how=f"POST {url}{quote(template.steps[0].path, 80)} keeps event_id, GET .../event_id gives the answer as "
+        "server-sent events; a session_hash holds the conversation",
+        endpoint=sight.endpoint(url, "template", template=template),
     )
 
 
 def gradio_call(info: Json) -> GradioCall | None:
     """The endpoint that is the chat: one text to give, all else with defaults, and one text back."""
     endpoints = info.get("named_endpoints")
+    first = islice(endpoints.items() if isinstance(endpoints, dict) else (), MOST_ENDPOINTS)
+    known = {name: cast("Json", described) for name, described in first if isinstance(described, dict)}
+    # Beside a chatbot, what takes a text may only empty its box and leave the answer to another endpoint.
+    names = set(known) if not any(map(_fills_a_chatbot, known.values())) else {CHAT_NAMES[0]} & set(known)
     calls = [
         GradioCall(name, data)
-        for name, described in (endpoints.items() if isinstance(endpoints, dict) else ())
-        if isinstance(described, dict) and (data := _gradio_data(cast("Json", described))) is not None
+        for name, described in known.items()
+        if name in names and not _fills_a_chatbot(described) and (data := _gradio_data(described)) is not None
     ]
     return min(calls, key=lambda c: CHAT_NAMES.index(c.name) if c.name in CHAT_NAMES else 99, default=None)
 
 
-def gradio_template(call: GradioCall, prefix: str) -> Template:
+def gradio_template(call: GradioCall, prefix: Sequence[str]) -> Template:
     """POST gives an event_id, by which GET gives the text so far again and again. Within one session_hash Gradio
-    keeps its state, and so the conversation."""
-    path = f"{prefix}/call{percent(call.name)}"
-    body = json.dumps({"data": call.data, "session_hash": "{conversation_id}"}, ensure_ascii=False)
+    keeps its state, and so the conversation. Raises Unfit."""
+    segments = (*prefix, "call", *segments_of(call.name))
     step = Step(
-        when="ask", method="POST", path=path, headers=(JSON_HEADER,), body=body, keep=(("event_id", "$.event_id"),)
+        when="ask",
+        method="POST",
+        path=path_of(*segments),
+        headers=(JSON_HEADER,),
+        body=json_of({"data": call.data, "session_hash": CONVERSATION_ID}),
+        keep=(("event_id", "$.event_id"),),
     )
     return Template(
         method="GET",
-        path=f"{path}/{{event_id}}",
+        path=path_of(*segments, Slot("event_id")),
         framing="sse",
         answer="$[0]",
         mode="replace",
         done="event:complete",
         error="event:error",
         steps=(step,),
+        variables=(),
     )
 
 
+def _fills_a_chatbot(described: Json) -> bool:
+    parts = (*objects(described.get("parameters")), *objects(described.get("returns")))
+    return any(text_in(part, "component").lower() == "chatbot" for part in parts)
+
+
 def _gradio_data(described: Json) -> list[object] | None:
-    """What to send, with {prompt} in it; None where the endpoint is no chat."""
+    """What to send, with PROMPT in it; None where the endpoint is no chat."""
     data: list[object] = []
     asked = 0
-    for parameter in objects(described.get("parameters")):
+    parameters = objects(described.get("parameters"))
+    if len(parameters) > MOST_PARAMETERS:
+        return None
+    for parameter in parameters:
         component = text_in(parameter, "component").lower()
         if parameter.get("parameter_has_default"):
-            data.append(_spelt(parameter.get("parameter_default")))
+            data.append(parameter.get("parameter_default"))
         elif component in ("textbox", "textarea") and not asked:
-            data.append("{prompt}")
+            data.append(PROMPT)
             asked += 1
         elif component == "multimodaltextbox" and not asked:
-            data.append({"text": "{prompt}", "files": []})
+            data.append({"text": PROMPT, "files": []})
             asked += 1
         else:
             return None
     returns = objects(described.get("returns"))
     first = text_in(returns[0], "component").lower() if returns else ""
     return data if asked and first in ("json", "textbox", "markdown", "label", "code", "html", "") else None
-
-
-def _spelt(value: object) -> object:
-    """A value that stands in a template as itself: a placeholder in its texts is doubled, and so is none.
-
-    >>> _spelt(["{name}", 1])
-    ['{{name}}', 1]
-    """
-    match value:
-        case str():
-            return PLACEHOLDER.sub(lambda m: "{" + m[0] + "}", value)
-        case list():
-            return [_spelt(v) for v in value]
-        case dict():
-            return {k: _spelt(v) for k, v in value.items()}
-        case _:
-            return value
 
 
 def chainlit(sight: Sight) -> Detection | None:

@@ -1,6 +1,7 @@
 """What detection speaks of: a look, what was seen, and what it is. Pure."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -8,7 +9,10 @@ from typing import Literal, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from wrapdetect.dialects.body import header_of
+from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.json_text import Json
+from wrapdetect.dialects.problems import template_problems
+from wrapdetect.dialects.slots import KEY, Unfit
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Template
 
 KeyHeader = Literal["", "authorization", "x-api-key", "x-goog-api-key"]
@@ -125,15 +129,16 @@ class Sight:
         template: Template | None = None,
         page: Page | None = None,
     ) -> Endpoint:
-        """The target at `url`; a key goes with all but pages, by a variable of our choice where one is needed."""
+        """The target at `url`; a key goes with whatever takes one, by a variable of our choice where one is needed."""
         key_env = self.key_env or (NEEDED_KEY if needs_key else None)
+        takes_key = dialect != "page" and (template is None or uses_key(template))
         return Endpoint(
             name=TARGET,
             role="target",
             url=url.rstrip("/"),
             model=model,
             dialect=dialect,
-            key_env=None if dialect == "page" else key_env,
+            key_env=key_env if takes_key else None,
             template=template,
             page=page,
         )
@@ -152,13 +157,31 @@ class Sight:
         return replace(detection, notes=(*detection.notes, note)) if unused else detection
 
 
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+
+
 @lru_cache(maxsize=32)
 def _parsed(text: str) -> object:
-    """Once for each answer, though every recogniser asks."""
+    """Once for each answer, though every recogniser asks; half of a pair of letters becomes the sign for a lost one."""
     try:
+        if _HALF.search(text):
+            whole = json.dumps(json.loads(text), ensure_ascii=False).encode("utf-16", "surrogatepass")
+            text = whole.decode("utf-16", "replace")
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def uses_key(template: Template) -> bool:
+    """Whether a template sends the key."""
+    return any(KEY.name in names_in(part) for part in parts_of(template))
+
+
+def usable(template: Template) -> Template:
+    """The template itself. Raises Unfit for what no config may hold, though a remote described it."""
+    for _, what in template_problems(template):
+        raise Unfit(what)
+    return template
 
 
 def origin(url: str) -> str:

@@ -5,20 +5,26 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, cast
 
+from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.filling import (
+    FOUND,
     JSON,
     KNOWN,
-    PLACEHOLDER,
+    MULTIPART,
     is_frame,
+    is_handed_out,
     kept_names,
     kind_of_body,
     like_a_secret,
     names_in,
-    parts_of,
+    wanted,
 )
+from wrapdetect.dialects.filters import FILTERS
+from wrapdetect.dialects.multipart import boundary_of, parts_in
+from wrapdetect.dialects.slots import ENV, PLACEHOLDER, Slot, literal, member, names_of, parse, plain
 from wrapdetect.dialects.sources import TOKEN, check_source, is_source
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Step, Template
+from wrapdetect.model import AutoReply, Poll, Request, Step, Template
 
 Loc = tuple[str | int, ...]
 """Keys and places that lead to a value of a template's table."""
@@ -27,6 +33,8 @@ OWN_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "upgrade", "te", "expect"}
 )
 """Headers that are wrapdetect's own to send."""
+MOST_WAIT_S, MOST_TRIES = 3_600, 10_000
+"""Of what is done again and again."""
 RANK: Mapping[str, int] = {"run": 0, "conversation": 1, "ask": 2}
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -53,9 +61,11 @@ def template_problems(template: Template) -> Iterator[Problem]:
         yield from (Problem((*loc, *p.loc), p.what) for p in _request_problems(part, template))
     yield from _answer_problems(template)
     yield from _kept_problems(template)
-    asking = [part for part in parts_of(template) if isinstance(part, Template) or part.when == "ask"]
+    yield from _unstated(template)
+    yield from _polling_problems(template)
+    asking: list[Request] = [template, *(step for step in template.steps if step.when == "ask")]
     if not any(names_in(part) & {"prompt", "messages"} for part in asking):
-        doubled = any("{{prompt}}" in text for text in template.sent_texts)
+        doubled = any("{prompt}" in plain(parse(text)) for text in template.sent_texts)
         hint = "; {{prompt}} is the text {prompt} itself, write {prompt}" if doubled else ""
         yield Problem((), f"holds neither {{prompt}} nor {{messages}}: where does the question go?{hint}")
 
@@ -132,34 +142,38 @@ def _texts(value: object, path: str, depth: int) -> Iterator[tuple[str, int]]:
             yield path, 0 if _LABEL.search(name) else len(value)
     elif isinstance(value, dict):
         for name, inner in cast("dict[str, object]", value).items():
-            step = f".{name}" if _NAME.fullmatch(name) else f"[{json.dumps(name)}]"
-            yield from _texts(inner, path + step, depth + 1)
+            yield from _texts(inner, path + member(name), depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(cast("list[object]", value)[:50]):
             yield from _texts(inner, f"{path}[{index}]", depth + 1)
 
 
-def _places(template: Template) -> Iterator[tuple[Loc, Template | Step]]:
+def _places(template: Template) -> Iterator[tuple[Loc, Request]]:
     yield (), template
     yield from ((("step", index), step) for index, step in enumerate(template.steps))
+    yield from ((("poll", index), poll) for index, poll in enumerate(template.polls))
+    yield from ((("reply", index), reply) for index, reply in enumerate(template.replies))
 
 
-def _request_problems(part: Template | Step, template: Template) -> Iterator[Problem]:
+def _request_problems(part: Request, template: Template) -> Iterator[Problem]:
     yield from _method_problems(part, template)
-    if part.path and not (part.path.startswith(("/", "?")) and not part.path.startswith("//")):
+    begins = part.path.startswith(("/", "?")) and not part.path.startswith("//")
+    if part.path and not begins and not is_handed_out(part.path):
         yield Problem(("path",), "begins with neither / nor ?; expected what comes after the url, such as /api/chat")
-    if not part.path.isprintable() or set(part.path) & set(" #\\"):
+    written = plain(parse(part.path))
+    if not written.isprintable() or set(written) & set(" #\\"):
         yield Problem(("path",), "holds a space, #, backslash or line break; percent-encode it")
     for name in _literal_secrets_of_query(part.path):
         yield Problem(("path",), f"holds a value for {name}, which looks like a secret; write {name}={{env:NAME}}")
     for name, value in part.headers:
-        yield from (Problem(("headers", name), what) for what in _header_problems(name, value))
+        yield from (Problem(("headers", name), what) for what in _header_problems(name, value, part.body))
         if [n.lower() for n, _ in part.headers].count(name.lower()) > 1:
             yield Problem(("headers", name), "stands there twice; join the values")
     yield from (Problem(("body",), what) for what in _body_problems(part))
+    yield from _filter_problems(part)
 
 
-def _method_problems(part: Template | Step, template: Template) -> Iterator[Problem]:
+def _method_problems(part: Request, template: Template) -> Iterator[Problem]:
     frame = isinstance(part, Step) and is_frame(part)
     if not re.fullmatch(r"[A-Z]+", part.method):
         yield Problem(("method",), f"{part.method!r} is no method; expected one such as GET or POST, in capitals")
@@ -175,7 +189,7 @@ def _method_problems(part: Template | Step, template: Template) -> Iterator[Prob
         yield Problem(("keep",), "a SEND gets no answer to keep anything from; add a step with RECEIVE")
 
 
-def _header_problems(name: str, value: str) -> Iterator[str]:
+def _header_problems(name: str, value: str, body: str) -> Iterator[str]:
     if not TOKEN.fullmatch(name):
         yield "is no name of a header; expected letters, digits and -"
     elif name.lower() in OWN_HEADERS:
@@ -185,12 +199,22 @@ def _header_problems(name: str, value: str) -> Iterator[str]:
     if like_a_secret(name, header=True) and not _has_a_place(value):
         yield "looks like a secret (value not shown); write {env:NAME}, and set that variable, or {key} with key_env"
     if name.lower() == "content-type" and "multipart" in value.lower():
-        yield "multipart bodies are not supported; expected JSON, a form or text"
+        yield from _multipart_problems(value, body)
 
 
-def _body_problems(part: Template | Step) -> Iterator[str]:
-    said = any("json" in v.lower() for k, v in part.headers if k.lower() == "content-type")
-    if part.body.strip() and (said or _LIKE_JSON.match(part.body)) and kind_of_body(part) != JSON:
+def _multipart_problems(value: str, body: str) -> Iterator[str]:
+    if not value.lower().startswith(MULTIPART):
+        yield f"is a kind of multipart that is not supported; expected {MULTIPART}"
+    elif not parts_in(body):
+        yield "says multipart, and the body has no whole parts; expected --BOUNDARY lines around each, with its name"
+    elif boundary_of(value) != plain(parse(body.strip().partition("\n")[0].strip()[2:])):
+        yield "names another boundary than the body's first line has"
+
+
+def _body_problems(part: Request) -> Iterator[str]:
+    said = header_of(part.headers, "content-type").lower()
+    due = "json" in said or (not said and _LIKE_JSON.match(part.body))
+    if part.body.strip() and due and kind_of_body(part) != JSON:
         yield f"is not JSON: {_json_error(part.body)}; quotes and braces of the question would break it"
     elif kind_of_body(part) == JSON:
         for name in _literal_secrets_of_json(part.body):
@@ -214,7 +238,32 @@ def _quoted(body: str, at: int) -> bool:
 
 def _has_a_place(value: str) -> bool:
     """Whether a value that should not be written down is filled in from elsewhere."""
-    return any(m[2] not in (None, "prompt", "messages", "system", "model") for m in PLACEHOLDER.finditer(value))
+    return any(
+        isinstance(part, Slot) and part.name not in ("prompt", "messages", "system", "model") for part in parse(value)
+    )
+
+
+def _filter_problems(part: Request) -> Iterator[Problem]:
+    places: list[tuple[Loc, str]] = [(("path",), part.path), (("body",), part.body)]
+    places += [(("headers", name), value) for name, value in part.headers]
+    for loc, text in places:
+        for slot in (s for s in parse(text) if isinstance(s, Slot)):
+            for name in (f for f in slot.filters if f not in FILTERS):
+                known = ", ".join(FILTERS)
+                yield Problem(
+                    loc,
+                    f"{slot.written}: there is no filter {name}; expected {known} ({literal(slot.written)} is text)",
+                )
+
+
+def _unstated(template: Template) -> Iterator[Problem]:
+    """Variables that a template would read beyond its own statement."""
+    for name in wanted(template):
+        if template.variables is not None and name not in template.variables:
+            yield Problem(
+                ("variables",),
+                f"does not state {name}, which {{{ENV}{name}}} would read; add it if you mean it to be sent",
+            )
 
 
 def _literal_secrets_of_query(path: str) -> list[str]:
@@ -243,6 +292,35 @@ def _answer_problems(template: Template) -> Iterator[Problem]:
         yield Problem(("quiet_s",), 'is for framing = "websocket"; elsewhere an answer ends with its body')
 
 
+def _polling_problems(template: Template) -> Iterator[Problem]:
+    """Of what is done again and again, and of what is sent without a question."""
+    over_socket = template.framing == "websocket"
+    for index, poll in enumerate(template.polls):
+        loc: Loc = ("poll", index)
+        if over_socket:
+            yield Problem(loc, "is for answers over HTTP; on a websocket frames come by themselves")
+        for key, source in (("until", poll.until), ("failed", poll.failed)):
+            yield from _source_problems((*loc, key), source) if source else ()
+        if not 0.05 <= poll.every_s <= MOST_WAIT_S:
+            yield Problem((*loc, "every_s"), f"is no number of seconds from 0.05 to {MOST_WAIT_S:,}")
+        if not 1 <= poll.most_tries <= MOST_TRIES:
+            yield Problem((*loc, "most_tries"), f"is no number from 1 to {MOST_TRIES:,}")
+    for index, reply in enumerate(template.replies):
+        loc = ("reply", index)
+        if reply.when and not is_source(reply.when) and re.search(r"[\^$|*+\\]", reply.when):
+            yield Problem((*loc, "when"), f"is no source, and looks like a pattern: write {'re:' + reply.when!r}")
+        if not over_socket:
+            yield Problem(loc, 'is for framing = "websocket"')
+        if bool(reply.when) == bool(reply.every_s):
+            yield Problem(loc, "needs one of the two: when (a source that finds something in a frame), or every_s")
+        if reply.when and is_source(reply.when):
+            yield from _source_problems((*loc, "when"), reply.when)
+        elif not reply.when and not 0.05 <= reply.every_s <= MOST_WAIT_S:
+            yield Problem((*loc, "every_s"), f"is no number of seconds from 0.05 to {MOST_WAIT_S:,}")
+        if not reply.when and not reply.body:
+            yield Problem((*loc, "body"), "is missing: the frame to send")
+
+
 def _source_problems(loc: Loc, source: str) -> Iterator[Problem]:
     try:
         check_source(source, "")
@@ -265,16 +343,20 @@ def _kept_problems(template: Template) -> Iterator[Problem]:
             by_steps |= {name} if isinstance(part, Step) else set()
     order = sorted(enumerate(template.steps), key=lambda step: RANK[step[1].when])
     there: set[str] = {*KNOWN}
-    of_answers = {name for name, _ in template.keep}
+    of_answers = {name for name, _ in (*template.keep, *(pair for poll in template.polls for pair in poll.keep))}
     for index, step in order:
         yield from _unknown(("step", index), step, there | (of_answers if step.when == "ask" else set()), template)
         there |= {name for name, _ in step.keep}
     yield from _unknown((), template, there | of_answers, template)
+    for loc, part in _places(template):
+        if isinstance(part, Poll | AutoReply):
+            found = {FOUND} if isinstance(part, AutoReply) and part.when else set()
+            yield from _unknown(loc, part, there | of_answers | found, template)
 
 
-def _unknown(loc: Loc, part: Template | Step, there: set[str], template: Template) -> Iterator[Problem]:
-    for name in sorted(n for n in names_in(part) if not n.startswith("env:") and n not in there):
-        where = next((key for key in ("path", "body") if f"{{{name}}}" in getattr(part, key)), "headers")
+def _unknown(loc: Loc, part: Request, there: set[str], template: Template) -> Iterator[Problem]:
+    for name in sorted(n for n in names_in(part) if not n.startswith(ENV) and n not in there):
+        where = next((key for key in ("path", "body") if name in names_of(getattr(part, key))), "headers")
         why = "is kept only later" if name in kept_names(template) else "has no value, and no step keeps one"
         known = ", ".join(f"{{{n}}}" for n in KNOWN)
         yield Problem(

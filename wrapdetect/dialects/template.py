@@ -1,18 +1,22 @@
 """Any HTTP or websocket chat, as its template describes it: what goes out, and the answer in what comes back."""
 
 import codecs
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, so_far
 from wrapdetect.dialects.body import BodyError, encoding_of, inflate, lines, named_events, text_of
+from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.json_text import Answer, content_kind, short, whole
+from wrapdetect.dialects.polling import AT_WORK, PENDING, JobState, job_state, job_status
 from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, names_of, needs_json, span_of
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind, Template
+from wrapdetect.model import Ask, AutoReply, Chunk, Endpoint, Exchange, FailureKind, Poll, Template
 
 END = "[DONE]"
 """Ends a stream in whatever template, where it stands alone: many chats took it over from one API."""
+_PING = re.compile(r'\s*(?:2|ping|\{.{0,40}"ping".{0,80})\s*', re.IGNORECASE | re.DOTALL)
 PAGES = ("<!doctype html", "<html")
 
 
@@ -27,7 +31,7 @@ class Part(NamedTuple):
 def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint) -> Call:
     """The values of the placeholders. A system prompt has its own place, or else it is the first of the messages."""
     template = _template_of(endpoint)
-    apart = _mentions(template, "{system}")
+    apart = _mentions(template, "system")
     first: list[dict[str, object]] = [{"role": "system", "content": ask.system}] if ask.system and not apart else []
     return Call(
         body={
@@ -48,7 +52,7 @@ def _decode(exchange: Exchange, endpoint: Endpoint) -> Reply:
         chunks = exchange.chunks
         if template.framing != "websocket":
             chunks = inflate(chunks, encoding_of(exchange.headers))
-        _refuse_page(template, chunks)
+        refuse_page(template, chunks)
         if template.framing == "text":
             return _read_text(template, chunks, exchange.headers)
         return _read_parts(template, list(_parts(template, chunks, exchange)), chunks)
@@ -63,7 +67,7 @@ def ended(template: Template, frame: str) -> bool:
     (True, False)
     """
     received = Received(frame)
-    return _is_end(template, received) or _error_in(template, received) is not None
+    return _is_end(template, received) or error_in(template, received) is not None
 
 
 def finished(template: Template, data: bytes) -> bool:
@@ -83,7 +87,32 @@ def finished(template: Template, data: bytes) -> bool:
                 return False
     except BodyError:
         return False
-    return any(_is_end(template, r) or _error_in(template, r) is not None for r in found)
+    return any(_is_end(template, r) or error_in(template, r) is not None for r in found)
+
+
+def replying(template: Template, received: Received) -> tuple[AutoReply, str] | None:
+    """The reply that a frame wants, and what its `when` found there; None for one that is to be heard."""
+    for reply in template.replies:
+        if not reply.when:
+            continue
+        equal = received.text if received.text.strip() == reply.when.strip() else None
+        found = find_in(reply.when, received) if is_source(reply.when) else equal
+        if found is not None:
+            return reply, found
+    return None
+
+
+def polled(template: Template, poll: Poll, exchange: Exchange) -> tuple[JobState, str]:
+    """What came of a poll (see polling.py). A refusal, and what cannot be read, is the end: reading it says why."""
+    if (exchange.status or 0) >= 300:
+        return ("running" if exchange.status in PENDING else "answered"), ""
+    try:
+        received = received_of(template, exchange)
+        refuse_page(template, exchange.chunks)
+    except BodyError:
+        return "answered", ""
+    has_error = any(error_in(template, r) is not None for r in received)
+    return job_state(template, poll, exchange.status, received, has_error=has_error)
 
 
 @lru_cache(maxsize=64)
@@ -116,24 +145,34 @@ def kept_in(template: Template, exchange: Exchange, cookies: Mapping[str, str]) 
     """
     if not template.keep:
         return {}
+    return kept_by(template.keep, template, exchange, cookies)
+
+
+def kept_by(
+    keep: Sequence[tuple[str, str]], template: Template, exchange: Exchange, cookies: Mapping[str, str]
+) -> dict[str, str]:
+    """The same of what a poll keeps. Raises BodyError."""
+    received = [Received("", exchange.headers, cookies), *received_of(template, exchange)]
+    found = ((name, find_in(source, each)) for each in received for name, source in keep)
+    return {name: value for name, value in found if value}
+
+
+def received_of(template: Template, exchange: Exchange) -> list[Received]:
+    """What came, piece by piece. Raises BodyError where the body cannot be read."""
     chunks = exchange.chunks
     if template.framing != "websocket":
         chunks = inflate(chunks, encoding_of(exchange.headers))
     if template.framing == "text":
-        received = [Received(b"".join(c.data for c in chunks).decode(errors="replace"))]
-    else:
-        received = [part.received for part in _parts(template, chunks, exchange)]
-    received.insert(0, Received("", exchange.headers, cookies))
-    found = ((name, find_in(source, each)) for each in received for name, source in template.keep)
-    return {name: value for name, value in found if value}
+        return [Received(b"".join(c.data for c in chunks).decode(errors="replace"))]
+    return [part.received for part in _parts(template, chunks, exchange)]
 
 
 def _template_of(endpoint: Endpoint) -> Template:
     return endpoint.template or Template()
 
 
-def _mentions(template: Template, placeholder: str) -> bool:
-    return any(placeholder in text for text in template.sent_texts)
+def _mentions(template: Template, name: str) -> bool:
+    return any(name in names_in(part) for part in parts_of(template))
 
 
 def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> Iterator[Part]:
@@ -141,7 +180,10 @@ def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> I
     last_s = chunks[-1].t_s if chunks else 0.0
     headers = exchange.headers
     if template.framing == "websocket":
-        yield from (Part(c.t_s, Received(text, headers)) for c in chunks if (text := _frame_text(c.data)) is not None)
+        for chunk in chunks:
+            text = _frame_text(chunk.data)
+            if text is not None and replying(template, received := Received(text, headers)) is None:
+                yield Part(chunk.t_s, received)
     elif template.framing == "body" or _is_one_object(template, exchange, body):
         if body.strip():
             yield Part(last_s, Received(text_of(body), headers))
@@ -176,7 +218,7 @@ def _read_parts(template: Template, parts: Sequence[Part], chunks: Sequence[Chun
         if received.text.strip() == END or _is_plain_end(template, received.text):
             done = True
             break
-        failure = _error_in(template, received)
+        failure = error_in(template, received)
         if failure is not None:
             raise BodyError(FailureKind.SERVER, f"error in the answer: {short(failure)}")
         text = _text_in(template, part)
@@ -191,7 +233,9 @@ def _read_parts(template: Template, parts: Sequence[Part], chunks: Sequence[Chun
         _fail_unfound(template, chunks)
     for piece in _growth(found) if template.mode == "replace" else found:
         answer.add(*piece)
-    return answer.reply(done=done or not template.done, sign=f"its end ({template.done})")
+    unanswered = template.framing == "websocket" and any(_PING.fullmatch(p.received.text) for p in parts[-3:])
+    hint = "; a ping that nobody answered? [[target.template.reply]] does" if unanswered else ""
+    return answer.reply(done=done or not template.done, sign=f"its end ({template.done}){hint}")
 
 
 def _text_in(template: Template, part: Part) -> str | None:
@@ -208,7 +252,7 @@ def _text_in(template: Template, part: Part) -> str | None:
     return text
 
 
-def _error_in(template: Template, received: Received) -> str | None:
+def error_in(template: Template, received: Received) -> str | None:
     """The error that a part tells, where it tells one.
 
     Without a source for it: an event of that name, or a JSON object with a true `error` in which no answer stands.
@@ -258,7 +302,7 @@ def _read_text(template: Template, chunks: Sequence[Chunk], headers: tuple[tuple
     pieces = _decoded(chunks)
     body = "".join(p.text for p in pieces)
     received = Received(body, headers)
-    failure = _error_in(template, received)
+    failure = error_in(template, received)
     if failure is not None:
         raise BodyError(FailureKind.SERVER, f"error in the answer: {short(failure)}")
     done, stop = not template.done, len(body)
@@ -308,7 +352,7 @@ def _decoded(chunks: Sequence[Chunk]) -> list[Piece]:
     return [p for p in pieces if p.text]
 
 
-def _refuse_page(template: Template, chunks: Sequence[Chunk]) -> None:
+def refuse_page(template: Template, chunks: Sequence[Chunk]) -> None:
     start = b"".join(c.data for c in chunks[:16])[:200].decode(errors="replace").lstrip("\ufeff \t\r\n").lower()
     if start.startswith(PAGES) and not template.answer.startswith("re:"):
         due = "JSON" if needs_json(template.answer) else "an answer"
@@ -323,12 +367,14 @@ def _fail_unfound(template: Template, chunks: Sequence[Chunk]) -> NoReturn:
         raise BodyError(FailureKind.GARBLED, "no frame came" if template.framing == "websocket" else "an empty body")
     unit = {"sse": "any server-sent event of ", "ndjson": "any line of ", "websocket": "any frame of "}
     where = unit.get(template.framing, "") + "what came"
-    raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing in {where}: {short(start)}")
+    at_work = job_status([Received(start)]) in AT_WORK
+    hint = ". A job that is still at work? [[target.template.poll]] asks until it is done" if at_work else ""
+    raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing in {where}: {short(start)}{hint}")
 
 
 TEMPLATE = Codec(
     encode=_encode,
     decode=_decode,
     remembers=lambda endpoint: not _template_of(endpoint).holds_history,
-    takes_system=lambda endpoint: any(_mentions(_template_of(endpoint), name) for name in ("{system}", "{messages}")),
+    takes_system=lambda endpoint: any(_mentions(_template_of(endpoint), name) for name in ("system", "messages")),
 )

@@ -9,6 +9,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -20,7 +21,10 @@ import apprise
 from wrapdetect.errors import SpecError
 from wrapdetect.prose import quote
 
-EventKind = Literal["evidence", "version", "feed", "reference", "budget", "store", "blocked"]
+EventKind = Literal[
+    "evidence", "version", "reference", "budget", "blocked",
+    "down", "up", "feed", "feed_back", "own", "own_over", "store", "store_back", "test",
+]  # fmt: skip
 Outcome = Literal["sent", "held", "known", "off", "failed"]
 SERVICE_TIMEOUT_S = 20
 MEMORY_S = 30 * 86_400
@@ -31,23 +35,32 @@ URGENT = apprise.NotifyType.WARNING
 TITLES: Mapping[EventKind, tuple[str, apprise.NotifyType]] = {
     "evidence": ("evidence passed the threshold", URGENT),
     "version": ("version changed", apprise.NotifyType.INFO),
+    "down": ("down", URGENT),
+    "up": ("up again", apprise.NotifyType.SUCCESS),
     "feed": ("status feed broken", URGENT),
+    "feed_back": ("status feed read again", apprise.NotifyType.SUCCESS),
+    "own": ("a fault of our own", URGENT),
+    "own_over": ("our own fault is over", apprise.NotifyType.SUCCESS),
     "reference": ("reference broken", URGENT),
     "budget": ("budget of the day spent", URGENT),
     "store": ("store in trouble", apprise.NotifyType.FAILURE),
+    "store_back": ("store is back", apprise.NotifyType.SUCCESS),
+    "test": ("test message", apprise.NotifyType.INFO),
     "blocked": ("the monitor is blocked", URGENT),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something to tell. `key` is the same whenever the same event is found again; `subject` is whom it is about."""
+    """Something to tell. `key` is the same whenever the same event is found again; `subject` is whom it is about. What
+    `lasts` and was held back is told when it is found again after the quiet time; all else is counted in the next."""
 
     key: str
     kind: EventKind
     subject: str
     text: str
     at_s: int
+    lasts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +87,12 @@ class Remembered(Protocol):
 class Memory(Protocol):
     """What is asked of the ledger (edge/ledger.Ledger)."""
 
+    def marked(self, key: str) -> bool: ...
     def first_time(self, key: str, at_s: int) -> bool: ...
     def note_event(self, key: str, at_s: int, text: str) -> None: ...
     def events(self, since_s: int | None = None) -> Sequence[Remembered]: ...
+    def standing(self) -> Mapping[str, int]: ...
+    def stand(self, key: str, since_s: int | None) -> None: ...
 
 
 def read_alert_urls(names: Iterable[str]) -> dict[str, str]:
@@ -106,42 +122,65 @@ class Alerts:
             logger.addFilter(self._scrubber)
         self._services = {name: _service(name, url) for name, url in urls.items()}
 
+    def with_memory(self, memory: Memory) -> "Alerts":
+        """The same services, and another memory of what was told."""
+        twin = copy(self)
+        twin._memory = memory
+        return twin
+
+    @property
+    def memory(self) -> Memory:
+        return self._memory
+
     def __repr__(self) -> str:
         return f"Alerts({', '.join(self._services) or 'nobody to tell'})"
 
     def send(self, event: Event) -> Delivery:
         """One message for each key, ever, and one of a kind about a subject within the quiet time; one that was not
-        delivered is tried again when its event is sent again."""
+        delivered is tried again when its event is sent again. It is marked as told after it was: a kill between tells
+        it twice, and never not at all."""
         if not self._services:
             return Delivery(outcome="off")
         now_s = int(self._now().timestamp())
-        past = self._memory.events(now_s - self._quiet_s - MEMORY_S)
-        if not self._memory.first_time(f"alert/{event.key}", event.at_s) and not _undelivered(past, event):
+        if self._memory.marked(f"alert/{event.key}"):
             return Delivery(outcome="known")
+        past = self._memory.events(now_s - self._quiet_s - MEMORY_S)
         last_s = max((p.at_s for p in past if p.key.startswith(_mark("sent", event))), default=None)
         if last_s is not None and abs(now_s - last_s) < self._quiet_s:  # abs: clocks go back
-            self._note("held", event, now_s)
+            if not any(p.key == _place("held", event) for p in past):
+                self._note("held", event, now_s)
+            if not event.lasts:
+                self._memory.first_time(f"alert/{event.key}", event.at_s)
             return Delivery(outcome="held")
         held = sum(p.key.startswith(_mark("held", event)) and p.at_s >= (last_s or 0) for p in past)
         troubles = self._deliver(event, held)
         delivered = len(troubles) < len(self._services)
-        self._note("sent" if delivered else "failed", event, now_s)
-        return Delivery(outcome="sent" if delivered else "failed", trouble="; ".join(troubles))
+        if delivered:
+            self._memory.first_time(f"alert/{event.key}", event.at_s)
+            self._note("sent", event, now_s)
+        return Delivery(outcome="sent" if delivered else "failed", trouble="; ".join(troubles.values()))
+
+    def test(self) -> dict[str, str]:
+        """One message to each service, whatever was told before: by variable, why it was not taken, "" where it was."""
+        text = "This is a test. It was sent by: wrapdetect monitor alert-test"
+        event = Event(key="test", kind="test", subject="the monitor", text=text, at_s=0)
+        troubles = self._deliver(event, 0)
+        return {name: troubles.get(name, "") for name in self._services}
 
     def _note(self, what: str, event: Event, now_s: int) -> None:
-        self._memory.note_event(_mark(what, event) + percent(event.key, safe=""), now_s, event.text)
+        self._memory.note_event(_place(what, event), now_s, event.text)
 
-    def _deliver(self, event: Event, held: int) -> list[str]:
-        """One line for each service that did not take the message."""
+    def _deliver(self, event: Event, held: int) -> dict[str, str]:
+        """One line for each service that did not take the message, by its variable."""
         title, urgency = TITLES[event.kind]
         lines = [quote(line, LONGEST_LINE) for line in event.text.splitlines()]
         if held:
             lines.append(f"({held} more of this kind about {event.subject} held back since the last message)")
-        troubles = []
+        troubles = {}
         for name, service in self._services.items():
             why = _told(service, f"wrapdetect: {event.subject}: {title}", "\n".join(lines), urgency)
             if why is not None:
-                troubles.append(f"alert about {event.subject} not delivered to {name}: {self._scrubber.clean(why)}")
+                troubles[name] = f"alert about {event.subject} not delivered to {name}: {self._scrubber.clean(why)}"
         return troubles
 
 
@@ -150,11 +189,47 @@ def _mark(what: str, event: Event) -> str:
     return f"alert/{what}/{event.kind}/{percent(event.subject, safe='')}/"
 
 
-def _undelivered(past: Sequence[Remembered], event: Event) -> bool:
-    """Whether the last that is remembered of this very event is a failure."""
-    tail = percent(event.key, safe="")
-    marks = {_mark(what, event) + tail: what for what in ("sent", "held", "failed")}
-    return next((marks[p.key] for p in reversed(past) if p.key in marks), None) == "failed"
+def _place(what: str, event: Event) -> str:
+    """The ledger's event that tells what became of this very alert."""
+    return _mark(what, event) + percent(event.key, safe="")
+
+
+class PassingMemory:
+    """What was told, for as long as this process lives: of the store itself, which cannot remember while it is away."""
+
+    def __init__(self) -> None:
+        self._marks: set[str] = set()
+        self._events: list[_Passing] = []
+        self._standing: dict[str, int] = {}
+
+    def marked(self, key: str) -> bool:
+        return key in self._marks
+
+    def first_time(self, key: str, at_s: int) -> bool:
+        new = key not in self._marks
+        self._marks.add(key)
+        return new
+
+    def note_event(self, key: str, at_s: int, text: str) -> None:
+        self._events.append(_Passing(key=key, at_s=at_s))
+
+    def events(self, since_s: int | None = None) -> Sequence[Remembered]:
+        return [e for e in self._events if since_s is None or e.at_s >= since_s]
+
+    def standing(self) -> dict[str, int]:
+        return dict(self._standing)
+
+    def stand(self, key: str, since_s: int | None) -> None:
+        if since_s is None:
+            self._standing.pop(key, None)
+        else:
+            self._standing[key] = since_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Passing:
+    key: str
+    at_s: int
 
 
 def _service(name: str, url: str) -> apprise.Apprise:

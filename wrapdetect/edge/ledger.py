@@ -7,15 +7,18 @@ Ledger goes on. Texts lose what no database can hold (NUL, halves of surrogate p
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from wrapdetect.edge import ledger_import as coming
 from wrapdetect.edge import ledger_pack as heartbeats
 from wrapdetect.edge import ledger_rows as rows
+from wrapdetect.edge.ledger_import import Imported
 from wrapdetect.edge.ledger_pack import DAY_S, EVER, Span, plain
 from wrapdetect.edge.ledger_rows import Count, FeedState, Noted, Spend
 from wrapdetect.edge.ledger_schema import (
@@ -39,15 +42,8 @@ from wrapdetect.history import Beat, Coverage, History, Incident, Print, Service
 
 CADENCE_S = 300
 """Between rounds, where a store was never told."""
-
-
-class Imported(NamedTuple):
-    """What an import changed; `remarks` are lines for the user, about services that differ from those in the store."""
-
-    beats: Count
-    incidents: Count
-    prints: Count
-    remarks: tuple[str, ...]
+PRINTED = "printed_s"
+STANDING = "standing/"
 
 
 class Ledger:
@@ -153,6 +149,11 @@ class Ledger:
         with self._database.reading() as conn:
             return rows.services_of(conn)
 
+    def ids(self) -> dict[str, int]:
+        """By name, the number under which all that is recorded of a service lies."""
+        with self._database.reading() as conn:
+            return {name: i for i, name in rows.names_by_id(conn).items()}
+
     def begin_round(self, round_s: int, *, requests: int, tokens: int) -> bool:
         """Reserve the cost of a round on its UTC day, and renew the lease. False where it was begun before, by anybody.
 
@@ -198,6 +199,17 @@ class Ledger:
         with self._database.reading() as conn:
             last = (conn.execute(select(func.max(c))).scalar() for c in (ROUND.c.round_s, PACKED_ROUND.c.last_s))
             return max((int(round_s) for round_s in last if round_s is not None), default=None)
+
+    def last_prints(self) -> int | None:
+        """The latest round whose fingerprint was asked to its end."""
+        with self._database.reading() as conn:
+            found = rows.setting(conn, PRINTED)
+        return None if found is None else int(found)
+
+    def prints_taken(self, round_s: int) -> None:
+        """The fingerprint of a round is recorded: no other is due until the next."""
+        with self._database.writing() as conn:
+            rows.put(conn, SETTING, {"key": PRINTED}, {"value": str(round_s)})
 
     def unfinished(self) -> list[int]:
         """Rounds that were begun and not finished: by a kill, or still being asked."""
@@ -253,6 +265,23 @@ class Ledger:
             conn.execute(insert(ALERT).values(key=key, at_s=at_s))
         return True
 
+    def marked(self, key: str) -> bool:
+        """Whether `first_time` was ever called with it: asked before the work that it marks as done."""
+        with self._database.reading() as conn:
+            return conn.execute(select(ALERT.c.key).where(ALERT.c.key == key)).first() is not None
+
+    def standing(self) -> dict[str, int]:
+        """What was told to have begun and not yet to have ended, each with when it began."""
+        with self._database.reading() as conn:
+            return {key: int(at_s) for key, at_s in rows.settings_under(conn, STANDING).items()}
+
+    def stand(self, key: str, since_s: int | None) -> None:
+        """It was told that this began, or, with None, that it ended."""
+        with self._database.writing() as conn:
+            conn.execute(delete(SETTING).where(SETTING.c.key == STANDING + plain(key)))
+            if since_s is not None:
+                rows.put(conn, SETTING, {"key": STANDING + plain(key)}, {"value": str(since_s)})
+
     def note_event(self, key: str, at_s: int, text: str) -> None:
         """The same key at the same second is replaced."""
         with self._database.writing() as conn:
@@ -282,15 +311,20 @@ class Ledger:
         self._know(set(services or ()))
         with self._database.reading() as conn:
             wanted = [s for s in rows.services_of(conn) if services is None or s.name in services]
-            names = {i: name for i, name in rows.names_by_id(conn).items() if services is None or name in services}
+            places = {i: p for i, p in rows.places_by_id(conn).items() if services is None or p[0] in services}
+            names = {i: name for i, (name, _) in places.items()}
             found = heartbeats.gather(conn, names, span) if beats else {}
             return History(
                 cadence_s=rows.cadence_of(conn) or CADENCE_S,
                 services=tuple(wanted),
-                beats=tuple(b for i in list(found) if (b := found.pop(i).beats(names[i], span)).outcome),
+                beats=tuple(
+                    replace(b, vantage=places[i][1]) if places[i][1] else b
+                    for i in list(found)
+                    if (b := found.pop(i).beats(names[i], span)).outcome
+                ),
                 incidents=rows.incidents_in(conn, names, span),
                 coverage=rows.coverage_in(conn, names, span),
-                prints=rows.prints_in(conn, names, span),
+                prints=rows.prints_in(conn, places, span),
             )
 
     def pack(self, before_s: int) -> int:
@@ -302,7 +336,8 @@ class Ledger:
         day = self._next_day(None)
         while day is not None and day < end:
             with self._database.writing() as conn:
-                packed += heartbeats.pack_day(conn, rows.names_by_id(conn), day)
+                names = {i: name for i, (name, _) in rows.places_by_id(conn).items()}
+                packed += heartbeats.pack_day(conn, names, day)
                 heartbeats.pack_rounds(conn, day)
             day = self._next_day((day + 1) * DAY_S)
         self._database.tidy()
@@ -327,8 +362,9 @@ class Ledger:
     def import_history(self, history: History) -> Imported:
         """Bring in what another store or a run file knows. What is there already stays as it is, so twice is as once.
 
-        Services are taken by name; where one differs, ours stays and a remark says so. A kill on the way leaves whole
-        services in or out. Raises StoreError for heartbeats, incidents or prints of a service that nobody names.
+        Services are taken by name; where one differs, ours stays and a remark says so. Heartbeats of another vantage
+        lie beside ours. A kill on the way leaves whole services in or out. Raises StoreError for heartbeats, incidents
+        or prints of a service that nobody names, and for heartbeats without a vantage that contradict ours.
         """
         ahead_s = max((b.round_s[-1] for b in history.beats if len(b.round_s)), default=0)
         if ahead_s > self._at_s() + DAY_S:
@@ -336,19 +372,29 @@ class Ledger:
                 f"it holds a heartbeat of {_stamp(ahead_s)}, which is still to come; nothing was imported: "
                 "check the clock of the machine that made it"
             )
-        remarks = self._adopt(history)
+        with self._database.writing() as conn:
+            coming.refuse_contradictions(conn, history)
+            remarks = coming.adopt(conn, history)
+            for remark in remarks:
+                self._note(conn, "import " + remark.partition(":")[0], self._at_s(), remark)
         self._know({b.service for b in history.beats} | {p.service for p in history.prints})
         self._know({i.service for i in history.incidents} | {c.service for c in history.coverage})
         new = 0
         for beats in history.beats:
             with self._database.writing() as conn:
-                new += heartbeats.merge(conn, self._ids[beats.service], beats)
+                owner = self._ids[beats.service]
+                owner = rows.id_at(conn, owner, beats.vantage) if beats.vantage else owner
+                new += heartbeats.merge(conn, owner, beats)
         with self._database.writing() as conn:
             incidents = rows.save_incidents(conn, self._ids, history.incidents, history.coverage, replace=False)
             prints = rows.save_prints(conn, self._ids, history.prints)
         self._database.tidy()
         total = sum(len(beats.outcome) for beats in history.beats)
         return Imported(Count(new, total - new), incidents, prints, remarks)
+
+    def bytes_free(self) -> int | None:
+        """On the disk of the store; None for a server."""
+        return self._database.bytes_free()
 
     def bytes_on_disk(self) -> int:
         """Of the file and its log, or of our tables and indexes on a server."""
@@ -387,29 +433,6 @@ class Ledger:
             done = ROUND.c.finished.is_(True) & rows.at_or_after(ROUND.c.round_s, from_s)
             round_s = conn.execute(select(func.min(ROUND.c.round_s)).where(done)).scalar()
         return min((int(first) // DAY_S for first in (beat, round_s) if first is not None), default=None)
-
-    def _adopt(self, history: History) -> tuple[str, ...]:
-        with self._database.writing() as conn:
-            known, remarks = {s.name: s for s in rows.services_of(conn)}, []
-            cadence_s = rows.cadence_of(conn)
-            if cadence_s is None:
-                rows.put(conn, SETTING, {"key": "cadence_s"}, {"value": str(history.cadence_s)})
-            elif cadence_s != history.cadence_s:
-                remarks.append(f"cadence there is {history.cadence_s} s, here {cadence_s} s; ours is kept")
-            for service in history.services:
-                if service.name not in known:
-                    rows.save_service(conn, service)
-                elif rows.is_another(known[service.name], service):
-                    line = rows.change(known[service.name], service, here="here", there="there")
-                    raise StoreError(
-                        f"{line}: another service of the same name, whose history must not become that of ours; "
-                        "nothing was imported: give one of them another name"
-                    )
-                elif line := rows.change(known[service.name], service, here="here", there="there"):
-                    remarks.append(f"{line}; ours is kept")
-            for remark in remarks:
-                self._note(conn, "import " + remark.partition(":")[0], self._at_s(), remark)
-        return tuple(remarks)
 
 
 def _held(name: str, holder: str, since_s: int, until_s: int, lease_s: int, at_s: int) -> str:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from wrapdetect.edge.ledger_schema import BEAT, PACKED_BEAT, PACKED_ROUND, ROUND
+from wrapdetect.edge.ledger_schema import BEAT, PACKED_BEAT, PACKED_ROUND, ROUND, VANTAGE
 from wrapdetect.errors import StoreError
 from wrapdetect.history import Beat, Beats, Outcome
 
@@ -282,9 +282,26 @@ def single(beats: Beats) -> list[Beat]:
     ]
 
 
+def contradicted(conn: Connection, service_id: int, beats: Beats) -> int:
+    """How many heartbeats of the same rounds are here too, and other: they were seen by somebody else."""
+    if not beats.round_s:
+        return 0
+    span = Span(beats.round_s[0], beats.round_s[-1] + 1)
+    ours = gather(conn, {service_id: beats.service}, span)[service_id].beats(beats.service, span)
+    known = {row[0]: row[1:] for row in _rows(ours)}
+    return sum(known.get(row[0], row[1:]) != row[1:] for row in _rows(beats))
+
+
+def _rows(beats: Beats) -> Iterator[tuple[int, int, int, int]]:
+    return zip(beats.round_s, beats.offset_ms, beats.outcome, beats.latency_ms, strict=True)
+
+
 def last_beat(conn: Connection) -> int | None:
-    """The latest round that has a heartbeat."""
-    found = (conn.execute(select(func.max(c))).scalar() for c in (BEAT.c.round_s, PACKED_BEAT.c.last_s))
+    """The latest round of which we have a heartbeat; what others saw does not count."""
+    found = (
+        conn.execute(select(func.max(last)).where(owner.not_in(select(VANTAGE.c.id)))).scalar()
+        for last, owner in ((BEAT.c.round_s, BEAT.c.service_id), (PACKED_BEAT.c.last_s, PACKED_BEAT.c.service_id))
+    )
     return max((int(last) for last in found if last is not None), default=None)
 
 

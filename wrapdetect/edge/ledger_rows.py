@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select
 
 from wrapdetect.edge.ledger_pack import Span, plain
-from wrapdetect.edge.ledger_schema import COVERAGE, INCIDENT, PRINT, SERVICE, SETTING, SPEND
+from wrapdetect.edge.ledger_schema import COVERAGE, INCIDENT, PRINT, SERVICE, SETTING, SPEND, VANTAGE
 from wrapdetect.history import Coverage, Incident, Print, Service
 from wrapdetect.model import Endpoint
 
@@ -91,13 +91,39 @@ def _before(column: ColumnElement[int], until_s: int | None) -> ColumnElement[bo
 
 def cadence_of(conn: Connection) -> int | None:
     """Seconds between rounds; None where nobody said."""
-    found = conn.execute(select(SETTING.c.value).where(SETTING.c.key == "cadence_s")).scalar()
+    found = setting(conn, "cadence_s")
     return None if found is None else int(found)
 
 
 def names_by_id(conn: Connection) -> dict[int, str]:
     rows = conn.execute(select(SERVICE.c.id, SERVICE.c.name).order_by(SERVICE.c.id))
     return {int(i): str(name) for i, name in rows}
+
+
+def places_by_id(conn: Connection) -> dict[int, tuple[str, str]]:
+    """Service and vantage of every id under which heartbeats and prints lie; our own vantage is ""."""
+    names = names_by_id(conn)
+    others = conn.execute(select(VANTAGE).order_by(VANTAGE.c.id))
+    return {
+        **{i: (name, "") for i, name in names.items()},
+        **{int(row.id): (names[row.service_id], str(row.name)) for row in others},
+    }
+
+
+def id_at(conn: Connection, service_id: int, vantage: str) -> int:
+    """The id under which another vantage's heartbeats of a service lie; made where it is new."""
+    c, vantage = VANTAGE.c, plain(vantage)
+    found = conn.execute(select(c.id).where(c.service_id == service_id, c.name == vantage)).scalar()
+    if found is None:
+        found = _free_id(conn)
+        conn.execute(insert(VANTAGE).values(id=found, service_id=service_id, name=vantage))
+    return int(found)
+
+
+def _free_id(conn: Connection) -> int:
+    """Services and vantages share their numbers."""
+    highest = (conn.execute(select(func.max(c))).scalar() for c in (SERVICE.c.id, VANTAGE.c.id))
+    return max((int(n) for n in highest if n is not None), default=0) + 1
 
 
 def services_of(conn: Connection) -> tuple[Service, ...]:
@@ -119,9 +145,7 @@ def services_of(conn: Connection) -> tuple[Service, ...]:
 def save_service(conn: Connection, service: Service) -> None:
     """Insert or update by name."""
     found = conn.execute(select(SERVICE.c.id).where(SERVICE.c.name == service.name)).scalar()
-    service_id = (
-        conn.execute(select(func.coalesce(func.max(SERVICE.c.id), 0) + 1)).scalar_one() if found is None else found
-    )
+    service_id = _free_id(conn) if found is None else found
     row = {"name": service.name, "kind": service.kind, "url": service.url, "vendor": service.vendor}
     endpoint = None if service.endpoint is None else _ENDPOINT.dump_json(service.endpoint).decode()
     put(conn, SERVICE, {"id": int(service_id)}, {**row, "endpoint": endpoint})
@@ -155,6 +179,18 @@ def is_another(before: Service, after: Service) -> bool:
     """
     models = [s.endpoint.model if s.endpoint else "" for s in (before, after)]
     return bool(before.url and after.url) and (before.url != after.url or models[0] != models[1])
+
+
+def setting(conn: Connection, key: str) -> str | None:
+    found = conn.execute(select(SETTING.c.value).where(SETTING.c.key == key)).scalar()
+    return None if found is None else str(found)
+
+
+def settings_under(conn: Connection, start: str) -> dict[str, str]:
+    """Settings whose key begins so, by what follows."""
+    c = SETTING.c
+    rows = conn.execute(select(c.key, c.value).where(c.key.startswith(start, autoescape=True)).order_by(c.key))
+    return {str(key).removeprefix(start): str(value) for key, value in rows}
 
 
 def spent_on(conn: Connection, day: int) -> Spend:
@@ -218,18 +254,35 @@ def coverage_in(conn: Connection, names: dict[int, str], span: Span) -> tuple[Co
     )
 
 
-def prints_in(conn: Connection, names: dict[int, str], span: Span) -> tuple[Print, ...]:
-    """Of the services in `names` (by id), those of moments in `span`."""
+def prints_in(conn: Connection, places: dict[int, tuple[str, str]], span: Span) -> tuple[Print, ...]:
+    """Of the services and vantages in `places` (by id), those of moments in `span`."""
     c = PRINT.c
     query = select(c.service_id, c.at_s, c.item, c.text).where(
         at_or_after(c.at_s, span.since_s), _before(c.at_s, span.until_s)
     )
     rows = conn.execute(query.order_by(c.service_id, c.at_s, c.item))
-    return tuple(Print(service=names[i], at_s=at_s, item=item, text=said) for i, at_s, item, said in rows if i in names)
+    return tuple(
+        Print(service=places[i][0], at_s=at_s, item=item, text=said, vantage=places[i][1])
+        for i, at_s, item, said in rows
+        if i in places
+    )
 
 
 def save_prints(conn: Connection, ids: Mapping[str, int], prints: Sequence[Print]) -> Count:
-    """One of the same service, moment and item is left as it is. `ids` are those of the services by name."""
+    """One of the same service, vantage, moment and item is left as it is. `ids` are those of the services by name."""
+    counts = [
+        _save_prints(
+            conn,
+            ids if not vantage else {p.service: id_at(conn, ids[p.service], vantage) for p in some},
+            some,
+        )
+        for vantage in sorted({p.vantage for p in prints})
+        for some in [[p for p in prints if p.vantage == vantage]]
+    ]
+    return Count(sum(c.new for c in counts), sum(c.known for c in counts))
+
+
+def _save_prints(conn: Connection, ids: Mapping[str, int], prints: Sequence[Print]) -> Count:
     new: dict[tuple[int, int, str], str] = {}
     for p in prints:
         new.setdefault((ids[p.service], p.at_s, p.item), plain(p.text))

@@ -4,6 +4,7 @@ SQLite in WAL mode, or PostgreSQL by URL. Writers take turns: SQLite by BEGIN IM
 held for the transaction; so a writer may look first and write then. Readers see one moment and wait for nobody.
 """
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -34,11 +35,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.schema import SchemaItem
 
-from wrapdetect.errors import StoreError
+from wrapdetect.errors import StoreAway, StoreError
 
-REVISION = "0001"
+REVISION = "0002"
 VERSION_TABLE = "monitor_version"
 WRITER_LOCK = 0x77726170  # one number for all of our stores: an advisory lock is of one database
 
@@ -77,6 +79,8 @@ SERVICE = _table(
     _column("vendor", Text),
     _column("endpoint", Text, null=True),
 )
+VANTAGE = _table("vantage", _key("id", Integer), _column("service_id", Integer), _column("name", Text))
+"""What others saw from elsewhere: heartbeats and prints of a service (`service_id`), under an id of their own."""
 ROUND = _table("round", _key("round_s", BigInteger), _column("finished", Boolean))
 PACKED_ROUND = _table(
     "packed_round", _key("day", Integer), _column("last_s", BigInteger), _column("rounds", LargeBinary)
@@ -183,6 +187,17 @@ class Database:
                     for table in (BEAT, PACKED_BEAT, ROUND):
                         conn.execute(text(f"VACUUM {table.name}"))
 
+    def bytes_free(self) -> int | None:
+        """On the disk that holds the store's file; None for a server's, and where that cannot be known."""
+        if not self.sqlite:
+            return None
+        with self.reading() as conn:
+            file = conn.execute(text("SELECT file FROM pragma_database_list WHERE name = 'main'")).scalar_one()
+        try:
+            return shutil.disk_usage(Path(file).parent).free
+        except OSError:
+            return None
+
     def bytes_on_disk(self) -> int:
         """Bytes of the store's files, or of its tables and indexes."""
         if self.sqlite:
@@ -229,7 +244,8 @@ class Database:
             cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
             why, then = _meaning(cause)
             said = _masked(why, self._url).replace("\n", " ").strip()
-            raise StoreError(f"cannot {doing} the store {self.name}: {said}; {then}") from None
+            kind = StoreAway if _passes(cause) else StoreError
+            raise kind(f"cannot {doing} the store {self.name}: {said}; {then}") from None
         except ModuleNotFoundError as error:
             raise StoreError(f"cannot {doing} the store {self.name}: {error}; install wrapdetect[postgres]") from error
 
@@ -276,10 +292,16 @@ def _check_file(url: URL, *, make: bool) -> None:
 
 def _engine(url: URL, wait_s: float) -> Engine:
     if url.get_backend_name() != "sqlite":
-        limits = f"-c lock_timeout={round(wait_s * 1000)}"
-        engine = create_engine(
-            url, pool_pre_ping=True, connect_args={"options": limits, "connect_timeout": max(2, round(wait_s))}
-        )
+        wait_ms = round(wait_s * 1000)
+        arguments = {
+            "options": f"-c lock_timeout={wait_ms}",
+            "connect_timeout": max(2, round(wait_s)),
+            "tcp_user_timeout": 3 * wait_ms,  # a network that swallows everything ends a connection
+            "keepalives_idle": max(2, round(wait_s)),
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        }
+        engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
         event.listen(engine, "begin", _begin_postgres)
         return engine
     engine = create_engine(url, connect_args={"timeout": wait_s})
@@ -328,9 +350,29 @@ _MEANINGS = {
 }
 
 
+PASSING = (
+    *(f"SQLITE_{name}" for name in ("BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "PROTOCOL")),
+    "08", "25006", "40", "53", "55P03", "57P",
+)  # fmt: skip
+"""Families of codes that may pass by themselves: locks, disks and volumes; of PostgreSQL, connections, a server that
+stops, starts or hands over, deadlocks, and what it has too little of."""
+
+
+def _passes(cause: BaseException) -> bool:
+    """Whether the same call may do later. A server that cannot be reached has no code."""
+    code = _code(cause)
+    if not code:
+        return isinstance(cause, NoConnection) or type(cause).__name__ in ("OperationalError", "InterfaceError")
+    return code.startswith(PASSING)
+
+
+def _code(cause: BaseException) -> str:
+    return getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
+
+
 def _meaning(cause: BaseException) -> tuple[str, str]:
     """What the database said, and what to do next."""
-    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
+    code = _code(cause)
     by_family = {key: then for key, then in _MEANINGS.items() if code.startswith(key)}
     return f"{cause}".partition("\n")[0], next(
         iter(by_family.values()), "check that it is there and sound, then try again"

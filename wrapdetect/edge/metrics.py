@@ -3,7 +3,7 @@ or a key."""
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
@@ -44,6 +44,8 @@ class Metrics:
             "candidate",
         )
         self._budget = self._gauge("wrapdetect_budget_spent", "Spent of this UTC day's budget, 0 to 1", "kind")
+        self._store = self._gauge("wrapdetect_store_ok", "1 the store answers, 0 it is away and waited for")
+        self._store.set(1)
         self._feeds = self._gauge("wrapdetect_feed_ok", "Last reading of a status feed: 1 read, 0 broken", "feed")
 
     def _gauge(self, name: str, said: str, *labels: str) -> Gauge:
@@ -56,6 +58,12 @@ class Metrics:
             self._latency.labels(beat.service).observe(beat.latency_ms / 1000)
         self._up.labels(beat.service).set(math.nan if beat.outcome in UNKNOWN else beat.outcome is Outcome.UP)
 
+    def forget(self, services: Iterable[str]) -> None:
+        """These are watched no more: how they were must not stand there as if it were now."""
+        for name in services:
+            with contextlib.suppress(KeyError):
+                self._up.remove(name)
+
     def lateness(self, seconds: float) -> None:
         """Of a whole round: the latest heartbeat."""
         self._lateness.set(seconds)
@@ -67,6 +75,10 @@ class Metrics:
         """Shares of the day's budget by kind: requests, tokens."""
         for kind, share in spent.items():
             self._budget.labels(kind).set(share)
+
+    def store(self, ok: bool) -> None:
+        """Whether the store answers."""
+        self._store.set(ok)
 
     def feed(self, name: str, ok: bool) -> None:
         self._feeds.labels(name).set(ok)

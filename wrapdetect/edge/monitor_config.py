@@ -121,6 +121,7 @@ class _Metrics(_Strict):
 
 class _File(_Strict):
     store: _Text = "monitor.db"
+    vantage: _Name | None = None
     cadence: _Cadence = _Cadence()
     budget: _Budget = _Budget()
     target: list[_Chat] = []
@@ -275,6 +276,7 @@ def _config(file: _File, place: _Place) -> MonitorConfig:
         keep_s=file.retention.keep,
         metrics_port=file.metrics.port,
         metrics_host=file.metrics.host,
+        vantage=file.vantage or "",
         warnings=_warnings(targets + candidates, panel, sites),
     )
     _check_times(config, place)

@@ -66,7 +66,7 @@ class AlertSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorConfig:
-    """A monitor as its user wants it. `warnings` say what it will not be able to tell."""
+    """A monitor as its user wants it. `warnings` say what it will not be able to tell; `vantage` is whence it looks."""
 
     store: str
     rhythm: Rhythm
@@ -82,6 +82,7 @@ class MonitorConfig:
     metrics_port: int | None
     metrics_host: str
     warnings: tuple[str, ...]
+    vantage: str = ""
 
     def services(self) -> tuple[Service, ...]:
         """All that is watched."""

@@ -43,6 +43,10 @@ OWN_HEADERS = frozenset(
 REFUSING = frozenset({1008, 3000, 3003, 4401, 4403})
 """Close codes for whoever may not come in (RFC 6455; IANA's registry; by custom 4000 and the HTTP status)."""
 TOO_BIG = 1009
+MOST_REPLIES = 1_000
+"""Frames of one connection that are answered by themselves."""
+MOST_ASIDE = 100
+"""Of these, how many are kept until somebody looks."""
 
 
 class Frame(NamedTuple):
@@ -50,6 +54,17 @@ class Frame(NamedTuple):
 
     at_s: float
     data: bytes
+
+
+class Automatic(NamedTuple):
+    """What goes out by itself: `reply` gives what a frame is answered by ("" by nothing), or None for a frame that is
+    to be heard; `beats` are sent every so many seconds."""
+
+    reply: Callable[[bytes], str | None]
+    beats: tuple[tuple[float, Callable[[], str]], ...] = ()
+
+
+NOTHING_AUTOMATIC = Automatic(lambda data: None)
 
 
 class Refused(Exception):
@@ -76,7 +91,13 @@ class Socket:
     `ending` is None while it is open and after a normal close, and else what broke it.
     """
 
-    def __init__(self, connection: ClientConnection, stopwatch: Callable[[], float], byte_limit: int) -> None:
+    def __init__(
+        self,
+        connection: ClientConnection,
+        stopwatch: Callable[[], float],
+        byte_limit: int,
+        automatic: Automatic = NOTHING_AUTOMATIC,
+    ) -> None:
         assert connection.response is not None
         self.status = connection.response.status_code
         self.headers: tuple[tuple[str, str], ...] = tuple(connection.response.headers.raw_items())
@@ -85,7 +106,11 @@ class Socket:
         self._frames: deque[Frame] = deque()
         self._unheard_bytes = 0
         self._news = asyncio.Event()
+        self._automatic, self._replied = automatic, 0
+        self._aside: deque[Frame] = deque(maxlen=MOST_ASIDE)
         self._listener = asyncio.create_task(self._listen())
+        self._beats = [asyncio.create_task(self._beat(*beat)) for beat in automatic.beats]
+        self._listener.add_done_callback(lambda _: [beat.cancel() for beat in self._beats])
 
     @property
     def open(self) -> bool:
@@ -113,6 +138,10 @@ class Socket:
         """Frames that came while nobody waited for one."""
         return [self._take() for _ in range(len(self._frames))]
 
+    def set_aside(self) -> list[Frame]:
+        """The last frames that were answered by themselves, and so belong to no answer."""
+        return [self._aside.popleft() for _ in range(len(self._aside))]
+
     async def close(self) -> None:
         """Say goodbye, wait CLOSE_S at most for the answer, and be gone."""
         await self._connection.close()
@@ -128,16 +157,34 @@ class Socket:
         try:
             while self._unheard_bytes <= self._limit:
                 data = await self._connection.recv(decode=False)
-                self._frames.append(Frame(self._stopwatch(), data))
-                self._unheard_bytes += len(data)
-                self._news.set()
+                frame = Frame(self._stopwatch(), data)
+                reply = self._automatic.reply(data)
+                if reply is None:
+                    self._frames.append(frame)
+                    self._unheard_bytes += len(data)
+                    self._news.set()
+                    continue
+                self._aside.append(frame)
+                self._replied += 1
+                if self._replied > MOST_REPLIES:
+                    break
+                if reply:
+                    await self._connection.send(reply)
         except ConnectionClosedOK:
             return
         except ConnectionClosed as closed:
             self.ending = _broken(closed, self._limit)
             return
         self.ending = too_long(self._limit)
+        if self._replied > MOST_REPLIES:
+            detail = f"more than {MOST_REPLIES:,} frames wanted a reply of their own"
+            self.ending = Failure(kind=FailureKind.GARBLED, detail=detail)
         await self._connection.close(TOO_BIG)
+
+    async def _beat(self, every_s: float, frame: Callable[[], str]) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            await self.say(frame())
 
 
 class _Telling(ClientConnection):
@@ -161,6 +208,7 @@ async def open_socket(
     sending: Callable[[], None],
     stopwatch: Callable[[], float],
     byte_limit: int,
+    automatic: Automatic = NOTHING_AUTOMATIC,
 ) -> Socket:
     """A websocket to a ws: or wss: address; `trusted` gives the certificates for wss, `sending` is called once there is
     a connection.
@@ -200,7 +248,7 @@ async def open_socket(
     finally:
         if connection is None:
             line.close()
-    return Socket(connection, stopwatch, byte_limit)
+    return Socket(connection, stopwatch, byte_limit, automatic)
 
 
 def _is_own(name: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from wrapdetect.dialects.filling import variables_of
 from wrapdetect.edge.target_tables import STREAMED
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Step, Template
+from wrapdetect.ways import Poll
 
 WAYS: dict[Dialect, tuple[str, bool]] = {
     dialect: (way, streamed)
@@ -82,6 +83,8 @@ def _template(template: Template, root: str) -> Iterator[str]:
             yield f"{key} = {_text(value)}  # {what}"
     if template.quiet_s:
         yield f"quiet_s = {float(template.quiet_s)!r}  # seconds without a frame that end an answer"
+    if template.variables is not None:
+        yield f"variables = [{', '.join(map(_text, template.variables))}]  # all that {{env:NAME}} may read"
     yield from _pairs("headers", template.headers)
     yield from _pairs("keep", template.keep, "  # name = where it stands in the answer")
     for step in template.steps:
@@ -93,9 +96,30 @@ def _template(template: Template, root: str) -> Iterator[str]:
         yield from _request(step)
         yield from _pairs("headers", step.headers)
         yield from _pairs("keep", step.keep, "  # name = where it stands in what comes back")
+    for poll in template.polls:
+        yield from _poll(poll, root)
+    for reply in template.replies:
+        yield from ("", f"[[{root}.template.reply]]")
+        yield from [f"when = {_text(reply.when)}  # a frame in which this is found"] if reply.when else []
+        yield from [f"every_s = {float(reply.every_s)!r}  # seconds"] if reply.every_s else []
+        yield from [f"body = {_text(reply.body)}"] if reply.body else []
 
 
-def _request(part: Template | Step) -> Iterator[str]:
+def _poll(poll: Poll, root: str) -> Iterator[str]:
+    yield from ("", f"[[{root}.template.poll]]")
+    yield from _request(poll)
+    for key, value, what in (
+        ("until", poll.until, "true once the answer is there"),
+        ("failed", poll.failed, "what is found there ends it without an answer"),
+    ):
+        yield from [f"{key} = {_text(value)}  # {what}"] if value else []
+    yield f"every_s = {float(poll.every_s)!r}"
+    yield f"most_tries = {poll.most_tries}"
+    yield from _pairs("headers", poll.headers)
+    yield from _pairs("keep", poll.keep, "  # name = where it stands in what comes back")
+
+
+def _request(part: Template | Step | Poll) -> Iterator[str]:
     yield f"method = {_text(part.method)}"
     if part.path:
         yield f"path = {_text(part.path)}"
@@ -120,15 +144,27 @@ def _pairs(key: str, pairs: Iterable[tuple[str, str]], comment: str = "") -> Ite
 
 
 def _text(value: str) -> str:
-    """A TOML string: as it is where quotes can hold it so, else with escapes.
+    """A TOML string: as it is where quotes can hold it so, else with escapes; nothing in it can drive a terminal.
 
-    >>> print(_text("it's"), _text('a "b"'))
-    "it's" 'a "b"'
+    >>> print(_text("it's"), _text('a "b"'), _text("\x9b31m\u202e"))
+    "it's" 'a "b"' "\\u009b31m\\u202e"
     """
     if not ('"' in value or "\\" in value or "\n" in value) or not all(map(str.isprintable, value.split("\n"))):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return _escaped(value)
     if "'" not in value and "\n" not in value:
         return f"'{value}'"
     if "'''" not in value and not value.endswith("'"):
         return "'''" + ("\n" if "\n" in value else "") + value + "'''"
-    return json.dumps(value, ensure_ascii=False)
+    return _escaped(value)
+
+
+def _escaped(value: str) -> str:
+    """Half of a pair, which TOML cannot hold, becomes the sign for a letter that is lost."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else _escape(ord(c)) for c in quoted)
+
+
+def _escape(code: int) -> str:
+    if 0xD800 <= code <= 0xDFFF:
+        code = 0xFFFD
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

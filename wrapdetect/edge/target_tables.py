@@ -13,7 +13,7 @@ from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.problems import Problem, template_problems
 from wrapdetect.edge.toml_lines import Loc
 from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, TokenLimit, Weights
-from wrapdetect.ways import When
+from wrapdetect.ways import AutoReply, Poll, When
 
 Api = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
 Way = Literal["openai", "responses", "anthropic", "ollama", "gemini", "template", "page"]
@@ -55,6 +55,23 @@ class StepTable(_RequestTable):
     when: When = "conversation"
 
 
+class PollTable(_RequestTable):
+    """[[target.template.poll]]"""
+
+    until: str = ""
+    failed: str = ""
+    every_s: float = 1.0
+    most_tries: int = 120
+
+
+class ReplyTable(Strict):
+    """[[target.template.reply]]"""
+
+    when: str = ""
+    every_s: float = 0.0
+    body: str = ""
+
+
 class TemplateTable(_RequestTable):
     """[target.template]"""
 
@@ -65,7 +82,10 @@ class TemplateTable(_RequestTable):
     error: str = ""
     model: str = ""
     quiet_s: float = 0.0
+    variables: list[str] | None = None
     step: list[StepTable] = []
+    poll: list[PollTable] = []
+    reply: list[ReplyTable] = []
 
 
 class PageTable(Strict):
@@ -124,6 +144,7 @@ def template_of(table: EndpointTable) -> Template | None:
         error=given.error,
         model=given.model,
         quiet_s=given.quiet_s,
+        variables=None if given.variables is None else tuple(given.variables),
         keep=tuple(given.keep.items()),
         steps=tuple(
             Step(
@@ -136,6 +157,21 @@ def template_of(table: EndpointTable) -> Template | None:
             )
             for step in given.step
         ),
+        polls=tuple(
+            Poll(
+                method=poll.method or ("POST" if poll.text() else "GET"),
+                path=poll.path,
+                headers=tuple(poll.headers.items()),
+                body=poll.text(),
+                until=poll.until,
+                failed=poll.failed,
+                every_s=poll.every_s,
+                most_tries=poll.most_tries,
+                keep=tuple(poll.keep.items()),
+            )
+            for poll in given.poll
+        ),
+        replies=tuple(AutoReply(when=r.when, every_s=r.every_s, body=r.body) for r in given.reply),
     )
 
 
@@ -187,7 +223,10 @@ def problems(table: EndpointTable) -> Iterator[Problem]:
 
 def _tables_problems(table: TemplateTable) -> Iterator[Problem]:
     """Of what the nouns cannot hold: a body given twice, a json table that is no JSON."""
-    places: list[tuple[Loc, _RequestTable]] = [((), table), *((("step", n), s) for n, s in enumerate(table.step))]
+    places: list[tuple[Loc, _RequestTable]] = [((), table)]
+    places += [(("step", n), s) for n, s in enumerate(table.step)] + [
+        (("poll", n), p) for n, p in enumerate(table.poll)
+    ]
     for loc, request in places:
         if request.json_body is not None and request.body:
             yield Problem((*loc, "json"), "stands beside body; leave out one of the two")

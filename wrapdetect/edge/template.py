@@ -12,11 +12,12 @@ user's own cookie what was asked before, or nothing at all: that cannot be seen 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from http.cookiejar import CookieJar
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -26,6 +27,7 @@ import httpx
 from wrapdetect.dialects import Call, decode
 from wrapdetect.dialects.body import BodyError, encoding_of, inflate
 from wrapdetect.dialects.filling import Outgoing, request_of
+from wrapdetect.dialects.filters import CannotFilter
 from wrapdetect.dialects.sources import find
 from wrapdetect.dialects.template import finished, kept_in, signs_of_end
 from wrapdetect.edge.http import (
@@ -39,8 +41,9 @@ from wrapdetect.edge.http import (
     no_answer,
     timed_out,
 )
-from wrapdetect.edge.origins import REDIRECTS, join, may_ask, moved_within
+from wrapdetect.edge.origins import REDIRECTS, may_ask, moved_within
 from wrapdetect.edge.secrets import SHORTEST_LEARNT, Keyring, clean_url
+from wrapdetect.edge.template_poll import Polls
 from wrapdetect.edge.template_socket import ON_SOCKET, Sockets
 from wrapdetect.edge.template_talk import (
     Aside,
@@ -49,9 +52,11 @@ from wrapdetect.edge.template_talk import (
     State,
     Stopped,
     Talk,
+    address_of,
     carries_the_question,
     headers_of,
     shown_of,
+    shown_url,
     values_of,
 )
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Step, Template
@@ -67,7 +72,10 @@ EXPIRED = frozenset({401, 403, 419, 440})
 
 
 class TemplateSender:
-    """`send` for run_slots, to endpoints that a template describes. Use as an async context manager."""
+    """`send` for run_slots, to endpoints that a template describes. Use as an async context manager.
+
+    `cookies` are what a conversation with an endpoint, by its name, has from its start, such as those of a login.
+    """
 
     def __init__(
         self,
@@ -79,18 +87,28 @@ class TemplateSender:
         timeout_s: float,
         byte_limit: int = BYTE_LIMIT,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        cookies: Mapping[str, CookieJar] | None = None,
         new_id: Callable[[], str] = lambda: str(uuid4()),
     ) -> None:
         self._keyring, self._now, self._stopwatch = keyring, now, stopwatch
         self._timeout_s, self._limit, self._new_id = timeout_s, byte_limit, new_id
+        self._cookies = cookies or {}
         self._values = partial(values_of, ring=keyring, new_id=new_id)
         self._bots = {e.name: Bot(e, e.template or Template()) for e in endpoints}
         make = transport or connections()
         self._lines = {e.name: Lines(make) for e in endpoints}
         self._sockets = Sockets(
             values=self._values,
-            address=lambda asking, path: str(self._url(asking, path)),
+            address=lambda asking, outgoing: str(self._url(asking, outgoing)),
             stopwatch=stopwatch,
+            byte_limit=byte_limit,
+        )
+        self._polls = Polls(
+            values=self._values,
+            request=self._whole,
+            stopwatch=stopwatch,
+            sleep=sleep,
             byte_limit=byte_limit,
         )
 
@@ -116,6 +134,7 @@ class TemplateSender:
         failure = await self._within_limits(asking)
         if asking.step:  # nothing else came back
             tape.status, tape.headers = asking.current.status, asking.current.headers
+        tape = asking.tape  # another one where the answer was polled for
         early_s = _with_the_step(asking.carried, tape)
         exchange = tape.exchange(
             endpoint=endpoint.name,
@@ -159,12 +178,19 @@ class TemplateSender:
             async with asyncio.timeout(self._timeout_s):
                 await self._before(asking)
                 asking.step, asking.started = "", self._now()
-                await (self._sockets.put(asking) if asking.bot.over_socket else self._over_http(asking))
+                if asking.bot.over_socket:
+                    await self._sockets.put(asking)
+                elif asking.bot.template.polls:
+                    await self._polls.put(asking)
+                else:
+                    await self._over_http(asking)
                 self._keep(asking)
         except Stopped as stopped:
             return stopped.failure
         except (TimeoutError, httpx.TimeoutException):
             return asking.named(timed_out(asking.current, self._timeout_s))
+        except CannotFilter as error:
+            return asking.named(Failure(kind=FailureKind.GARBLED, detail=str(error)))
         except (httpx.TransportError, UnicodeError) as error:
             return asking.named(broken(error, asking.current))
         return None
@@ -193,7 +219,7 @@ class TemplateSender:
             asking.step, asking.current = "waiting for the steps of the run", Tape(self._stopwatch(), sending=True)
             async with bot.lock:
                 if bot.shared is None:
-                    state = State()
+                    state = State.with_cookies(self._cookies.get(bot.endpoint.name, ()))
                     for number, step in enumerate(bot.template.steps, start=1):
                         if step.when == "run" and step.method not in ON_SOCKET:
                             await self._step(asking, number, step, state)
@@ -220,7 +246,7 @@ class TemplateSender:
         values = self._values(asking, state)
         outgoing = request_of(step, values)
         shown = shown_of(step, outgoing, values)
-        url, url_shown, sent = self._url(asking, outgoing.path), join(asking.bot.endpoint.url, shown.path), shown.body
+        url, url_shown, sent = self._url(asking, outgoing), shown_url(asking.bot.endpoint.url, shown), shown.body
         for _ in range(MOST_REDIRECTS + 1):
             tape = asking.current = Tape(self._stopwatch())
             asking.asides.append(Aside(outgoing.method, url_shown, sent, tape))
@@ -232,7 +258,7 @@ class TemplateSender:
             if moved is None or (outgoing.method != "GET" and tape.status not in SEE_OTHER):
                 break
             outgoing, sent = _as_get(outgoing), ""
-            url, url_shown = self._url(asking, moved), clean_url(moved, SHORTEST_LEARNT)
+            url, url_shown = self._url(asking, outgoing._replace(path=moved)), clean_url(moved, SHORTEST_LEARNT)
         if (failure := no_answer(tape, self._limit)) is not None:
             raise asking.stopped(failure)
         return _text_of(tape, asking)
@@ -243,7 +269,7 @@ class TemplateSender:
         bot, state, tape = asking.bot, asking.talk.state, asking.tape
         values = self._values(asking, state)
         outgoing = request_of(bot.template, values)
-        url, asking.current = self._url(asking, outgoing.path), tape
+        url, asking.current = self._url(asking, outgoing), tape
         try:
             await self._request(asking, outgoing, url, state, _Watcher(bot.template, tape))
         finally:
@@ -256,7 +282,7 @@ class TemplateSender:
     def _keep(self, asking: Asking) -> None:
         """What the template keeps of an answer."""
         template, tape, state = asking.bot.template, asking.tape, asking.talk.state
-        if not template.keep:
+        if not template.keep or template.polls:
             return
         held = tape.exchange(
             endpoint="", ask=AskKey("", "", 0), turn=0, attempt=0, started=asking.started, ended=0.0, failure=None
@@ -267,17 +293,22 @@ class TemplateSender:
 
     # What both need
 
-    def _url(self, asking: Asking, path: str) -> httpx.URL:
+    def _url(self, asking: Asking, outgoing: Outgoing) -> httpx.URL:
         """The address asked. Raises Stopped for one that may not be."""
         endpoint = asking.bot.endpoint
         try:
-            url = httpx.URL(join(endpoint.url, path)).copy_with(fragment=None)
+            url = httpx.URL(address_of(endpoint.url, outgoing)).copy_with(fragment=None)
             if may_ask(endpoint, str(url)):
                 return url
             said = f"it leads to {url.host}, which is neither the address's own host nor among hosts"
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, ValueError) as error:
             said = f"its path makes no web address ({error})"
         raise asking.stopped(Failure(kind=FailureKind.REFUSED, detail=said))
+
+    async def _whole(self, asking: Asking, outgoing: Outgoing) -> None:
+        """One request of the conversation, read to its end."""
+        url = self._url(asking, outgoing)
+        await self._request(asking, outgoing, url, asking.talk.state, lambda _: False)
 
     async def _request(
         self, asking: Asking, outgoing: Outgoing, url: httpx.URL, state: State, over: Callable[[bytes], bool]

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
-from wrapdetect.dialects.filling import request_of
-from wrapdetect.dialects.sources import find
-from wrapdetect.dialects.template import ended, signs_of_end
+from wrapdetect.dialects.filling import Outgoing, request_of
+from wrapdetect.dialects.filters import CannotFilter
+from wrapdetect.dialects.sources import Received, find
+from wrapdetect.dialects.template import ended, replying, signs_of_end
 from wrapdetect.edge.http import Tape, refusal, too_long, trusted
 from wrapdetect.edge.origins import as_socket, join
-from wrapdetect.edge.socket import Frame, Refused, Socket, Unreached, open_socket
+from wrapdetect.edge.socket import NOTHING_AUTOMATIC, Automatic, Frame, Refused, Socket, Unreached, open_socket
 from wrapdetect.edge.template_talk import (
     Aside,
     Asking,
@@ -21,6 +23,7 @@ from wrapdetect.edge.template_talk import (
     shown_of,
 )
 from wrapdetect.model import Chunk, Failure, FailureKind, Step, Template
+from wrapdetect.ways import AutoReply
 
 ON_SOCKET = ("SEND", "RECEIVE")
 
@@ -35,7 +38,7 @@ class Sockets:
         self,
         *,
         values: Callable[[Asking, State], Filled],
-        address: Callable[[Asking, str], str],
+        address: Callable[[Asking, Outgoing], str],
         stopwatch: Callable[[], float],
         byte_limit: int,
     ) -> None:
@@ -82,8 +85,12 @@ class Sockets:
         tape.sent = shown_of(bot.template, outgoing, values).body
         tape.status, tape.headers, tape.sending, asking.current = socket.status, socket.headers, True, tape
         tape.start_s = self._stopwatch()
-        await socket.say(outgoing.body)
-        await self._listen(bot.template, socket, tape)
+        try:
+            await socket.say(outgoing.body)
+            await self._listen(bot.template, socket, tape)
+        finally:
+            for frame in socket.set_aside():
+                _write(frame, self._line(asking).tape)
 
     async def _listen(self, template: Template, socket: Socket, tape: Tape) -> None:
         got, said, signs = 0, False, signs_of_end(template)
@@ -112,7 +119,7 @@ class Sockets:
         self.hang_up(talk)
         values = self._values(asking, state)
         outgoing = request_of(bot.template, values)
-        url = self._address(asking, outgoing.path)
+        url = self._address(asking, outgoing)
         tape = asking.current = Tape(self._stopwatch())
         asking.line = self._aside(asking, shown_of(bot.template, outgoing, values).path, tape)
 
@@ -128,6 +135,7 @@ class Sockets:
                 sending=sending,
                 stopwatch=self._stopwatch,
                 byte_limit=self._limit,
+                automatic=self._automatic(asking),
             )
         except Unreached as unreached:
             raise asking.stopped(unreached.failure) from None
@@ -140,6 +148,26 @@ class Sockets:
         state.take_cookies(url, tape.headers)
         asking.secrets |= state.secrets()
         return talk.socket
+
+    def _automatic(self, asking: Asking) -> Automatic:
+        """The template's replies, filled in with what the conversation has by then."""
+        replies = asking.bot.template.replies
+
+        def frame(reply: AutoReply, found: str) -> str:
+            try:
+                body = request_of(reply, self._values(asking, asking.talk.state).with_found(found)).body
+            except CannotFilter:
+                return ""
+            return body.encode(
+                errors="replace"
+            ).decode()  # half a surrogate, which a frame may have named, cannot go out
+
+        def answered(data: bytes) -> str | None:
+            wanted = replying(asking.bot.template, Received(data.decode(errors="replace")))
+            return None if wanted is None else frame(*wanted)
+
+        beats = tuple((r.every_s, partial(frame, r, "")) for r in replies if r.every_s)
+        return Automatic(answered, beats) if replies else NOTHING_AUTOMATIC
 
     def _line(self, asking: Asking) -> Aside:
         """Where frames beside the question are written."""

@@ -5,15 +5,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import Message
-from http.cookiejar import CookieJar
-from urllib.request import Request
+from http.cookiejar import Cookie, CookieJar
+from urllib.parse import unquote, urljoin
+from urllib.request import Request as UrlRequest
 
 from wrapdetect.dialects import Call
-from wrapdetect.dialects.filling import Outgoing, Values, kept_names, names_in, request_of
+from wrapdetect.dialects.filling import FOUND, Outgoing, Values, kept_names, names_in, request_of, variables_of
+from wrapdetect.dialects.filters import Masked
+from wrapdetect.dialects.slots import ENV
 from wrapdetect.edge.http import USER_AGENT, Tape
-from wrapdetect.edge.secrets import Keyring, like_a_secret
+from wrapdetect.edge.origins import as_http, join
+from wrapdetect.edge.secrets import SHORTEST_LEARNT, Keyring, clean_url, like_a_secret
 from wrapdetect.edge.socket import Socket
 from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, Hop, Missing, Step, Template
+from wrapdetect.ways import Request
 
 NOT_OURS_TO_SAY = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "cookie"})
 HOP_LIMIT = 200_000
@@ -39,17 +44,25 @@ class State:
     cookies: CookieJar = field(default_factory=CookieJar)
     values: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def with_cookies(cls, cookies: Iterable[Cookie]) -> "State":
+        """At its start."""
+        state = cls()
+        for cookie in cookies:
+            state.cookies.set_cookie(cookie)
+        return state
+
     def copy(self) -> "State":
         """With a jar of its own."""
-        other = State(values=dict(self.values))
-        for cookie in self.cookies:
-            other.cookies.set_cookie(cookie)
+        other = State.with_cookies(self.cookies)
+        other.values = dict(self.values)
         return other
 
     def secrets(self) -> set[str]:
         """All that was handed out, but for the conversation's id."""
         kept = {value for name, value in self.values.items() if name != "conversation_id"}
-        return kept | {value.strip('"') for value in self.cookie_values().values()}
+        all_of_it = kept | {value.strip('"') for value in self.cookie_values().values()}
+        return all_of_it | {unquote(value) for value in all_of_it}  # a filter may send it so
 
     def cookie_values(self) -> dict[str, str]:
         """By name."""
@@ -62,13 +75,13 @@ class State:
             if name.lower() == "set-cookie":
                 said[name] = value
         if said:
-            self.cookies.extract_cookies(_Answer(said), Request(url))  # type: ignore[arg-type]  # only info() is used
+            self.cookies.extract_cookies(_Answer(said), UrlRequest(url))  # type: ignore[arg-type]  # only info() is used
 
     def cookies_for(self, url: str) -> str:
         """What goes out to an address as its header."""
         if not len(self.cookies):
             return ""
-        request = Request(url)
+        request = UrlRequest(url)
         self.cookies.add_cookie_header(request)
         return request.get_header("Cookie") or ""
 
@@ -193,9 +206,13 @@ class Filled(Mapping[str, object]):
     def __len__(self) -> int:
         return len(self._known) + 1
 
+    def with_found(self, text: str) -> "Filled":
+        """The same, and what a reply found in the frame that it answers."""
+        return Filled({**self._known, FOUND: text}, self.hidden, self._new_id)
+
     def shown(self) -> Values:
         """The same with secrets masked, and with the uuids drawn up to now once more."""
-        known = {n: "*" * len(str(v)) if n in self.hidden else v for n, v in self._known.items()}
+        known = {n: Masked("*" * len(str(v))) if n in self.hidden else v for n, v in self._known.items()}
         again = iter(self._drawn)
         return Filled(known, set(), lambda: next(again, ""))
 
@@ -203,16 +220,30 @@ class Filled(Mapping[str, object]):
 def values_of(asking: Asking, state: State, ring: Keyring, new_id: Callable[[], str]) -> Filled:
     """What placeholders stand for by now; kept values go before ours, and what is asked before both."""
     endpoint = asking.bot.endpoint
-    known: dict[str, object] = {f"env:{name}": value for name, value in ring.variables.items()}
+    ours = variables_of(endpoint)
+    known: dict[str, object] = {f"{ENV}{name}": value for name, value in ring.variables.items() if name in ours}
     hidden = {*known, "key", *(n for n, v in state.values.items() if n != "conversation_id" and like_a_secret(v))}
     known |= {"model": endpoint.model, "key": ring.key_of(endpoint) or "", "conversation_id": _own_id(asking)}
     return Filled({**known, **state.values, **asking.call.body}, hidden, new_id)
 
 
-def shown_of(part: Template | Step, outgoing: Outgoing, values: Filled) -> Outgoing:
+def shown_of(part: Request, outgoing: Outgoing, values: Filled) -> Outgoing:
     """A request that was filled in, with what is secret masked."""
-    plain = not names_in(part) & values.hidden and "\\" not in part.body  # JSON may escape a brace
-    return outgoing if plain else request_of(part, values.shown())
+    return outgoing if not names_in(part) & values.hidden else request_of(part, values.shown())
+
+
+def address_of(base: str, outgoing: Outgoing) -> str:
+    """The address that a request goes to. Raises ValueError where what was handed out is none.
+
+    >>> address_of("https://b.example/v1", Outgoing("GET", "/jobs/1", (), "", whole=True))
+    'https://b.example/jobs/1'
+    """
+    return urljoin(as_http(base).rstrip("/") + "/", outgoing.path) if outgoing.whole else join(base, outgoing.path)
+
+
+def shown_url(base: str, shown: Outgoing) -> str:
+    """The same of a request whose secrets are masked."""
+    return clean_url(address_of(base, shown), SHORTEST_LEARNT) if shown.whole else join(base, shown.path)
 
 
 def carries_the_question(step: Step) -> bool:
@@ -247,7 +278,7 @@ def _own_id(asking: Asking) -> str | None:
 def _afresh(asking: Asking) -> bool:
     """Whether the server can tell this conversation from others (see the top of edge/template)."""
     template, talk = asking.bot.template, asking.talk
-    parts: list[Template | Step] = [template, *(s for s in template.steps if s.when != "run")]
+    parts: list[Request] = [template, *(s for s in template.steps if s.when != "run"), *template.polls]
     if asking.bot.over_socket or template.holds_history or any(s.when == "conversation" for s in template.steps):
         return True
     if any(names_in(part) & {"conversation_id", "uuid"} for part in parts):

@@ -1,6 +1,7 @@
 """A monitor as it stands, for a terminal: services, feeds, budget."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
@@ -25,6 +26,7 @@ class ServiceLine(NamedTuple):
     n: int
     latency_ms: int
     said: str
+    round_s: int | None = None
 
 
 class FeedLine(NamedTuple):
@@ -51,6 +53,24 @@ def render(
         parts.append(_feeds(feeds))
     parts += [Text(quote(line, 300)) for line in budget]
     return printed(parts, width=width, colour=colour)
+
+
+def moment(at_s: float | None) -> str:
+    """
+    >>> moment(0), moment(None)
+    ('1970-01-01 00:00 UTC', '-')
+    """
+    return "-" if at_s is None else f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def incidents(rows: Sequence[tuple[str, ...]], *, width: int = 100, colour: bool = False) -> str:
+    """Service, began, ended, kind, source, shared with, witness: a row for each, and a line where there is none."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("service", "began", "ended", "kind", "source", "shared with", "witness"):
+        table.add_column(column, overflow="fold", no_wrap=column in ("began", "ended", "kind"))
+    for row in rows:
+        table.add_row(*(Text(quote(cell, 200)) for cell in row))
+    return printed([Text(), table] if rows else [Text("No incident is known.")], width=width, colour=colour)
 
 
 def _services(services: Sequence[ServiceLine]) -> Table:
