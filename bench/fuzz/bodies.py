@@ -1,28 +1,19 @@
-"""Answers as remotes send them, good and mutated, whole and cut anywhere: what the dialects and templates make of them."""
+"""Do the known APIs read whatever comes: good bodies, mutated ones, cut anywhere?"""
 
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from random import Random
-from typing import get_args
 
 from bench.fuzz.hunting import Part, Trial, Wrong
-from bench.fuzz.mutating import json_bytes, mutated_bytes, mutated_json, mutated_text, some_text, some_value
+from bench.fuzz.mutating import json_bytes, mutated_bytes, mutated_json, some_value
 from wrapdetect.codec import dump_exchange
 from wrapdetect.dialects import DIALECTS, Reply, decode
-from wrapdetect.dialects.body import BodyError
-from wrapdetect.dialects.filling import JSON, is_json, kind_of_body, request_of
-from wrapdetect.dialects.problems import template_problems
-from wrapdetect.dialects.template import ended, finished, kept_in, signs_of_end
-from wrapdetect.edge.config import parse_config
-from wrapdetect.edge.target_config import dump_target
-from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.lab.apis import ANTHROPIC, CHAT, GEMINI, OLLAMA, RESPONSES, Api, Question
-from wrapdetect.model import AskKey, Chunk, Dialect, Endpoint, Exchange, Framing, Mode, Step, Template
+from wrapdetect.model import AskKey, Chunk, Dialect, Endpoint, Exchange
 
 APIS: dict[str, Api] = {
     "openai": CHAT,
@@ -156,139 +147,4 @@ def _changed_events(data: bytes, chance: Random) -> bytes:
     return b"\n".join(lines)
 
 
-SOURCES = (
-    "text", "$.data.text", "$.choices[*].delta.content", "$..text", "$.a[0].b", "$[0]", "$.final", "re:^0:(.*)$ => $",
-    "re:<b>(.*?)</b>", "header:X-Id", "cookie:sid", "event:end", "event:message", "$.items[?@.kind == 'text'].text", "[DONE]",
-    "bye", "$.text => re:(\\w+)", "re:id=([0-9]+)", "$['a b']", "$.text", "$.error", "re:.", "$", "$.*", "event:error",
-)  # fmt: skip
-BODIES = (
-    '{"q": "{prompt}"}', '{"messages": {messages}, "id": "{conversation_id}"}', "q={prompt}&id={uuid}", "{prompt}", "",
-    '{"system": "{system}", "in": "{\\"q\\": \\"{prompt}\\"}", "n": {n}}', "[{prompt}]", '{"{prompt}": 1}', "a={{prompt}}&b={prompt}",
-    '{"m": [{"role": "system", "content": "x"}, {messages}]}',
-)  # fmt: skip
-PATHS = ("", "/ask", "/ask?q={prompt}", "/c/{conversation_id}/x", "/a%20b?x=1&y={n}", "?{prompt}", "/{uuid}#x")
-ANSWERS = (
-    b'{"text": "Hi.", "final": true}', b'{"data": {"text": "Hi"}}\n{"data": {"text": " you"}}\n[DONE]\n', b"Hi there, all.\n",
-    b'event: message\ndata: {"text": "Hi"}\n\nevent: end\ndata: 1\n\n', b'0:"Hi"\n0:" you"\n', b"<b>Hi</b> id=7",
-    b'data: {"choices": [{"delta": {"content": "Hi"}}]}\n\ndata: [DONE]\n\n', b'[{"text": "Hi"}]', b"<!doctype html><p>x",
-)  # fmt: skip
-
-
-def _source(chance: Random) -> str:
-    source = chance.choice(SOURCES)
-    return mutated_text(source, chance) if chance.randrange(5) == 0 else source
-
-
-def _maybe(chance: Random, one_in: int) -> str:
-    return _source(chance) if chance.randrange(one_in) == 0 else ""
-
-
-def _text(base: Sequence[str], chance: Random) -> str:
-    text = chance.choice(base)
-    return mutated_text(text, chance) if chance.randrange(5) == 0 else text
-
-
-def _keep(chance: Random) -> tuple[tuple[str, str], ...]:
-    return (("n", _source(chance)),) if chance.randrange(3) == 0 else ()
-
-
-def some_template(chance: Random) -> Template:
-    """A template that somebody might write, or that came with a recording."""
-    step = Step(method=chance.choice(("GET", "POST")), path=_text(PATHS, chance), body=_text(BODIES, chance))
-    return Template(
-        method=chance.choice(("POST", "GET", "PUT")),
-        path=_text(PATHS, chance),
-        headers=(("x-a", _text(BODIES, chance)),) if chance.randrange(4) == 0 else (),
-        body=_text(BODIES, chance),
-        framing=chance.choice(get_args(Framing)),
-        answer=_source(chance),
-        mode=chance.choice(get_args(Mode)),
-        done=_maybe(chance, 2),
-        error=_maybe(chance, 4),
-        model=_maybe(chance, 6),
-        quiet_s=chance.choice((0.0, 2.0)),
-        keep=_keep(chance),
-        steps=(step,) if chance.randrange(5) == 0 else (),
-    )
-
-
-def some_values(chance: Random) -> dict[str, object]:
-    """What is filled in: questions, answers and kept values, any of which a remote may have said."""
-    said = [some_text(chance) for _ in range(3)]
-    messages: list[dict[str, object]] = [{"role": "user", "content": text} for text in said]
-    kept = some_value(chance)
-    return {
-        "prompt": said[0], "messages": messages, "system": said[1], "conversation_id": chance.choice((None, said[2])),
-        "uuid": "u-1", "model": "m", "key": "k", "n": kept if isinstance(kept, str) or kept is None else str(kept),
-    }  # fmt: skip
-
-
-def draw_template(chance: Random) -> Trial:
-    """A template, an answer for it, and values to be filled in."""
-    template, data, values = some_template(chance), chance.choice(ANSWERS), some_values(chance)
-    if chance.randrange(3):
-        data = mutated_bytes(data, chance, chance.choice(ANSWERS))
-    headers = (("content-type", chance.choice(MEDIA)), ("x-id", some_text(chance)[:50]))
-    cut = exchange_of(cut_anywhere(data, chance), headers)
-    size = len(data) + sum(len(str(v)) for v in values.values()) + len(repr(template))
-    return Trial(
-        shown=(template, headers, values, data), size=size, run=lambda: _use(template, cut, data, values)
-    )
-
-
-def _use(template: Template, exchange: Exchange, data: bytes, values: dict[str, object]) -> None:
-    """All that is done with a template. One with problems may be refused by name, and by nothing else."""
-    endpoint = Endpoint(
-        name="target", role="target", url="http://127.0.0.1:1", model="", dialect="template", template=template
-    )
-    refused = next(template_problems(template), None)
-    try:
-        check_reply(decode(exchange, endpoint))
-        _check_end(template, data)
-        kept_in(template, exchange, {})
-    except BodyError:
-        pass
-    except SpecError:
-        if refused is None:
-            raise Wrong("a template without a problem is refused in use") from None
-        raise
-    if refused is not None:
-        raise SpecError(str(refused.what))
-    for part in (template, *template.steps):
-        _check_request(part, values)
-    _check_toml(endpoint)
-
-
-def _check_end(template: Template, data: bytes) -> None:
-    """What ends an answer holds one of its signs: the sender looks for nothing else."""
-    signs = signs_of_end(template)
-    over = finished(template, data) or ended(template, data.decode(errors="replace"))
-    if over and signs is not None and not any(s in data for s in signs):
-        raise Wrong(f"an end without a sign of it; signs {signs}")
-
-
-def _check_request(part: Template | Step, values: dict[str, object]) -> None:
-    """Raises Wrong for a request that is another than was meant."""
-    made = request_of(part, values)
-    for text in (made.path, *(v for _, v in made.headers)):
-        if not text.isascii() or any(ord(c) < 0x20 for c in text):
-            raise Wrong(f"a path or header that cannot be sent: {text[:80]!r}")
-    if part.body and kind_of_body(part) == JSON and not is_json(made.body):
-        raise Wrong(f"a JSON body is filled in to no JSON: {made.body[:120]!r}")
-
-
-def _check_toml(endpoint: Endpoint) -> None:
-    """Written as TOML and read again, a target is the same."""
-    text = dump_target(endpoint)
-    try:
-        read = next(e for e in parse_config(text, Path("bot.toml")).endpoints() if e.role == "target")
-    except ConfigError as refusal:
-        raise Wrong(f"a TOML of ours is refused: {str(refusal)[:200]!r}") from refusal
-    if read.template != endpoint.template:
-        raise Wrong("a TOML of ours is read as another template")
-
-
-def parts() -> Iterator[Part]:
-    """Dialects and templates."""
-    yield Part(name="dialects", draw=draw_dialect)
-    yield Part(name="templates", draw=draw_template, own=(SpecError,))
+DIALECTS_PART = Part(name="dialects", draw=draw_dialect)

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from bench.fuzz import bodies
+from bench.fuzz import bodies, feeds, records, templates
 from bench.fuzz.hunting import Part
 
-PARTS: Mapping[str, Part] = {part.name: part for part in (*bodies.parts(),)}
+PARTS: Mapping[str, Part] = {
+    part.name: part for part in (records.CODEC, bodies.DIALECTS_PART, templates.TEMPLATES, feeds.FEEDS_PART)
+}
