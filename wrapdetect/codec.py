@@ -37,6 +37,7 @@ from wrapdetect.model import (
     Verdict,
     Weights,
 )
+from wrapdetect.prose import quote
 
 FORMAT = 3
 
@@ -64,6 +65,8 @@ MOST_DRAWS, MOST_ASKS = 10_000, 500_000
 LONGEST_S = 1e7
 """Seconds that an exchange may take, or a time in it may lie before its start."""
 YEARS = range(1970, 2200)
+LONGEST_SAID = 400
+"""Characters of what is wrong with a line: names and texts of a file may be of any length."""
 ROWS = 500
 """Chunks that are dumped in one go."""
 HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -179,7 +182,7 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
         try:
             twice += not (exchanges.add(entry) if isinstance(entry, Exchange) else gathering.add(entry))
         except ValueError as misfit:
-            raise RunFormatError(f"{name}, line {number}: {misfit}") from misfit
+            raise RunFormatError(f"{name}, line {number}: {_said(misfit)}") from misfit
     return Loaded(replace(run, exchanges=tuple(exchanges.added), history=gathering.history()), torn, good, twice)
 
 
@@ -338,7 +341,7 @@ def _load_bytes(value: str | dict[str, str]) -> bytes:
 
 def _parse(raw: bytes, name: str, number: int) -> Line:
     try:
-        line = json.loads(raw, parse_constant=_refuse_constant)
+        line = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
         if HALVES.search(raw):
             _dump(line).encode()  # half a surrogate pair, which JSON can spell and no file can hold
     except (ValueError, RecursionError) as error:
@@ -501,4 +504,4 @@ def _moment(text: str) -> datetime:
 
 
 def _said(error: Exception) -> str:
-    return f"field {error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+    return f"field {error.args[0]!r} is missing" if isinstance(error, KeyError) else quote(str(error), LONGEST_SAID)

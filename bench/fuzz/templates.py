@@ -10,11 +10,10 @@ import httpx
 from bench.fuzz.bodies import MEDIA, check_reply, cut_anywhere, exchange_of
 from bench.fuzz.hunting import Part, Trial, Wrong
 from bench.fuzz.mutating import mutated_bytes, mutated_text, some_text
-from wrapdetect.codec_ways import load_endpoint
-from wrapdetect.codec_ways import dump_endpoint
+from wrapdetect.codec_ways import dump_endpoint, load_endpoint
 from wrapdetect.dialects import decode
 from wrapdetect.dialects.body import BodyError
-from wrapdetect.dialects.filling import JSON, is_json, kind_of_body, parts_of, request_of
+from wrapdetect.dialects.filling import JSON, is_frame, is_json, kind_of_body, parts_of, request_of, unwrapped
 from wrapdetect.dialects.filters import CannotFilter
 from wrapdetect.dialects.json_text import whole
 from wrapdetect.dialects.problems import template_problems
@@ -174,7 +173,7 @@ def _check_request(part: Request, values: dict[str, object]) -> None:
     for _, text in made.headers:
         if not text.isascii() or any(ord(c) < 0x20 for c in text):
             raise Wrong(f"a header that cannot be sent: {text[:80]!r}")
-    if part.body and kind_of_body(part) == JSON and not is_json(made.body):
+    if part.body and kind_of_body(part) == JSON and not is_json(unwrapped(made.body) if is_frame(part) else made.body):
         raise Wrong(f"a JSON body is filled in to no JSON: {made.body[:120]!r}")
     if not made.whole:
         _check_host(made.path)
