@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, get_args
 
 from wrapdetect.codec_history import ENTRIES, Entry, Gathering, history_head, history_lines, read_entry, read_head
-from wrapdetect.codec_ways import dump_endpoint, load_endpoint
+from wrapdetect.codec_ways import check_values, dump_endpoint, load_endpoint
 from wrapdetect.errors import RunFormatError
 from wrapdetect.model import (
     AskKey,
@@ -442,7 +442,9 @@ def _instrument(line: Line) -> Instrument:
 
 def _pack(line: Line) -> Pack:
     items = tuple(_item(i) for i in line["items"])
-    return Pack(**{**line, "id": str(line["id"]), "items": items})
+    pack = Pack(**{**line, "id": str(line["id"]), "items": items})
+    check_values(pack)
+    return pack
 
 
 def _item(line: Line) -> Item:
@@ -450,7 +452,9 @@ def _item(line: Line) -> Item:
     for key in ("turns", "readers", "expects", "rejects"):
         if not isinstance(fields[key], tuple) or not all(isinstance(v, str) for v in fields[key]):
             raise ValueError(f"{key} of item {line['id']!r} is no list of texts")
-    return Item(**{**fields, "id": str(line["id"])})
+    item = Item(**{**fields, "id": str(line["id"])})
+    check_values(item)
+    return item
 
 
 def _entry(line: Line, name: str, number: int) -> Exchange | Entry:

@@ -31,7 +31,16 @@ TEXTS = (
 )
 KEY = AskKey("style", "tides", 0)
 BEGUN = datetime(2026, 1, 5, 12, tzinfo=UTC)
-MEDIA = ("text/event-stream", "application/json", "application/x-ndjson", "text/plain", "text/html", "", "\x00", "a/b; c=d")
+MEDIA = (
+    "text/event-stream",
+    "application/json",
+    "application/x-ndjson",
+    "text/plain",
+    "text/html",
+    "",
+    "\x00",
+    "a/b; c=d",
+)
 STATUSES = (200,) * 12 + (201, 204, 302, 400, 401, 429, 500, 503, 0, 999)
 
 

@@ -89,7 +89,9 @@ def draw_table(chance: Random) -> Trial:
         case 1:
             data, suffix = json_bytes(mutated_json([chance.choice(ROWS)] * 2, chance)), ".json"
         case _:
-            rows = [json_bytes(mutated_json(chance.choice(ROWS), chance) if chance.randrange(2) else ROWS[0]) for _ in "ab"]
+            rows = [
+                json_bytes(mutated_json(chance.choice(ROWS), chance) if chance.randrange(2) else ROWS[0]) for _ in "ab"
+            ]
             data, suffix = b"\n".join(rows) + b"\n", ".jsonl"
     if chance.randrange(6) == 0:
         data = mutated_bytes(data, chance)
@@ -118,7 +120,10 @@ def check_collection(found: Collection) -> None:
     instrument = Instrument(versions=(), host="", vantage="")
     run = without_tokens(kept.run(target, [], run_id="r", now=NOW, instrument=instrument))
     text = dump_run(run)
-    read = load_run(text.encode()).run
+    try:
+        read = load_run(text.encode()).run
+    except RunFormatError as refusal:
+        raise Wrong(f"recorded, the answers are refused: {refusal}") from refusal
     if dump_run(read) != text:
         raise Wrong("recorded, the answers are read as others")
     if "sk-planted" in text:

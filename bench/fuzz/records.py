@@ -47,7 +47,10 @@ def check_run(data: bytes) -> None:
     """What was read can be written, is then read as the same, and each of its exchanges has its reading."""
     run = load_run(data, name="run.jsonl").run
     text = dump_run(run)
-    again = load_run(text.encode(), name="again.jsonl")
+    try:
+        again = load_run(text.encode(), name="again.jsonl")
+    except RunFormatError as refusal:
+        raise Wrong(f"written again, a run is refused: {refusal}") from refusal
     if again.torn or dump_run(again.run) != text:
         raise Wrong("written again, a run is read as another")
     endpoints = {e.name: e for e in run.endpoints}

@@ -15,7 +15,10 @@ from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint
 
 URL = "http://bot.example"
-MODELS: dict[str, object] = {"object": "list", "data": [{"id": "m-1", "object": "model", "owned_by": "vllm"}, {"id": "m-2"}]}
+MODELS: dict[str, object] = {
+    "object": "list",
+    "data": [{"id": "m-1", "object": "model", "owned_by": "vllm"}, {"id": "m-2"}],
+}
 GRADIO: dict[str, object] = {
     "version": "5.1", "api_prefix": "/gradio_api", "title": "Bot", "protocol": "sse_v3",
     "dependencies": [{"id": 0, "api_name": "chat", "inputs": [1], "outputs": [2]}], "components": [{"id": 1, "type": "textbox"}],
@@ -90,13 +93,19 @@ def _seen(name: str, said: object, chance: Random) -> Seen:
     if isinstance(said, str):
         text, kind = mutated_text(said, chance) if changed else said, KINDS[1]
     else:
-        text, kind = json_bytes(mutated_json(said, chance) if changed else said).decode(errors="surrogatepass"), KINDS[0]
+        text, kind = (
+            json_bytes(mutated_json(said, chance) if changed else said).decode(errors="surrogatepass"),
+            KINDS[0],
+        )
     if chance.randrange(4) == 0:
         text = json.dumps(json.loads(text), ensure_ascii=False) if text.isascii() and _is_json(text) else text
     return Seen(
         look=Look(name=name, url=f"{URL}/{name}"),
         status=200 if chance.randrange(8) else chance.choice((None, 401, 403, 404, 500)),
-        headers=(("content-type", kind if chance.randrange(8) else chance.choice(KINDS)), ("server", some_text(chance)[:60])),
+        headers=(
+            ("content-type", kind if chance.randrange(8) else chance.choice(KINDS)),
+            ("server", some_text(chance)[:60]),
+        ),
         text=text,
         cut=chance.randrange(10) == 0,
         failure="" if chance.randrange(10) else some_text(chance)[:100],

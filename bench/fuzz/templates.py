@@ -41,7 +41,14 @@ PATHS = (
     "", "/ask", "/ask?q={prompt}", "/c/{conversation_id}/x", "/a%20b?x=1&y={n}", "?{prompt}", "/{uuid}#x", "/{n}",
     "/{n | urlencode}?a={n | base64}",
 )  # fmt: skip
-HEADERS = ((), (), (), (("x-a", "{prompt}"),), (("cookie", "a={n}"),), (("content-type", "multipart/form-data; boundary=x"),))
+HEADERS = (
+    (),
+    (),
+    (),
+    (("x-a", "{prompt}"),),
+    (("cookie", "a={n}"),),
+    (("content-type", "multipart/form-data; boundary=x"),),
+)
 ANSWERS = (
     b'{"text": "Hi.", "final": true}', b'{"data": {"text": "Hi"}}\n{"data": {"text": " you"}}\n[DONE]\n', b"Hi there, all.\n",
     b'event: message\ndata: {"text": "Hi"}\n\nevent: end\ndata: 1\n\n', b'0:"Hi"\n0:" you"\n', b"<b>Hi</b> id=7",
@@ -117,9 +124,7 @@ def draw_template(chance: Random) -> Trial:
 
 def _use(template: Template, exchange: Exchange, data: bytes, values: dict[str, object]) -> None:
     """All that is done with a template. One with problems may be refused by name, and by nothing else."""
-    endpoint = Endpoint(
-        name="target", role="target", url=HOME, model="", dialect="template", template=template
-    )
+    endpoint = Endpoint(name="target", role="target", url=HOME, model="", dialect="template", template=template)
     refused = next(template_problems(template), None)
     try:
         _read(template, endpoint, exchange, data, values)
@@ -128,7 +133,7 @@ def _use(template: Template, exchange: Exchange, data: bytes, values: dict[str, 
             raise Wrong("a template without a problem is refused in use") from None
         raise
     if refused is not None:
-        raise SpecError(str(refused.what))
+        raise SpecError("it has a problem, as is told where it is loaded")
     for part in parts_of(template):
         _check_request(part, values)
     check_toml(endpoint)
@@ -136,9 +141,7 @@ def _use(template: Template, exchange: Exchange, data: bytes, values: dict[str, 
         raise Wrong("recorded, a template is read as another")
 
 
-def _read(
-    template: Template, endpoint: Endpoint, exchange: Exchange, data: bytes, values: dict[str, object]
-) -> None:
+def _read(template: Template, endpoint: Endpoint, exchange: Exchange, data: bytes, values: dict[str, object]) -> None:
     check_reply(decode(exchange, endpoint))
     _check_end(template, data)
     replying(template, Received(data.decode(errors="replace")))

@@ -141,6 +141,7 @@ def unharmed(work: Callable[[], int]) -> Ended:
 
 def after(seconds: float) -> Moment:
     """So long after its start."""
+
     def wait(process: Process) -> None:
         process.wait(seconds)
 

@@ -46,13 +46,18 @@ def audit(folder: Path, kills: int, chance: Random) -> Tally:
     pack.write_text(PACK + "".join(items), encoding="utf-8")
     draws = max(1, DRAWS * kills // 50)
     more = ["--pack", str(pack), "--draws", str(draws), "--plain"]
-    return _run("audit", folder, kills, chance, lambda port: ["audit", f"http://127.0.0.1:{port}/v1", "--model", "m", *more])
+    return _run(
+        "audit", folder, kills, chance, lambda port: ["audit", f"http://127.0.0.1:{port}/v1", "--model", "m", *more]
+    )
 
 
 def import_(folder: Path, kills: int, chance: Random) -> Tally:
     """Collected answers, whose questions two references are asked."""
     table = folder / "answers.jsonl"
-    rows = ({"model": "bot", "prompt": f"Question number {n} of the tides?", "answer": f"So {n}."} for n in range(12 * kills))
+    rows = (
+        {"model": "bot", "prompt": f"Question number {n} of the tides?", "answer": f"So {n}."}
+        for n in range(12 * kills)
+    )
     table.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return _run("import", folder, kills, chance, lambda port: ["import", str(table)])
 
@@ -61,7 +66,16 @@ def _run(name: str, folder: Path, kills: int, chance: Random, begin: Callable[[i
     tally, out, log = Tally(name=name), folder / "run.jsonl", folder / "asked.jsonl"
     with served(log, 0.25) as port:
         references = [a for n in "ab" for a in ("--reference", f"{n}=http://127.0.0.1:{port}/{n}/v1#{n}")]
-        limits = ["--concurrency", str(AT_ONCE), "--pace", "0.02", "--max-requests", "100000", "--max-tokens", "100000000"]
+        limits = [
+            "--concurrency",
+            str(AT_ONCE),
+            "--pace",
+            "0.02",
+            "--max-requests",
+            "100000",
+            "--max-tokens",
+            "100000000",
+        ]
         argv = [*begin(port), *references, *limits, "--no-embed", "--out", str(out), "--resume"]
         before = b""
         while tally.kills.total() < kills:

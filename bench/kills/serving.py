@@ -53,7 +53,10 @@ def _serve(log: Path, slowest_s: float) -> None:
             self._answer(b"ok", "text/plain")
 
         def do_POST(self) -> None:
-            said = {"role": "assistant", "content": f"It is {len(self.path)} things, all of them seen at {time.time():.3f}."}
+            said = {
+                "role": "assistant",
+                "content": f"It is {len(self.path)} things, all of them seen at {time.time():.3f}.",
+            }
             choice = {"index": 0, "message": said, "finish_reason": "stop"}
             answer = {"id": "x", "object": "chat.completion", "model": "m", "choices": [choice]}
             self._answer(json.dumps(answer).encode(), "application/json")

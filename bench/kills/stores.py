@@ -175,7 +175,9 @@ def _check_rounds(tally: Tally, store: Path, clock: Clock, asked: list[Asked]) -
     beats = beats_in(store, clock)
     there = Counter((service, round_s) for service, round_s, _ in beats)
     tally.expect(there.total() == len(there), "doubled: a heartbeat stands there twice")
-    tally.expect(there.keys() <= times.keys(), f"heartbeats that nobody was sent: {sorted(there.keys() - times.keys())[:3]}")
+    tally.expect(
+        there.keys() <= times.keys(), f"heartbeats that nobody was sent: {sorted(there.keys() - times.keys())[:3]}"
+    )
     tally.expect(_sound(store), "the store's file is damaged")
     rounds = {round_s for _, round_s in there}
     tally.figures = {
@@ -189,7 +191,10 @@ def _sound(store: Path) -> bool:
         return conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-PAIR = (Service(name="bot", kind="site", url="http://127.0.0.1:1/"), Service(name="plain", kind="site", url="http://127.0.0.1:2/"))
+PAIR = (
+    Service(name="bot", kind="site", url="http://127.0.0.1:1/"),
+    Service(name="plain", kind="site", url="http://127.0.0.1:2/"),
+)
 
 
 def some_days(first: int, days: int) -> History:
@@ -252,14 +257,18 @@ def _check_days(tally: Tally, store: Path, clock: Clock, first: int, days: int) 
     for service in PAIR:
         kept = [b for b in history.beats if b.service == service.name]
         made = [b for b in some_days(first, days).beats if b.service == service.name]
-        tally.expect(_columns(kept) == _columns(made), f"{service.name}: days {first} to {first + days - 1} are not as before")
+        tally.expect(
+            _columns(kept) == _columns(made), f"{service.name}: days {first} to {first + days - 1} are not as before"
+        )
 
 
 def _columns(beats: list[Beats]) -> list[tuple[int, int, int, int, str]]:
     return [
         row
         for b in beats
-        for row in zip(b.round_s, b.offset_ms, b.outcome, b.latency_ms, (b.said.get(r, "") for r in b.round_s), strict=True)
+        for row in zip(
+            b.round_s, b.offset_ms, b.outcome, b.latency_ms, (b.said.get(r, "") for r in b.round_s), strict=True
+        )
     ]
 
 

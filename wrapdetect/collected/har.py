@@ -19,6 +19,8 @@ from wrapdetect.prose import quote
 Json = Mapping[str, object]
 
 BEFORE_SENDING = ("blocked", "dns", "connect")  # ssl is within connect
+YEARS = range(1990, 2100)
+"""When an archive may have been saved; other years are no dates of exchanges."""
 OF_THE_ANSWER = ("send", "wait", "receive")
 
 
@@ -103,7 +105,7 @@ def _entry(raw: Json, place: str) -> Entry:
         sent=_sent(part(request, "postData")),
         started=started,
         took_s=took_s,
-        status=status if isinstance(status, int) else 0,
+        status=status if type(status) is int and status in range(1000) else 0,
         reason=text_at(response, "statusText"),
         headers=tuple((k, v) for k, v in headers if k.lower() != "content-encoding"),  # the archive holds it undone
         body=_body(content, place),
@@ -134,7 +136,7 @@ def _times(raw: Json, place: str) -> tuple[datetime, float | None]:
         queued = datetime.fromisoformat(text)
     except ValueError:
         queued = None
-    if queued is None or queued.tzinfo is None:
+    if queued is None or queued.tzinfo is None or queued.year not in YEARS:
         raise SpecError(
             f"{place}: startedDateTime is {quote(text, 40)!r}; expected a time with its zone, as HAR 1.2 has it"
         )

@@ -150,17 +150,16 @@ def check_source(source: str, where: str) -> None:
 
 
 def text_of_value(value: object) -> str:
-    """A JSON value as text: a text is itself, a list of texts is joined, anything else is its JSON. Half a surrogate pair
-    is U+FFFD.
+    """A JSON value as text: a text is itself, a list of texts is joined, anything else is its JSON.
 
     >>> text_of_value("a"), text_of_value(["a", "b"]), text_of_value(7), text_of_value(True)
     ('a', 'ab', '7', 'true')
     """
     if isinstance(value, str):
-        return _encodable(value)
+        return value
     if value and isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return _encodable("".join(value))
-    return _encodable(json.dumps(value, ensure_ascii=False))
+        return "".join(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 @lru_cache(maxsize=512)
@@ -267,7 +266,7 @@ def _regex(source: str) -> "re2._Regexp":
 
 
 def _encodable(text: str) -> str:
-    """Half a surrogate pair, which JSON may hold, is U+FFFD: RE2 reads UTF-8, and so does whoever writes it down."""
+    """Half a surrogate pair, which JSON may hold, is U+FFFD: RE2 reads UTF-8."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
