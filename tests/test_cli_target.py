@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import an_endpoint, an_exchange
-from tests.edge.misbehaving import BEHAVIOURS, Peer, fixed, serving
+from tests.edge.misbehaving import BEHAVIOURS, Peer, completion, fixed, serving
 from tests.edge.test_look import base, served
 from tests.test_detect import DIFY_401, LOST, PRODUCTS, SPA, Product, ok
 from tests.warm_cli import Done
@@ -585,3 +585,40 @@ def test_a_variable_that_the_command_reads_is_told_and_stated(commands: Commands
     done = commands.run("target", "import", "pasted.txt", cwd=tmp_path)
     assert 'variables = ["BOT_TOKEN"]' in done.out
     assert "reads  BOT_TOKEN: the command reads that variable" in done.err
+
+
+def at_v1(peer: Peer) -> None:
+    if peer.request.head.startswith("POST /v1/chat/completions "):
+        fixed(completion("Hi."))(peer)
+    else:
+        fixed(b'{"detail": "Not Found"}', status="404 Not Found")(peer)
+
+
+def test_an_address_without_its_version_is_tried_with_it_and_told(commands: Commands, tmp_path: Path) -> None:
+    with serving(at_v1) as server:
+        (tmp_path / "bot.toml").write_text(f'[target]\nurl = "{base(server)}"\nmodel = "m"\n')
+        checked = commands.run("target", "check", "bot.toml", cwd=tmp_path)
+        audited = commands.run("audit", base(server), "--model", "m", "--pack", "hello", "--no-embed", cwd=tmp_path)
+    told = f"it answers at {server.url}: give that address"
+    assert (checked.code, f"NOTE     {told}" in checked.out) == (3, True)
+    assert told in complaint(audited, 2)
+
+
+def test_a_parameter_that_is_refused_is_told_with_the_option_to_set(commands: Commands, tmp_path: Path) -> None:
+    refusal = b'{"error": {"message": "Unsupported parameter", "param": "max_tokens"}}'
+    with serving(fixed(refusal, status="400 Bad Request")) as server:
+        (tmp_path / "bot.toml").write_text(f'[target]\nurl = "{server.url}"\nmodel = "m"\n')
+        checked = commands.run("target", "check", "bot.toml", cwd=tmp_path)
+        audited = commands.run("audit", server.url, "--model", "m", "--pack", "hello", "--no-embed", cwd=tmp_path)
+    step = 'set token_limit = "max_completion_tokens"'
+    assert (checked.code, step in checked.out) == (3, True)
+    assert step in complaint(audited, 2)
+
+
+def test_an_address_of_azures_needs_no_looking_at(commands: Commands, tmp_path: Path) -> None:
+    url = "https://x.openai.azure.com/openai/deployments/gpt/chat/completions?api-version=2024-10-21"
+    done = commands.run("target", "detect", url, "--out", "bot.toml", cwd=tmp_path)
+    assert "lacks  a key" in done.err
+    bot = target_of(tmp_path / "bot.toml")
+    assert (bot.url, bot.model, bot.key_env) == (url.partition("/chat/")[0], "gpt", "BOT_KEY")
+    assert bot.query == (("api-version", "2024-10-21"),)

@@ -18,7 +18,6 @@ from wrapdetect.dialects.filling import (
     fill_text,
     kept_names,
     kind_of_body,
-    like_a_secret,
     names_in,
     request_of,
     variables_of,
@@ -27,6 +26,7 @@ from wrapdetect.dialects.problems import envelope
 from wrapdetect.dialects.sources import NO_JSON, SEARCHED, Received, check_source, compiled, find, holds, span_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Framing, Step, Template
+from wrapdetect.secrets.names import secret_name
 
 FIXED = settings(deadline=None, derandomize=True, max_examples=60)
 MESSAGES = [{"role": "user", "content": "Why?"}]
@@ -175,12 +175,12 @@ def test_the_variables_of_an_endpoint_are_those_of_all_its_requests() -> None:
 
 @pytest.mark.parametrize("name", ["Authorization", "X-Api-Key", "cookie", "x-session-id", "X-CSRF-Token", "apikey"])
 def test_headers_that_usually_hold_secrets_are_known(name: str) -> None:
-    assert like_a_secret(name, header=True)
+    assert secret_name(name, "header")
 
 
 @pytest.mark.parametrize("name", ["sig", "X-Amz-Signed", "sas"])
 def test_signatures_are_secrets(name: str) -> None:
-    assert like_a_secret(name)
+    assert secret_name(name, "body")
 
 
 LINES = '{"t": "Hel"}\n{"t": "lo."}\n'
@@ -219,7 +219,7 @@ def test_an_answer_that_is_still_wrapped_is_known(framing: Framing, kind: str, t
     "name", ["max_tokens", "session_id", "keyword", "content-type", "accept", "tokenizer", "sort_key"]
 )
 def test_fields_that_hold_none_are_left_alone(name: str) -> None:
-    assert not like_a_secret(name)
+    assert not secret_name(name, "body")
 
 
 @pytest.mark.parametrize(

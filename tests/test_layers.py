@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "wrapdetect"
 PURE = {
     "errors", "ways", "endpoint", "history", "model", "feeds", "schedule",
-    "codec", "codec_history", "codec_ways", "packs", "plan", "run", "seeds", "spellings",
+    "codec", "codec_history", "codec_ways", "packs", "plan", "run", "seeds", "secrets", "text",
     "prose", "analysis", "matching", "adaptive", "monitoring",
     "library", "dialects", "detect", "curl", "collected", "read", "compare", "judge", "report",
 }  # fmt: skip
@@ -116,7 +116,7 @@ def test_each_stage_knows_only_what_comes_before_it() -> None:
         "compare": {"model", "history", "prose", "seeds", "library", "compare"},
         "judge": {"model", "seeds", "judge"},
         "report": {"model", "history", "prose", "codec", "report"},
-        "dialects": {"errors", "model", "dialects"},
+        "dialects": {"errors", "model", "secrets", "text", "dialects"},
         "lab": {"model", "history", "prose", "lab"},
     }
     for file in files():

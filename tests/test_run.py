@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import a_pack, a_run, an_exchange, an_item, failed
 from wrapdetect.dialects import Call
-from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Run, Template
+from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Run, Template
 from wrapdetect.plan import Slot, estimate_cost, estimate_tokens, make_plan
 from wrapdetect.run import LONGEST_WAIT_S, RETRIES_WHEN_LIMITED, Limits, Outcome, run_slots
 
@@ -186,7 +186,8 @@ def test_without_a_pace_nobody_waits() -> None:
         ([("retry-after", "120")], 120.0),
         ([("retry-after", "Mon, 05 Jan 2026 12:00:30 GMT"), ("date", "Mon, 05 Jan 2026 12:00:00 GMT")], 30.0),
         ([("retry-after", "Mon, 05 Jan 2026 11:00:00 GMT"), ("date", "Mon, 05 Jan 2026 12:00:00 GMT")], 0.0),
-        ([("retry-after", "Mon, 05 Jan 2026 12:00:30 GMT")], 2.0),
+        ([("retry-after", "Mon, 05 Jan 2026 12:00:30 GMT")], 30.0),
+        ([("retry-after", "Mon, 05 Jan 2026 11:00:00 GMT")], 2.0),
         ([("retry-after", "Mon, 05 Jan 2026 12:00:30 -0000"), ("date", "Mon, 05 Jan 2026 12:00:00 +0100")], 2.0),
         ([("retry-after", "soon")], 2.0),
         ([("retry-after", "-5")], 2.0),
@@ -437,3 +438,27 @@ def test_an_exchange_that_cannot_be_recorded_stops_the_run() -> None:
 class _Full(list[Exchange]):
     def append(self, exchange: Exchange) -> None:
         raise OSError(28, "No space left on device")
+
+
+def test_a_limit_told_in_a_200_is_asked_again_like_a_429() -> None:
+    told = b'{"error": {"code": 429, "message": "slow down", "details": [{"retryDelay": "17s"}]}}'
+
+    def answer(endpoint: Endpoint, ask: Ask, turn: int, attempt: int) -> Exchange:
+        if attempt > 0:
+            return says()(endpoint, ask, turn, attempt)
+        return an_exchange(endpoint.name, ask.key, turn=turn, chunks=(Chunk(t_s=0.1, data=told),))
+
+    world = World(answer)
+    outcome = world.run(a_plan())
+    assert [(s.at_s, s.attempt) for s in world.sent] == [(0.0, 0), (18.0, 1)]
+    assert any("waited and asked again 1 time" in note for note in outcome.notes)
+    again = World(answer)
+    again.run(a_plan(), done=world.recorded[:1])  # resumed after the limit
+    assert [s.attempt for s in again.sent] == [1]
+
+
+def test_an_error_told_in_a_200_is_not_asked_again() -> None:
+    told = b'{"error": {"code": 401, "message": "no"}}'
+    world = World(lambda e, a, t, n: an_exchange(e.name, a.key, turn=t, attempt=n, chunks=(Chunk(t_s=0.1, data=told),)))
+    world.run(a_plan())
+    assert [s.attempt for s in world.sent] == [0]

@@ -20,7 +20,7 @@ from wrapdetect.curl import from_text
 from wrapdetect.detect import Seen, detect, next_looks
 from wrapdetect.detect.apis import MOST_MODELS
 from wrapdetect.detect.apps import MOST_ENDPOINTS, MOST_PARAMETERS
-from wrapdetect.dialects.filling import Outgoing, like_a_secret, names_in, parts_of, request_of, variables_of
+from wrapdetect.dialects.filling import Outgoing, names_in, parts_of, request_of, variables_of
 from wrapdetect.dialects.slots import (
     MOST_DEPTH,
     MOST_VALUES,
@@ -42,6 +42,7 @@ from wrapdetect.edge.config import parse_config
 from wrapdetect.edge.target_config import dump_target
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Endpoint, Step, Template
+from wrapdetect.secrets.names import secret_name
 
 FIXED = settings(deadline=None, derandomize=True, max_examples=80)
 HOST = "https://bot.example"
@@ -281,7 +282,7 @@ def test_whatever_a_dify_app_asks_for_only_our_places_are_live(fields: list[tupl
     assert all(
         inputs[n] == d
         for n, d in {n: d for n, d, _ in fields if n}.items()
-        if d and n in inputs and not like_a_secret(n)
+        if d and n in inputs and not secret_name(n, "body")
     )
 
 

@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PRELOADED = (
     *(f"wrapdetect.commands.{name}" for name in ("ask", "audit", "collect", "doctor", "probes", "replay", "target")),
 )
-KEPT = ("PATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR")
+KEPT = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR")
 
 
 class Done(NamedTuple):

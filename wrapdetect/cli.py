@@ -14,6 +14,7 @@ import typer
 
 from wrapdetect import cli_monitor, cli_target, cli_ways
 from wrapdetect.cli_end import ended
+from wrapdetect.edge.output import guard
 from wrapdetect.errors import SpecError
 
 app = typer.Typer(
@@ -342,4 +343,5 @@ def main() -> None:
     """Run the command; whatever goes wrong is one line on standard error and an exit code."""
     # Before numpy loads: threads that wait for a busy core cost more than they save, and sums keep their order.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    guard()
     sys.exit(ended(app))

@@ -69,6 +69,9 @@ def import_(
     latency_field: Annotated[
         str | None, typer.Option(help="Column with the seconds until the answer; none leaves it out.")
     ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Input of the batch whose output the answers are.")
+    ] = None,
     draws: Draws = None,
     enrol: Enrol = None,
     max_requests: MaxRequests = None,
@@ -121,6 +124,7 @@ def import_(
         target=target,
         only=only,
         template=template,
+        questions=questions,
     )
     raise typer.Exit(command(answers, references, settings, options, reading=reading))
 

@@ -38,6 +38,7 @@ from wrapdetect.model import (
     Weights,
 )
 from wrapdetect.prose import quote
+from wrapdetect.text import shown
 
 FORMAT = 3
 
@@ -86,7 +87,8 @@ class Loaded(NamedTuple):
 
 
 def _dump(line: Mapping[str, Any] | Sequence[Any]) -> str:
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    """One line; what drives a terminal or cannot be encoded stands in it as an escape, and is read back as it was."""
+    return shown(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
 
 
 def dump_head(run: Run) -> str:
@@ -343,7 +345,9 @@ def _parse(raw: bytes, name: str, number: int) -> Line:
     try:
         line = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
         if HALVES.search(raw):
-            _dump(line).encode()  # half a surrogate pair, which JSON can spell and no file can hold
+            json.dumps(
+                line, ensure_ascii=False
+            ).encode()  # half a surrogate pair, which JSON can spell and no file can hold
     except (ValueError, RecursionError) as error:
         raise RunFormatError(f"{name}, line {number}: not JSON ({error}); the file is damaged there") from error
     if not isinstance(line, dict):
@@ -393,16 +397,16 @@ def _head(line: Line, name: str) -> Run:
 def _check_size(run: Run) -> None:
     """Raises ValueError for a plan so large that nobody made it: it would only keep its reader busy."""
     if run.draws not in range(MOST_DRAWS + 1):
-        raise ValueError(f"draws is {shown(run.draws)}; expected 0 to {MOST_DRAWS:,}")
+        raise ValueError(f"draws is {number_shown(run.draws)}; expected 0 to {MOST_DRAWS:,}")
     asks = sum(len(p.items) for p in run.packs) * len(run.endpoints) * (1 + len(run.variants)) * run.draws
     if asks > MOST_ASKS:
         raise ValueError(f"it plans {asks:,} asks; expected at most {MOST_ASKS:,}")
 
 
-def shown(value: int) -> str:
+def number_shown(value: int) -> str:
     """A whole number as an error shows it, however long.
 
-    >>> shown(7), shown(10**30)
+    >>> number_shown(7), number_shown(10**30)
     ('7', 'a number of more than 20 digits')
     """
     return str(value) if abs(value) < 10**20 else "a number of more than 20 digits"
@@ -488,7 +492,9 @@ def _exchange(line: Line) -> Exchange:
 
 def _whole(value: object) -> int:
     if type(value) is not int or abs(value) >= 2**128:
-        raise ValueError(f"{value!r} is no whole number" if type(value) is not int else f"{shown(value)} is too large")
+        raise ValueError(
+            f"{value!r} is no whole number" if type(value) is not int else f"{number_shown(value)} is too large"
+        )
     return value
 
 

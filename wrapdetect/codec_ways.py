@@ -28,7 +28,7 @@ PLAIN: Mapping[object, Due] = {
     bool: Due(bool, "true or false"),
 }
 """By the annotations of fields that hold one plain value."""
-ONLY_IF_SET = ("template", "page", "hosts", "private")
+ONLY_IF_SET = ("template", "page", "hosts", "private", "headers", "query")
 """What most endpoints do not have, and then do not name."""
 TEMPLATE_ONLY_IF_SET: Mapping[str, object] = {"variables": None, "polls": (), "replies": ()}
 """What most templates do not have, and how that looks; a statement of no variables is one."""
@@ -52,6 +52,7 @@ def load_endpoint(line: Mapping[str, object]) -> Endpoint:
         "template": None if template is None else load_template(_object(template, "template")),
         "page": None if page is None else _page(_object(page, "page")),
         "hosts": _texts(hosts, "hosts"),
+        **{name: _pairs(line.get(name, ()), name) for name in ("headers", "query")},
     }
     endpoint = Endpoint(**{**line, **ways})  # type: ignore[arg-type]  # a name that is none raises, values are looked at
     check_values(endpoint)

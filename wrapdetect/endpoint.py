@@ -31,6 +31,7 @@ Weights = Literal["open", "closed", "unknown"]
 class Endpoint:
     """Something that answers. It names the variable of its key and never holds the key.
 
+    `headers` and `query` go with every call of an API; `{env:NAME}` in their values stands for that variable's.
     `template` goes with the dialect template, `page` with page. `hosts` may be asked beside the address's own host;
     `private` allows a public name to lead to a private address.
     """
@@ -48,3 +49,5 @@ class Endpoint:
     page: Page | None = None
     hosts: tuple[str, ...] = ()
     private: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()

@@ -37,9 +37,10 @@ class FailureKind(StrEnum):
 
     CONNECT = "connect"  # no connection: name, route, TLS, refused port
     TIMEOUT = "timeout"  # our limit on time ran out
+    # By status, and by the code or type of an error in a body:
     REFUSED = "refused"  # 3xx or 4xx but 429: wrong key, model, address
-    LIMITED = "limited"  # 429
-    SERVER = "server"  # 5xx, or an error object in a body
+    LIMITED = "limited"  # 429, a rate or a quota
+    SERVER = "server"  # 5xx, or an error that says nothing else
     GARBLED = "garbled"  # bytes that are not what the dialect promises
     CUT_OFF = "cut_off"  # the stream ended early, or passed our limit on bytes
 

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from wrapdetect.dialects import DIALECTS, Call, Reply, decode
+from wrapdetect.dialects.waiting import wait_asked_s
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind
 from wrapdetect.plan import Slot, estimate_tokens
 
@@ -98,15 +98,16 @@ async def _converse(state: _State, slot: Slot) -> bool:
     forgotten = _forgotten(state, slot)
     for turn in range(len(ask.turns)):
         exchange = state.last.get((endpoint.name, ask.key, turn))
-        again, reply = forgotten, None
-        while exchange is None or again or _worth_another(exchange):
+        reply = None if exchange is None else decode(exchange, endpoint)
+        again = forgotten
+        while exchange is None or reply is None or again or _worth_another(exchange, reply):
             call = DIALECTS[endpoint.dialect].encode(ask, answers, endpoint)
             cost = _upper_tokens(ask, answers)
             if not _affordable(state, cost):
                 return False
-            exchange, reply = await _put(state, slot, turn, exchange, call, cost)
+            limited = exchange if reply is not None and _is_limited(reply) else None
+            exchange, reply = await _put(state, slot, turn, exchange, limited, call, cost)
             again = False
-        reply = reply or decode(exchange, endpoint)  # of before: not read yet
         if reply.failure is not None:
             return True
         answers.append(reply.text)
@@ -119,20 +120,22 @@ def _forgotten(state: _State, slot: Slot) -> bool:
     endpoint, ask = slot
     held = [state.last.get((endpoint.name, ask.key, turn)) for turn in range(len(ask.turns))]
     known = [e for e in held if e is not None]
-    over = len(known) == len(held) or any(decode(e, endpoint).failure and not _worth_another(e) for e in known)
+    replies = [(e, decode(e, endpoint)) for e in known]
+    over = len(known) == len(held) or any(r.failure and not _worth_another(e, r) for e, r in replies)
     return bool(known) and not over and DIALECTS[endpoint.dialect].remembers(endpoint)
 
 
 async def _put(
-    state: _State, slot: Slot, turn: int, before: Exchange | None, call: Call, cost: int
+    state: _State, slot: Slot, turn: int, before: Exchange | None, limited: Exchange | None, call: Call, cost: int
 ) -> tuple[Exchange, Reply]:
-    """Send, record and read; the exchange goes to `record` before it is read."""
+    """Send, record and read; the exchange goes to `record` before it is read. `limited` is the one before, where that
+    asked to wait."""
     endpoint, ask = slot
     state.requests += 1
     state.tokens += cost  # held until the true length is known
-    if before is not None and before.failure is not None:
+    if limited is not None:
         state.limited[endpoint.name] = state.limited.get(endpoint.name, 0) + 1
-        free_at = state.stopwatch() + _retry_after_s(before)
+        free_at = state.stopwatch() + _retry_after_s(limited)
         state.free_at[endpoint.name] = max(state.free_at.get(endpoint.name, 0.0), free_at)
     await _wait_turn(state, endpoint.name)
     exchange = await state.send(endpoint, ask, turn, 0 if before is None else before.attempt + 1, call)
@@ -157,26 +160,19 @@ def _affordable(state: _State, cost: int) -> bool:
     return state.requests + 1 <= limits.max_requests and state.tokens + cost <= limits.max_tokens
 
 
-def _worth_another(exchange: Exchange) -> bool:
-    return (
-        exchange.failure is not None
-        and exchange.failure.kind is FailureKind.LIMITED
-        and exchange.attempt < RETRIES_WHEN_LIMITED
-        and _retry_after_s(exchange) <= LONGEST_WAIT_S
-    )
+def _worth_another(exchange: Exchange, reply: Reply) -> bool:
+    """Whether it was limited, be it by its status or in its body, and may be asked again."""
+    return _is_limited(reply) and exchange.attempt < RETRIES_WHEN_LIMITED and _retry_after_s(exchange) <= LONGEST_WAIT_S
+
+
+def _is_limited(reply: Reply) -> bool:
+    return reply.failure is not None and reply.failure.kind is FailureKind.LIMITED
 
 
 def _retry_after_s(exchange: Exchange) -> float:
-    """Seconds that a 429 asks to wait (RFC 9110, 10.2.3); without a usable header 2, then 4."""
-    headers = {k.lower(): v for k, v in exchange.headers}
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers["date"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return float(2 ** (exchange.attempt + 1))
-    return max(wait.total_seconds(), 0.0)
+    """Seconds that it asks to wait; where it says nothing of that 2, then 4."""
+    asked = wait_asked_s(exchange)
+    return float(2 ** (exchange.attempt + 1)) if asked is None else asked
 
 
 def _note(state: _State, exchange: Exchange) -> None:

@@ -495,8 +495,7 @@ HTTP: Mapping[str, Case] = {
     "json_number_for_a_text": Case(
         talk="openai_plain",
         server=fixed(b'{"choices": [{"message": {"content": 42}}]}'),
-        ends=GARBLED,
-        detail=("empty",),
+        ends="42",
     ),
     "json_nested_too_deeply": Case(talk="anthropic_plain", server=BEHAVIOURS["deeply_nested_json"], ends=GARBLED),
     "template_nested_too_deeply": Case(
@@ -510,7 +509,7 @@ HTTP: Mapping[str, Case] = {
         talk="openai_plain", server=says("anthropic_plain", FINE), ends=GARBLED, detail=("no choices",)
     ),
     "not_found_as_200": Case(
-        talk="anthropic_plain", server=fixed(b'{"detail": "Not Found"}'), ends=GARBLED, detail=("Not Found",)
+        talk="anthropic_plain", server=fixed(b'{"detail": "Not Found"}'), ends=REFUSED, detail=("Not Found",)
     ),
     "error_object_as_200": Case(
         talk="gemini_plain", server=BEHAVIOURS["error_as_200"], ends=SERVER, detail=("upstream is gone",)
@@ -597,7 +596,7 @@ HTTP: Mapping[str, Case] = {
     "template_error_in_the_middle": Case(
         talk="template_sse",
         server=streamed("template_sse", "The moon", end=b'data: {"error": "quota of the upstream"}\n\n'),
-        ends=SERVER,
+        ends=LIMITED,
         detail=("quota of the upstream",),
     ),
     "response_failed": Case(

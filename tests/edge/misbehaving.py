@@ -297,7 +297,7 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "resets": resets,
     "invalid_status_line": raw(b"HELLO THERE\r\n\r\n"),
     "not_http": raw(b"220 mail.example ESMTP\r\n"),
-    "wrong_content_type": fixed(completion("The moon."), kind="text/plain"),
+    "wrong_content_type": fixed(b"The moon.", kind="text/plain"),
     "invalid_utf8": stream(event("The m").replace(b"The m", b"The m\xff\xfe"), event("", "stop")),
     "invalid_utf8_json": fixed(completion("caf").replace(b"caf", b"caf\xe9")),
     "empty_body": fixed(b""),

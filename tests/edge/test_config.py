@@ -41,6 +41,12 @@ def test_a_reference_is_read_part_by_part(text: str, expected: tuple[str, str, s
         ("a=https://a.example/v1#m@", "no key variable after @"),
         ("a=a.example/v1#m", "not a web address"),
         ("a=#m", "not a web address"),
+        ("a=http://\u246027.0.0.1/v1#m", "not a web address"),
+        ("a=https://a.example/v1\r\nX: y#m", "not a web address"),
+        ("a=https://a.exa mple/v1#m", "not a web address"),
+        ("a=https://a.example/\x1b[31m#m", "not a web address"),
+        ("a=https://\u202ea.example/v1#m", "not a web address"),
+        ("a=https://-\u00fc-.example/v1#m", "not a web address"),
         ("a=https://a.example/v1#m@not-a-name", "not the name of an environment variable"),
     ],
 )

@@ -33,7 +33,7 @@ from wrapdetect.edge.http import SENT_HEADERS
 from wrapdetect.edge.pulse import PAGE_LIMIT, SAID_LIMIT, HttpPulse
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.edge.shipped import load_pack
-from wrapdetect.history import Outcome, Service
+from wrapdetect.history import UNKNOWN, Outcome, Service
 from wrapdetect.model import Dialect
 from wrapdetect.rounds import Sign
 from wrapdetect.schedule import heartbeat
@@ -166,6 +166,32 @@ def test_each_misbehaviour_becomes_the_outcome_of_its_failure(name: str) -> None
     assert 0 < len(sign.said) <= SAID_LIMIT
     assert sign.said.isprintable()
     assert KEY not in sign.said
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        ({"error": {"code": 429, "message": "slow down"}}, Outcome.LIMITED),
+        ({"error": {"type": "insufficient_quota", "message": "x"}}, Outcome.LIMITED),
+        ({"code": 429, "msg": "slow down"}, Outcome.LIMITED),
+        ({"detail": "Rate limit exceeded"}, Outcome.LIMITED),
+        ({"error": {"code": 401, "message": "no"}}, Outcome.REFUSED),
+        ({"error": {"code": 402, "message": "Insufficient credits"}}, Outcome.REFUSED),
+        ({"error": {"type": "overloaded_error", "message": "x"}}, Outcome.SERVER),
+        ({"error": "boom"}, Outcome.SERVER),
+    ],
+)
+def test_a_limit_or_refusal_of_ours_is_no_outage_however_it_is_told(told: object, outcome: Outcome) -> None:
+    data = json.dumps(told).encode()
+    for behaviour in (
+        fixed(data),
+        stream(b"data: " + data + b"\n\n"),
+        stream(event("7"), b"event: error\ndata: " + data + b"\n\n"),
+        fixed(data, status="503 Service Unavailable") if outcome is not Outcome.SERVER else fixed(data),
+    ):
+        sign, _ = beat_at(behaviour)
+        assert (sign.outcome, sign.latency_ms) == (outcome, 0)
+    assert (outcome in UNKNOWN) == (outcome is not Outcome.SERVER)
 
 
 def test_a_port_where_nobody_listens_is_no_connection() -> None:

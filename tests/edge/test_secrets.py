@@ -21,9 +21,10 @@ from tests.edge.misbehaving import (
     serving,
 )
 from wrapdetect.codec import dump_exchange
-from wrapdetect.edge.secrets import Keyring, check_variable, read_keys
+from wrapdetect.dialects.base import Reply
+from wrapdetect.edge.secrets import LEARNT_LIMIT, Keyring, check_variable, read_keys
 from wrapdetect.errors import SpecError
-from wrapdetect.model import AskKey, Chunk, Exchange, Hop, Template
+from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Hop, Template
 
 KEY = "sk-planted/0123+4567=89abcdef=="
 KEYRING = Keyring({"bot": KEY})
@@ -312,3 +313,67 @@ def test_a_key_given_for_the_name_of_its_variable_is_not_repeated(key: str) -> N
 def test_what_is_no_name_is_refused_with_the_place(name: str) -> None:
     with pytest.raises(SpecError, match="reference openai, key variable: not the name"):
         check_variable(name, "reference openai, key variable")
+
+
+# Spelt over pieces and fields
+
+
+def a_reply(text: str = "Hello.", **more: object) -> Reply:
+    return replace(Reply(text=text), **more)  # type: ignore[arg-type]
+
+
+LONG = "qk7Wn3TzRb82LxVd95MhYc4P"
+SPREAD = {
+    "the pieces of the answer": a_reply(f"it is {LONG[:9]}{LONG[9:]}"),
+    "letters with spaces": a_reply(" ".join(LONG)),
+    "half in the model, half in a field": a_reply(model=LONG[:11], fields=(("system_fingerprint", LONG[11:]),)),
+    "the other way round": a_reply(model=LONG[11:], fields=(("system_fingerprint", LONG[:11]),)),
+    "in three fields": a_reply(model=LONG[:8], finish=LONG[8:16], fields=(("id", LONG[16:]),)),
+    "the end of the answer and the finish": a_reply("x" * 500 + LONG[:11], finish=LONG[11:]),
+    "the failure": a_reply("", failure=Failure(kind=FailureKind.SERVER, detail=f"no key {LONG}")),
+    "escaped in the model": a_reply(model="".join(f"\\u{ord(c):04x}" for c in LONG)),
+}
+
+
+@pytest.mark.parametrize("reply", SPREAD.values(), ids=SPREAD)
+def test_an_answer_that_spells_a_key_out_is_withheld(reply: Reply) -> None:
+    kept = Keyring({"bot": LONG}).withheld(came_back(b"what came"), reply)
+    assert (kept.failure and kept.failure.kind, body_of(kept)) == (FailureKind.GARBLED, b"*" * 9)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 11])
+@pytest.mark.parametrize("field", ["content", "reasoning_content", "arguments"])
+def test_a_key_in_the_pieces_of_any_field_of_a_stream_is_withheld(field: str, size: int) -> None:
+    pieces = [LONG[n : n + size] for n in range(0, len(LONG), size)]
+    stream = [f'data: {{"id": "c{n}", "delta": {{"{field}": "{p}"}}}}\n\n'.encode() for n, p in enumerate(pieces)]
+    ring = Keyring({"bot": LONG})
+    kept = ring.withheld(ring.clean(came_back(*stream)), a_reply())
+    assert kept.failure is not None
+    assert set(body_of(kept)) == {ord("*")}
+
+
+def test_an_answer_without_a_key_is_kept_as_it_is() -> None:
+    exchange = came_back(b'data: {"delta": {"content": "qk7 is"}}\n\n', b'data: {"delta": {"content": " no key"}}\n\n')
+    assert Keyring({"bot": LONG}).withheld(exchange, a_reply("qk7 is no key", model="m")) is exchange
+
+
+def test_the_name_of_a_header_holds_no_key_either() -> None:
+    after = Keyring({"bot": LONG}).clean(came_back(b"{}", headers=((f"x-{LONG.lower()}", "1"),)))
+    assert after.headers == (("x-" + "*" * len(LONG), "1"),)
+
+
+@pytest.mark.parametrize("many", [LEARNT_LIMIT, LEARNT_LIMIT + 1, 5000])
+def test_a_flood_of_cookies_is_a_named_outcome_and_loses_no_secret(many: int) -> None:
+    handed = [f"visitor-{n:06d}-x{n * n}" for n in range(many)]
+    exchange = came_back(f"you are {handed[0]} and {handed[-1]}".encode())
+    after = KEYRING.clean(exchange, handed)
+    assert b"visitor" not in body_of(after)
+    assert (after.failure is not None and "handed out" in after.failure.detail) == (many > LEARNT_LIMIT)
+
+
+@pytest.mark.parametrize("bad", ["\ud800", "\x1b[31m", "\x9b31m", "\u202e", "\u2028", "\0", "\r\n"])
+def test_what_a_failure_says_is_one_line_that_any_file_can_hold(bad: str) -> None:
+    after = KEYRING.clean(came_back(b"", failure=Failure(kind=FailureKind.SERVER, detail=f"no{bad}way")))
+    assert after.failure is not None
+    assert after.failure.detail.isprintable()
+    assert after.failure.detail.encode()

@@ -250,7 +250,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     ),
     "bad UTF-8 in csv": ("a.csv", b"model,prompt,answer\nm,p,a\nm,p,\xe9\n", "a.csv, line 3: not UTF-8"),
     "bad UTF-8 in json": ("a.json", b'[\n{"output":"\xe9"}]', "a.json, line 2: not UTF-8"),
-    "UTF-16": ("a.csv", "model,prompt,answer\n".encode("utf-16"), "a.csv, line 1: not UTF-8"),
+    "UTF-16 without its mark": ("a.csv", "model,prompt,answer\n".encode("utf-16-le"), "NUL bytes: UTF-16 without"),
     "a wrong column in csv": (
         "a.csv",
         b"model,prompt,said\nm,p,a\n",

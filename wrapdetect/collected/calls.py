@@ -9,11 +9,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import NamedTuple, cast
+from urllib.parse import parse_qsl
 
+from wrapdetect.collected.content import text_of_content
+from wrapdetect.collected.envelopes import ROLES
 from wrapdetect.collected.gather import Collection
 from wrapdetect.collected.har import Entry, Json
-from wrapdetect.collected.rows import ROLES, text_of_content
 from wrapdetect.collected.said import Conversation, Said, speaker
 from wrapdetect.dialects import DIALECTS, Reply, decode
 from wrapdetect.dialects.base import EMPTY
@@ -75,6 +78,8 @@ def find_calls(entries: Iterable[Entry]) -> Seen:
             bodiless[place] += 1
         elif (call := _call(entry, cast("Json", request), asked)) is None:
             unread[place] += 1
+        elif not_whole(entry, call.reply):
+            bodiless[place] += 1
         else:
             calls.append(call)
     return Seen(tuple(calls), unread, bodiless, others)
@@ -82,7 +87,7 @@ def find_calls(entries: Iterable[Entry]) -> Seen:
 
 def collect_calls(calls: Sequence[Found]) -> Collection:
     """Calls in the order in which they were sent, as conversations of those who answer."""
-    ordered = _agree(sorted(calls, key=lambda c: c.entry.started))
+    ordered = _agree(in_order(calls))
     hosts = {(c.entry.host, c.dialect, c.model) for c in ordered}
     speakers: dict[str, Endpoint] = {}
     spoken: dict[str, list[Found]] = defaultdict(list)
@@ -95,10 +100,21 @@ def collect_calls(calls: Sequence[Found]) -> Collection:
     return Collection(speakers=tuple(speakers.values()), conversations=tuple(conversations))
 
 
+def in_order(calls: Sequence[Found]) -> list[Found]:
+    """As they were sent; where the time of one is not told, as they stand there."""
+    told = [(c.entry.started, n) for n, c in enumerate(calls) if c.entry.started is not None]
+    return [calls[n] for _, n in sorted(told)] if len(told) == len(calls) else list(calls)
+
+
+def not_whole(entry: Entry, reply: Reply) -> bool:
+    """Whether an answer lacks its end though nothing in the file tells that the connection broke: it was saved so."""
+    return reply.failure is not None and reply.failure.kind is FailureKind.CUT_OFF and not entry.broken
+
+
 def said_of(entry: Entry, *, stream: bool, turn: int = 0) -> Said:
     """The answer of an entry as an exchange holds it. When the pieces of a stream came is not in an archive."""
     took_s = entry.took_s or 0.0
-    timed = entry.took_s is not None and not stream
+    timed = entry.took_s is not None and entry.started is not None and not stream
     return Said(
         turn=turn,
         chunks=(Chunk(t_s=took_s, data=entry.body),) if entry.body else (),
@@ -119,15 +135,23 @@ def refusal(entry: Entry) -> Failure:
 
 def reply_to(said: Said, endpoint: Endpoint) -> Reply:
     """The answer as its dialect reads it."""
-    assert said.started is not None
-    return decode(said.exchange(endpoint.name, AskKey("collected", "one", 0), said.started), endpoint)
+    started = said.started or datetime.fromtimestamp(0, UTC)  # no dialect reads it
+    return decode(said.exchange(endpoint.name, AskKey("collected", "one", 0), started), endpoint)
 
 
 def _request(entry: Entry) -> Json | None:
-    if entry.method not in ("POST", "PUT") or not entry.sent.lstrip().startswith("{"):
+    if entry.method not in ("POST", "PUT"):
+        return None
+    fields = [text for _, text in parse_qsl(entry.sent)] if not entry.sent.lstrip().startswith("{") else []
+    return next((found for text in (entry.sent, *fields) if (found := _object(text)) is not None), None)
+
+
+def _object(text: str) -> Json | None:
+    """The JSON object that a body is, or a field of a form."""
+    if not text.lstrip().startswith("{"):
         return None
     try:
-        value = json.loads(entry.sent)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -236,17 +260,19 @@ def _conversations(name: str, calls: Sequence[Found]) -> list[Conversation]:
     """A call whose messages go on from those of an earlier one belongs to its conversation; of one that was begun
     before the archive, only the last turn has an answer."""
     begun: list[Conversation] = []
+    by_turns: dict[tuple[str, ...], list[int]] = defaultdict(list)
     answered_by: dict[str, int] = {}
     for call in calls:
         held = answered_by.get(call.after)
         users = call.users if held is None else (*begun[held].turns, *call.users)
-        at = next((n for n in reversed(range(len(begun))) if begun[n].turns == users[:-1]), None)
+        at = by_turns[users[:-1]].pop() if len(users) > 1 and by_turns[users[:-1]] else None
         said = replace(call.said, turn=len(users) - 1)
-        if at is None or len(users) == 1:
+        if at is None:
             begun.append(Conversation(speaker=name, turns=users, said=(said,), place=call.entry.place))
             at = len(begun) - 1
         else:
             begun[at] = replace(begun[at], turns=users, said=(*begun[at].said, said))
+        by_turns[users].append(at)
         if known := dict(call.reply.fields).get("id"):
             answered_by[known] = at
     return begun

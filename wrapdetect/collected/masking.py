@@ -6,31 +6,25 @@ whose name says so; the names of headers and the words of the protocols are none
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from wrapdetect.collected.har import Json, raw_requests, text_at
+from wrapdetect.collected.har import Json, multipart_fields, raw_requests, text_at
 from wrapdetect.collected.said import Conversation, Said
 from wrapdetect.dialects.body import cut_alike
 from wrapdetect.dialects.json_text import part, parts
 from wrapdetect.model import Chunk, Failure
-from wrapdetect.spellings import spellings
+from wrapdetect.secrets.mask import Masker
+from wrapdetect.secrets.names import SHORTEST_LEARNT as SHORTEST
+from wrapdetect.secrets.names import secret_name
 
-SHORTEST = 8
-"""Characters; a shorter value cannot be told from ordinary text."""
 PLAIN_HEADERS = re.compile(
     r":.*|accept(-.*)?|access-control-.*|alt-used|cache-control|connection|content-(type|length|encoding)|date|dnt|host"
     r"|if-modified-since|origin|pragma|priority|range|referer|sec-.*|te|transfer-encoding|upgrade(-.*)?|user-agent",
     re.I,
 )
 """Request headers that hold no secret but what stands in the query of an address."""
-SECRET_FIELD = re.compile(
-    r"(^|[_-])(api_?key|key|token|secret|password|passwd|auth|authorization|cookie|csrf|xsrf|session|jwt|bearer)s?$",
-    re.I,
-)
-"""Names of fields of a body, in snake case, whose values are secrets."""
 PROTOCOL = frozenset(
     {
         "assistant", "messages", "response", "responses", "completion", "completions", "choices", "streaming",
@@ -45,27 +39,17 @@ class Mask:
     """Secrets in all spellings in which they come back; what it masks keeps its length in bytes."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        """An archive holds thousands of values: each place of a text is looked up by the bytes that begin there."""
-        spelled = {s.encode() for secret in secrets for s in _spellings(secret) if len(s) >= SHORTEST}
-        self._by_start: dict[bytes, list[bytes]] = defaultdict(list)
-        for data in sorted(spelled, key=len, reverse=True):
-            self._by_start[data[:SHORTEST]].append(data)
+        self._secrets = Masker(frozenset(), frozenset(s for s in secrets if len(s) >= SHORTEST))
 
     def data(self, data: bytes) -> bytes:
         """
         >>> Mask(["geheimnis"]).data(b"id=geheimnis;")
         b'id=*********;'
         """
-        by_start = self._by_start
-        hits = [n for n in range(len(data) - SHORTEST + 1) if data[n : n + SHORTEST] in by_start]
-        masked = bytearray(data)
-        for n in hits:
-            longest = next((len(s) for s in by_start[data[n : n + SHORTEST]] if data.startswith(s, n)), 0)
-            masked[n : n + longest] = b"*" * longest
-        return bytes(masked)
+        return self._secrets.data(data)
 
     def text(self, text: str) -> str:
-        return self.data(text.encode()).decode()
+        return self._secrets.text(text)
 
     def conversation(self, conversation: Conversation) -> Conversation:
         """With every text of it masked."""
@@ -140,11 +124,19 @@ def _of_query(value: str) -> Iterator[str]:
 def _of_body(data: Json) -> Iterator[str]:
     """Values of fields whose names say that they are secret, however deep they stand."""
     for field in parts(data, "params"):
-        if _secret_name(text_at(field, "name")):
+        if secret_name(text_at(field, "name"), "header"):
             yield text_at(field, "value")
     text = text_at(data, "text")
+    for name, held in multipart_fields(text):
+        if secret_name(name, "header"):
+            yield held
+        yield from _of_json(held)
     if "=" in text[:200] and not text.lstrip().startswith(("{", "[")):
-        yield from (v for k, v in parse_qsl(text) if _secret_name(k))
+        yield from (v for k, v in parse_qsl(text) if secret_name(k, "header"))
+    yield from _of_json(text)
+
+
+def _of_json(text: str) -> Iterator[str]:
     if text.lstrip().startswith(("{", "[")):
         try:
             yield from _of_fields(json.loads(text))
@@ -158,21 +150,8 @@ def _of_fields(value: object) -> Iterator[str]:
         match stack.pop():
             case dict() as fields:
                 for name, held in fields.items():
-                    if isinstance(held, str) and _secret_name(name):
+                    if isinstance(held, str) and secret_name(name, "header"):
                         yield from _of_query(held)
                 stack.extend(fields.values())
             case list() as values:
                 stack.extend(values)
-
-
-def _secret_name(name: str) -> bool:
-    """
-    >>> [_secret_name(n) for n in ("accessToken", "api_key", "max_tokens_limit", "prompt")]
-    [True, True, False, False]
-    """
-    return SECRET_FIELD.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)) is not None
-
-
-def _spellings(secret: str) -> Iterator[str]:
-    for text in {secret, unquote(secret)}:
-        yield from spellings(text)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from wrapdetect.collected.calls import NOT_CHOSEN, refusal, said_of
+from wrapdetect.collected.calls import NOT_CHOSEN, not_whole, refusal, reply_to, said_of
+from wrapdetect.collected.content import text_of_content
 from wrapdetect.collected.gather import Collection
-from wrapdetect.collected.har import Entry
-from wrapdetect.collected.rows import text_of_content
+from wrapdetect.collected.har import Entry, Frame
 from wrapdetect.collected.said import Conversation, Said
 from wrapdetect.dialects.filling import FORM, JSON, MULTIPART, is_json, kind_of_body, names_in, request_of, unwrapped
 from wrapdetect.dialects.filters import Masked
@@ -34,13 +34,33 @@ def collect_templated(entries: Iterable[Entry], endpoint: Endpoint) -> Collectio
     own = replace(endpoint, role="reference", template=_as_read(endpoint.template))
     every = list(entries)
     found = [c for e in every for c in _conversations(e, endpoint, endpoint.template)]
-    unanswered = [] if found else [e for e in every if _without_body(e, endpoint, endpoint.template)]
-    if unanswered:
+    cut = _cut(found, every, own)
+    whole = [c for c in found if c.place not in cut]
+    unanswered = [e for e in every if e.place in cut or _without_body(e, endpoint, endpoint.template)]
+    if unanswered and not whole:
         raise SpecError(
             f"{unanswered[0].place}: calls that the template describes: {len(unanswered)}, and the file was saved "
             'without what was answered; save it again "with content", after the answers are complete'
         )
-    return Collection(speakers=(own,), conversations=tuple(found))
+    return Collection(speakers=(own,), conversations=tuple(whole), notes=tuple(_notes(whole, len(unanswered))))
+
+
+def _notes(whole: Iterable[Conversation], unanswered: int) -> Iterator[str]:
+    if unanswered:
+        yield f"left out, for the archive does not hold their answer, or not all of it: {unanswered} calls"
+    if untimed := sum("times" in s.missing and s.started is None for c in whole for s in c.said):
+        yield f"of {untimed} answers the archive tells no time that can be read: their times are not used"
+
+
+def _cut(found: Iterable[Conversation], entries: Iterable[Entry], endpoint: Endpoint) -> set[str]:
+    """Places of answers without their end, of which the file does not tell that the connection broke."""
+    by_place = {e.place: e for e in entries if not e.frames}
+    return {
+        c.place
+        for c in found
+        for said in c.said
+        if c.place in by_place and not_whole(by_place[c.place], reply_to(said, endpoint))
+    }
 
 
 def _as_read(template: Template) -> Template:
@@ -124,21 +144,31 @@ def _of_frames(entry: Entry, endpoint: Endpoint, template: Template) -> Iterator
     ends = [n for n, _ in asking[1:]] + [len(entry.frames)]
     for (n, values), end in zip(asking, ends, strict=True):
         asked = entry.frames[n]
-        chunks = [
-            Chunk(t_s=round(max(f.at_s - asked.at_s, 0.0), 6), data=f.data) for f in entry.frames[n:end] if not f.sent
-        ]
+        received = [f for f in entry.frames[n:end] if not f.sent]
+        stamps = _stamps(asked, received)
+        zeros = [0.0] * len(received)
+        chunks = [Chunk(t_s=t_s, data=f.data) for f, t_s in zip(received, stamps or zeros, strict=True)]
         said = Said(
             turn=0,
             chunks=tuple(chunks),
-            started=datetime.fromtimestamp(asked.at_s, UTC) if asked.at_s else entry.started,
+            started=datetime.fromtimestamp(asked.at_s, UTC) if asked.at_s is not None else None,
             ended_s=chunks[-1].t_s if chunks else 0.0,
             sent=asked.data.decode(errors="replace"),
             status=entry.status or None,
             headers=entry.headers,
             failure=refusal(entry) if entry.status >= 300 else None,
-            missing=NOT_CHOSEN if asked.at_s else (*NOT_CHOSEN, "times"),
+            missing=NOT_CHOSEN if stamps is not None else (*NOT_CHOSEN, "times"),
         )
         yield _conversation(entry, endpoint, template, values, said)
+
+
+def _stamps(asked: Frame, received: Iterable[Frame]) -> list[float] | None:
+    """Seconds from the question to each frame; None where one has no time, or one before those that came earlier."""
+    moments = [asked.at_s, *(f.at_s for f in received)]
+    told = [m for m in moments if m is not None]
+    if len(told) < len(moments) or told != sorted(told):
+        return None
+    return [round(m - told[0], 6) for m in told[1:]]
 
 
 def _question(values: Values) -> tuple[str, ...]:
@@ -161,10 +191,8 @@ def _read_target(pattern: str, actual: str, names: Mapping[str, str], values: di
 
 def _read_body(pattern: str, actual: str, kind: str, names: Mapping[str, str], values: dict[str, object]) -> bool:
     if kind == JSON:
-        try:
-            return _read_json(json.loads(unwrapped(pattern)), json.loads(unwrapped(actual)), names, values)
-        except (ValueError, RecursionError):
-            return False
+        in_form = [text for _, text in parse_qsl(actual) if text.lstrip()[:1] in ("{", "[")]
+        return any(_read_as_json(pattern, text, names, values) for text in (actual, *in_form))
     if kind == MULTIPART:
         parts = {name_of(head): content for head, content in parts_in(actual) or []}
         due = parts_in(pattern) or []
@@ -180,6 +208,13 @@ def _read_part(pattern: str, actual: str | None, names: Mapping[str, str], value
     if actual is not None and pattern.lstrip()[:1] in ("{", "[") and is_json(pattern):
         return _read_body(pattern, actual, JSON, names, values)
     return _read_text(pattern, actual, names, values)
+
+
+def _read_as_json(pattern: str, actual: str, names: Mapping[str, str], values: dict[str, object]) -> bool:
+    try:
+        return _read_json(json.loads(unwrapped(pattern)), json.loads(unwrapped(actual)), names, values)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _read_json(pattern: object, actual: object, names: Mapping[str, str], values: dict[str, object]) -> bool:

@@ -16,14 +16,16 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from wrapdetect.commands.elsewhere import answers_with_version, not_found
 from wrapdetect.commands.endpoints import tell_variables
 from wrapdetect.commands.terminal import say
 from wrapdetect.dialects import decode
 from wrapdetect.dialects.body import header_of
+from wrapdetect.dialects.hints import next_step
 from wrapdetect.dialects.problems import ENDLESS, envelope, is_endless
 from wrapdetect.edge import clock, store
 from wrapdetect.edge.config import Config, title
-from wrapdetect.edge.secrets import read_keys
+from wrapdetect.edge.secrets import Keyring, read_keys
 from wrapdetect.edge.shipped import DEFAULT_PACKS, HELLO, load_seeds
 from wrapdetect.edge.ways import Sender, open_ways
 from wrapdetect.errors import PreflightError, SpecError, TargetDown, TargetSilent
@@ -92,10 +94,20 @@ class Chosen:
 class Asker:
     """Puts slots to the endpoints of a run; remembers all that was said."""
 
-    def __init__(self, run: Run, send: Send, record: Callable[[Exchange], None], limits: Limits) -> None:
+    def __init__(
+        self,
+        run: Run,
+        send: Send,
+        record: Callable[[Exchange], None],
+        limits: Limits,
+        *,
+        keyring: Keyring,
+        timeout_s: float,
+    ) -> None:
         self.run = run
         self.exchanges = list(run.exchanges)
         self._send, self._record, self._limits = send, record, limits
+        self._keyring, self._timeout_s = keyring, timeout_s
 
     async def ask(self, slots: Sequence[Slot], progress: Callable[[int, int], None] = lambda done, of: None) -> None:
         """Those that are not answered yet."""
@@ -114,10 +126,19 @@ class Asker:
 
     async def hello(self, slots: Sequence[Slot]) -> list[Slot]:
         """Ask the first plain question; gives the other slots. Raises PreflightError where nobody answers it."""
-        before = len(self.exchanges)
-        await self.ask([s for s in slots if s.ask.key.probe == HELLO])
-        _check_hello(self.run, self.exchanges[before:])
+        before, hellos = len(self.exchanges), [s for s in slots if s.ask.key.probe == HELLO]
+        await self.ask(hellos)
+        said = self.exchanges[before:]
+        lost = {s.endpoint.name: s for s in hellos if not_found(said, s.endpoint)}
+        may_try = len(self.exchanges) + len(lost) <= self._limits.max_requests
+        moved = [await self._elsewhere(slot) for slot in lost.values()] if may_try else []
+        _check_hello(self.run, said, [m for m in moved if m])
         return [s for s in slots if s.ask.key.probe != HELLO]
+
+    async def _elsewhere(self, slot: Slot) -> str:
+        """Where an endpoint answers instead, in words; "" where that is not known."""
+        answers = await answers_with_version(slot.endpoint, slot.ask, keyring=self._keyring, timeout_s=self._timeout_s)
+        return f"{title(slot.endpoint.role, slot.endpoint.name)}: {answers}" if answers else ""
 
     def _keep(self, exchange: Exchange) -> None:
         self._record(exchange)
@@ -190,7 +211,7 @@ def recorded(
             timeout_s=chosen.timeout_s,
             person=person,
         ) as send:
-            await ask(Asker(run, send, file.append, chosen.limits))
+            await ask(Asker(run, send, file.append, chosen.limits, keyring=keyring, timeout_s=chosen.timeout_s))
 
     with file:
         try:
@@ -210,9 +231,9 @@ def recorded(
     return run
 
 
-def _check_hello(run: Run, exchanges: list[Exchange]) -> None:
+def _check_hello(run: Run, exchanges: list[Exchange], moved: Sequence[str] = ()) -> None:
     """Raises PreflightError for endpoints that gave no answer to the first plain question; TargetDown where the target
-    is one of them and all are down."""
+    is one of them and all are down. `moved` says where some of them answer instead."""
     lines, advice, failed = list[str](), dict[str, None](), list[tuple[Endpoint, FailureKind]]()
     for endpoint in run.endpoints:
         tries = [e for e in exchanges if e.endpoint == endpoint.name and e.ask.probe == HELLO and not e.ask.variant]
@@ -229,7 +250,7 @@ def _check_hello(run: Run, exchanges: list[Exchange]) -> None:
     if lines:
         down = any(e.role == "target" for e, _ in failed) and all(kind in DOWN for _, kind in failed)
         raise (TargetDown if down else PreflightError)(
-            f"{'; '.join(lines)}. Nothing else was asked: {'; '.join(advice)}"
+            f"{'; '.join(lines)}. Nothing else was asked: {'; '.join((*moved, *advice))}"
         )
 
 
@@ -247,6 +268,8 @@ def _advice(endpoint: Endpoint, status: int | None, failure: Failure) -> str:
     """What to do about an endpoint that did not answer the first plain question."""
     if failure.kind == FailureKind.TIMEOUT and endpoint.template is not None and is_endless(endpoint.template):
         return ENDLESS
+    if step := next_step(endpoint, status, failure):
+        return step
     if failure.kind in (*DOWN, FailureKind.LIMITED):
         return "it is down or busy, or this is not its address: try again later"
     if status in (401, 403) and endpoint.key_env is None and endpoint.dialect not in ("page", "template"):

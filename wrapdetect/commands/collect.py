@@ -49,6 +49,7 @@ class Reading:
     target: str | None
     only: str | None
     template: Path | None
+    questions: Path | None = None
 
 
 def import_(path: Path, references: tuple[Endpoint, ...], config: Config, options: Options, *, reading: Reading) -> int:
@@ -129,12 +130,19 @@ def _collection(path: Path, reading: Reading) -> tuple[str, Collection]:
         known = ", ".join((*(f for f in FORMATS if f != "run"), "har"))
         raise SpecError(f"--format {reading.format_}: no such format; expected one of {known}")
     if is_har(path, reading.format_):
+        if reading.questions is not None:
+            raise SpecError(f"--questions goes with the output of a batch, and {path} is a HAR; leave it out")
         found = read_har(path, None if reading.template is None else _bot(reading.template))
     elif reading.template is not None:
         raise SpecError(f"--template goes with a HAR, and {path} is none; leave it out, or add --format har")
     else:
         found = read_answers(
-            path, reading.format_, reading.fields, reading.more, speaker=reading.target or path.stem or TARGET
+            path,
+            reading.format_,
+            reading.fields,
+            reading.more,
+            speaker=reading.target or path.stem or TARGET,
+            questions=reading.questions,
         )
     return found.of(reading.target, reading.only, str(path))
 

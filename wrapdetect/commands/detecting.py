@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from wrapdetect.commands.terminal import say
 from wrapdetect.detect import Detection, Seen, detect, report
-from wrapdetect.edge.config import check_url
+from wrapdetect.detect.base import NEEDED_KEY
+from wrapdetect.edge.config import check_url, make_endpoint
 from wrapdetect.edge.look import observe
 from wrapdetect.edge.secrets import check_variable, read_keys
 from wrapdetect.edge.target_config import dump_target
@@ -16,6 +17,7 @@ from wrapdetect.errors import SpecError, TargetSilent
 from wrapdetect.model import TARGET, Endpoint
 from wrapdetect.prose import quote
 
+DEPLOYMENT_PATH = "/openai/deployments/"
 KEY_HOLDER = Endpoint(name=TARGET, role="target", url="", model="")
 
 
@@ -43,6 +45,10 @@ def look_at(url: str, *, key_env: str | None, model: str | None) -> Looked:
     if key_env is not None:
         check_variable(key_env, "target, key variable")
     keyring = read_keys((replace(KEY_HOLDER, key_env=key_env),))
+    if (told := _told_by_address(url, key_env, model)) is not None:
+        for line in report(told, ()):
+            say(line)
+        return Looked(told, ())
     seen = asyncio.run(observe(_address(url), key=keyring.key_of(KEY_HOLDER)))
     detection = detect(_address(url), seen, key_env=key_env, model=model)
     for line in report(detection, seen):
@@ -84,6 +90,22 @@ def write_beside(folder: Path, looked: Looked) -> Path:
         if path.is_file() and path.read_bytes() == text.encode():
             return path
     raise SpecError(f"{folder} holds 999 files {stem}-*.toml already; remove some")
+
+
+def _told_by_address(url: str, key_env: str | None, model: str | None) -> Detection | None:
+    """What an address tells by itself: a deployment of Azure's, which lists no models beside it. Raises SpecError."""
+    if DEPLOYMENT_PATH not in url.lower():
+        return None
+    endpoint = make_endpoint(name=TARGET, role="target", url=url, model=model or "", key_env=key_env or NEEDED_KEY)
+    version = () if endpoint.query else ('its api-version in the URL, such as "?api-version=2024-10-21"',)
+    key = () if key_env else (f"a key: --key-env VARIABLE, or set {NEEDED_KEY}, which the TOML names",)
+    return Detection(
+        found="a deployment of Azure OpenAI",
+        why="its address says so",
+        how=f"questions by openai at {endpoint.url}, streamed, the key as api-key",
+        endpoint=endpoint,
+        missing=(*version, *key),
+    )
 
 
 def _address(url: str) -> str:

@@ -49,7 +49,7 @@ def gather(
         if any(e.role == "target" for e in given):
             say("the URL given goes before the [target] of the config file, which is not asked")
         target = make_endpoint(name=TARGET, role="target", url=url, model=model or "", key_env=key_env)
-        if model is None:
+        if not target.model:  # nor does the address tell it
             check_recording(out, resume=resume)
             looked = _look(url, key_env, may_look=may_look)
             target = looked.endpoint

@@ -9,16 +9,18 @@ from urllib.parse import urlsplit
 
 from wrapdetect.commands.asking import hello_failure
 from wrapdetect.commands.detecting import look_at, toml_of, write_new
+from wrapdetect.commands.elsewhere import answers_with_version, not_found
 from wrapdetect.commands.endpoints import tell_variables
 from wrapdetect.commands.terminal import say
 from wrapdetect.curl import from_text
 from wrapdetect.curl.lifting import STAND_IN
 from wrapdetect.dialects import DIALECTS, Call, decode
 from wrapdetect.dialects.body import header_of
+from wrapdetect.dialects.hints import next_step
 from wrapdetect.dialects.problems import ENDLESS, is_endless
 from wrapdetect.edge import clock
 from wrapdetect.edge.config import load_config
-from wrapdetect.edge.secrets import read_keys
+from wrapdetect.edge.secrets import Keyring, read_keys
 from wrapdetect.edge.shipped import HELLO, load_pack
 from wrapdetect.edge.target_config import dump_target
 from wrapdetect.edge.ways import open_ways
@@ -70,17 +72,24 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = 
         max_tokens=item.max_tokens,
     )
     call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
-    exchange = asyncio.run(_put(endpoint, ask, call, timeout_s or CHECK_TIMEOUT_S))
+    keyring, timeout_s = read_keys((endpoint,)), timeout_s or CHECK_TIMEOUT_S
+    exchange = asyncio.run(_put(endpoint, ask, call, keyring, timeout_s))
     for line in shown(endpoint, call, exchange):
         print(line)
-    return NOTHING_EXIT if hello_failure(exchange, endpoint) else 0
+    if hello_failure(exchange, endpoint) is None:
+        return 0
+    if not_found((exchange,), endpoint):
+        answers = asyncio.run(answers_with_version(endpoint, ask, keyring=keyring, timeout_s=timeout_s))
+        if answers:
+            print(f"NOTE     {answers}")
+    return NOTHING_EXIT
 
 
-async def _put(endpoint: Endpoint, ask: Ask, call: Call, timeout_s: float) -> Exchange:
+async def _put(endpoint: Endpoint, ask: Ask, call: Call, keyring: Keyring, timeout_s: float) -> Exchange:
     tell_variables((endpoint,))
     ways = open_ways(
         (endpoint,),
-        keyring=read_keys((endpoint,)),
+        keyring=keyring,
         now=clock.now,
         stopwatch=clock.stopwatch,
         timeout_s=timeout_s,
@@ -110,6 +119,8 @@ def shown(endpoint: Endpoint, call: Call, exchange: Exchange) -> Iterator[str]:
         yield f"FAILED   {reply.failure.kind}: {quote(reply.failure.detail, 400)}"
         if reply.failure.kind == FailureKind.TIMEOUT and endpoint.template and is_endless(endpoint.template):
             yield f"NOTE     {ENDLESS}"
+        if step := next_step(endpoint, exchange.status, reply.failure):
+            yield f"NOTE     {step}"
 
 
 def _came(exchange: Exchange) -> str:
@@ -190,7 +201,11 @@ def _request(endpoint: Endpoint, call: Call) -> str:
     template = endpoint.template
     if template is not None:
         return f"{template.method} {endpoint.url}{quote(template.path, 200)} {how}"
-    return f"{endpoint.url} {how}" if endpoint.dialect == "page" else f"POST {endpoint.url}{call.path} {how}"
+    if endpoint.dialect == "page":
+        return f"{endpoint.url} {how}"
+    query = "&".join(f"{name}={value}" for name, value in endpoint.query)
+    mark = ("&" if "?" in call.path else "?") if query else ""
+    return f"POST {endpoint.url}{call.path}{mark}{quote(query, 200)} {how}"
 
 
 def _times(exchange: Exchange) -> str:

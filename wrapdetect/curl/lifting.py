@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from wrapdetect.curl.fields import snake
 from wrapdetect.curl.request import Request
-from wrapdetect.dialects.filling import like_a_secret
 from wrapdetect.dialects.slots import ENV, Slot, Text, dumps, env, joined, parse, plain, render, swapped
 from wrapdetect.dialects.sources import TOKEN
+from wrapdetect.secrets.names import secret_name
 
 SHORTEST_SECRET = 8
 """Characters of a body's or query's field that is taken for a secret."""
@@ -66,7 +66,7 @@ class Lifting:
         value = plain(text)
         if text != (value,):
             return text
-        secret = like_a_secret(name) and len(value) >= SHORTEST_SECRET and " " not in value
+        secret = secret_name(name, "body") and len(value) >= SHORTEST_SECRET and " " not in value
         if not secret and self._is_session(name, value):
             self.notes.append(
                 f"{name!r} was taken out as a session's id; if it is the conversation's, so that all questions would "
@@ -127,7 +127,7 @@ def headers_of(request: Request, lifting: Lifting, written: Callable[[str], str]
 def _header_value(name: str, text: Text, lifting: Lifting) -> Text:
     # A user who wrote $NAME has a variable already.
     theirs = any(isinstance(part, Slot) and part.name.startswith(ENV) for part in text) and name.lower() != "cookie"
-    if theirs or not like_a_secret(name, header=True) or text != (plain(text),):
+    if theirs or not secret_name(name, "header") or text != (plain(text),):
         return text
     scheme, space, token = plain(text).partition(" ")
     if name.lower() in ("authorization", "proxy-authorization") and space and re.fullmatch(r"[A-Za-z-]+", scheme):

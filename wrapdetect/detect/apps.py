@@ -11,11 +11,11 @@ from typing import NamedTuple, cast
 from wrapdetect.detect.apis import GUARDED, model_objects, models_told
 from wrapdetect.detect.base import NO_MODEL, Detection, Sight, listed, usable
 from wrapdetect.detect.page import BY_PAGE, page_endpoint
-from wrapdetect.dialects.filling import like_a_secret
 from wrapdetect.dialects.json_text import Json, objects, text_in
 from wrapdetect.dialects.slots import CONVERSATION_ID, KEY, PROMPT, Slot, Unfit, json_of, path_of, render, segments_of
 from wrapdetect.model import Step, Template
 from wrapdetect.prose import quote
+from wrapdetect.secrets.names import secret_name
 
 JSON_HEADER = ("content-type", "application/json")
 CHAT_NAMES = ("/chat", "/respond", "/predict", "/answer", "/ask")
@@ -123,7 +123,7 @@ def _dify_inputs(parameters: Json) -> tuple[dict[str, object], list[str]]:
                 continue
             options = field.get("options")
             first = options[0] if isinstance(options, list) and options else ""
-            inputs[name] = "" if like_a_secret(name) else field.get("default") or first  # a TOML holds no secret
+            inputs[name] = "" if secret_name(name, "body") else field.get("default") or first  # a TOML holds no secret
             if not inputs[name]:
                 needed.append(quote(name, 40))
     return inputs, needed

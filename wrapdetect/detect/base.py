@@ -14,6 +14,7 @@ from wrapdetect.dialects.json_text import Json
 from wrapdetect.dialects.problems import template_problems
 from wrapdetect.dialects.slots import KEY, Unfit
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Template
+from wrapdetect.text import whole
 
 KeyHeader = Literal["", "authorization", "x-api-key", "x-goog-api-key"]
 """Where a look carries the key: nowhere, or in which header."""
@@ -162,12 +163,9 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 @lru_cache(maxsize=32)
 def _parsed(text: str) -> object:
-    """Once for each answer, though every recogniser asks; half of a pair of letters becomes the sign for a lost one."""
+    """Once for each answer, though every recogniser asks; without half characters, which no file could hold."""
     try:
-        if _HALF.search(text):
-            whole = json.dumps(json.loads(text), ensure_ascii=False).encode("utf-16", "surrogatepass")
-            text = whole.decode("utf-16", "replace")
-        return json.loads(text)
+        return json.loads(whole(json.dumps(json.loads(text), ensure_ascii=False)) if _HALF.search(text) else text)
     except (ValueError, RecursionError):
         return None
 

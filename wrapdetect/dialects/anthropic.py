@@ -8,18 +8,11 @@ from collections.abc import Sequence
 
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body import BodyError
-from wrapdetect.dialects.json_text import (
-    Answer,
-    Json,
-    both,
-    event_objects,
-    json_object,
-    part,
-    parts,
-    refuse_error,
-    short,
-)
-from wrapdetect.model import Ask, Chunk, Endpoint, FailureKind
+from wrapdetect.dialects.content import said_in, said_in_part
+from wrapdetect.dialects.json_text import Answer, Json, part, short
+from wrapdetect.dialects.replies import Shape, both
+from wrapdetect.dialects.stream import Stream
+from wrapdetect.model import Ask, Endpoint, FailureKind
 
 HEADERS = (("anthropic-version", "2023-06-01"),)
 VERSIONED = re.compile(r"/v\d+\Z")
@@ -41,37 +34,31 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
     return Call(body=body, stream=stream, path=path, headers=HEADERS, key_header="x-api-key", key_prefix="")
 
 
-def _read_stream(chunks: tuple[Chunk, ...]) -> Reply:
-    answer, done = Answer(), False
-    for t_s, data in event_objects(chunks):
-        event = refuse_error(json_object(data), "stream")
+def _read_stream(stream: Stream) -> Reply:
+    answer, done = Answer(), stream.done
+    for t_s, event in stream.objects:
         match event.get("type"):
-            case "error":
-                raise BodyError(FailureKind.SERVER, f"error event in the stream: {short(event)}")
             case "message_start":
                 _note(answer, part(event, "message"))
             case "content_block_start":
-                _add_block(answer, t_s, part(event, "content_block"))
+                answer.add(t_s, said_in_part(part(event, "content_block")))
             case "content_block_delta":
-                delta = part(event, "delta")
-                answer.add(t_s, delta.get("text") if delta.get("type") == "text_delta" else None)
+                answer.add(t_s, said_in_part(part(event, "delta")))
             case "message_delta":
                 answer.finished(part(event, "delta").get("stop_reason"))
                 answer.note(part(event, "usage"), TOLD)
             case "message_stop":
                 done = True
                 break
-    reply = answer.reply(done=done or answer.finish is not None, sign="message_stop")
-    return _refused(reply)
+    return _refused(answer.reply(done=done or answer.finish is not None, sign="message_stop"))
 
 
 def _read_plain(t_s: float, body: Json) -> Reply:
-    if not isinstance(body.get("content"), list):
+    if not isinstance(body.get("content"), list) and body.get("type") != "message":
         raise BodyError(FailureKind.GARBLED, f"no content in the body: {short(body)}")
     answer = Answer()
     _note(answer, body)
-    for block in parts(body, "content"):
-        _add_block(answer, t_s, block)
+    answer.add(t_s, said_in(body.get("content")))
     return _refused(answer.reply())
 
 
@@ -82,10 +69,6 @@ def _note(answer: Answer, message: Json) -> None:
     answer.finished(message.get("stop_reason"))
 
 
-def _add_block(answer: Answer, t_s: float, block: Json) -> None:
-    answer.add(t_s, block.get("text") if block.get("type") == "text" else None)
-
-
 def _refused(reply: Reply) -> Reply:
     """The reply itself. Raises BodyError where a classifier stopped the answer before its first word."""
     if reply.finish == "refusal" and not reply.text.strip():
@@ -93,4 +76,10 @@ def _refused(reply: Reply) -> Reply:
     return reply
 
 
-STREAM, PLAIN = both(_encode, _read_stream, _read_plain)
+def _shape_of(body: Json) -> Shape:
+    if isinstance(body.get("content"), list) or body.get("type") == "message":
+        return "whole"
+    return "piece" if "type" in body else "unknown"
+
+
+STREAM, PLAIN = both(_encode, _read_stream, _read_plain, _shape_of)

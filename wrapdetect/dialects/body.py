@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from wrapdetect.dialects.base import Piece
+from wrapdetect.dialects.told import kind_of as kind_of  # for whoever has a status alone
+from wrapdetect.dialects.told import kind_of_refusal
 from wrapdetect.model import Chunk, Failure, FailureKind
+from wrapdetect.text import one_line
 
 DECODED_LIMIT = 20_000_000
 """Bytes of a decompressed body; more is a bomb, not an answer."""
@@ -16,10 +19,11 @@ class BodyError(Exception):
 
     def __init__(self, kind: FailureKind, detail: str) -> None:
         super().__init__(detail)
-        self.failure = Failure(kind=kind, detail=detail)
+        self.failure = Failure(kind=kind, detail=one_line(detail))
 
 
 Headers = Sequence[tuple[str, str]]
+BOM = b"\xef\xbb\xbf"
 
 
 def header_of(headers: Headers, name: str) -> str:
@@ -43,17 +47,8 @@ def refused_by(status: int, reason: str, body: bytes, moved: str = "") -> Failur
     'HTTP 429 Too Many Requests: slow down'
     """
     said = " ".join(body[:600].decode(errors="replace").split())
-    return Failure(kind=kind_of(status), detail=f"HTTP {status} {reason}{moved}{': ' + said if said else ''}")
-
-
-def kind_of(status: int) -> FailureKind:
-    """
-    >>> [kind_of(s).value for s in (429, 503, 403)]
-    ['limited', 'server', 'refused']
-    """
-    if status == 429:
-        return FailureKind.LIMITED
-    return FailureKind.SERVER if status >= 500 else FailureKind.REFUSED
+    said_so = f"HTTP {status} {reason}{moved}{': ' + said if said else ''}"
+    return Failure(kind=kind_of_refusal(status, body), detail=one_line(said_so))
 
 
 def cut_alike(chunks: Sequence[Chunk], data: bytes) -> tuple[Chunk, ...]:
@@ -97,26 +92,22 @@ def text_of(data: bytes) -> str:
 class Event(NamedTuple):
     """A server-sent event: when its last byte came, its name ("" where it has none), its data (None where it has none).
 
-    `end` says how it ended: by its blank line, or with the body, after a whole line or within one.
+    `end` says how it ended: by its blank line, or with the body, after a whole line or within one. `lines` are those of
+    its data, each with its own time.
     """
 
     t_s: float
     name: str
     data: str | None
     end: Literal["blank", "line", "torn"] = "blank"
-
-
-def events(chunks: Iterable[Chunk]) -> Iterator[Piece]:
-    """Server-sent events (WHATWG HTML, 9.2.6): the data of each event, stamped with the chunk that ended it.
-
-    An event that the end of the stream cuts off is not given, as the standard says. Raises BodyError for bad UTF-8.
-    """
-    return (Piece(e.t_s, e.data) for e in named_events(chunks) if e.end == "blank" and e.data is not None)
+    lines: tuple[Piece, ...] = ()
 
 
 def named_events(chunks: Iterable[Chunk]) -> Iterator[Event]:
-    """As `events`, with their names; events without data too, and last what the end of the body left unended."""
-    rest, name, data, after_cr, t_s = b"", "", list[str](), False, 0.0
+    """Server-sent events (WHATWG HTML, 9.2.6), each stamped with the chunk that ended it; events without data too, and
+    last what the end of the body left unended, which the standard leaves out. Raises BodyError for bad UTF-8.
+    """
+    rest, name, data, after_cr, t_s, first = b"", "", list[Piece](), False, 0.0, True
     for chunk in chunks:
         t_s = chunk.t_s
         # A CR ends its line at once; an LF that follows it, maybe in the next chunk, belongs to it.
@@ -126,19 +117,25 @@ def named_events(chunks: Iterable[Chunk]) -> Iterator[Event]:
             fresh = fresh.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, rest = (rest + fresh).split(b"\n")
         for raw in lines:
-            line = text_of(raw.removeprefix(b"\xef\xbb\xbf"))
+            line, first = text_of(raw.removeprefix(BOM) if first else raw), False
+            field, _, value = line.partition(":")
             if line == "":
                 if data or name:
-                    yield Event(t_s, name, "\n".join(data) if data else None)
+                    yield _event(t_s, name, data, "blank")
                 name, data = "", []
-            elif line.startswith("data:"):
-                data.append(line[5:].removeprefix(" "))
-            elif line.startswith("event:"):
-                name = line[6:].removeprefix(" ")
+            elif field == "data":
+                data.append(Piece(t_s, value.removeprefix(" ")))
+            elif field == "event":
+                name = value.removeprefix(" ")
+    rest = rest.removeprefix(BOM) if first else rest
     if rest.startswith(b"data:"):
-        data.append(rest[5:].decode(errors="replace").removeprefix(" "))
-    if data or rest:
-        yield Event(t_s, name, "\n".join(data) if data else None, "torn" if rest else "line")
+        data.append(Piece(t_s, rest[5:].decode(errors="replace").removeprefix(" ")))
+    if data or name or rest:
+        yield _event(t_s, name, data, "torn" if rest else "line")
+
+
+def _event(t_s: float, name: str, data: Sequence[Piece], end: Literal["blank", "line", "torn"]) -> Event:
+    return Event(t_s, name, "\n".join(p.text for p in data) if data else None, end, tuple(data))
 
 
 def lines(chunks: Iterable[Chunk]) -> Iterator[Piece]:

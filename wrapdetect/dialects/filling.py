@@ -32,21 +32,12 @@ FOUND = "found"
 JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "text/plain; charset=utf-8"
 MULTIPART = "multipart/form-data"
 
-SECRET_WORDS = frozenset(
-    {
-        "auth", "authorization", "bearer", "cookie", "cookies", "credential", "credentials", "csrf", "jwt", "passwd",
-        "password", "pwd", "sas", "secret", "sig", "signature", "signed", "token", "xsrf", "apikey",
-    }
-)  # fmt: skip
-SECRET_IN_HEADERS = frozenset({"session", "sessionid", "sid"})  # elsewhere they name a conversation
-KEY_WORDS = frozenset(["access", "api", "auth", "private", "secret", "subscription", "x"])
-
 _JSON_PART = re.compile(rf'"(?:[^"\\]|\\.)*+(?:"|$)|{PLACEHOLDER.pattern}', re.DOTALL)
 _BARE = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _FORM_FIELD = re.compile(r"[^\s=&{}\"]+=[^\s&]*")
 _ENVELOPE = re.compile(r"\A[0-9]++(?:/[^,\[{]*+,[0-9]*+)?(?=[\[{])")
 _END_OF_RECORD = "\x1e\x00"
-_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
+PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 class Outgoing(NamedTuple):
@@ -93,12 +84,14 @@ def names_in(part: Request) -> frozenset[str]:
 
 
 def variables_of(endpoint: Endpoint) -> tuple[str, ...]:
-    """Names of the environment variables that an endpoint's template wants and may read, beside its key's."""
+    """Names of the environment variables that an endpoint's template, headers and query want and may read, beside its
+    key's."""
     template = endpoint.template
-    if template is None:
-        return ()
-    stated = template.variables
-    return tuple(n for n in wanted(template) if stated is None or n in stated)
+    ours = frozenset().union(*(names_of(value) for _, value in (*endpoint.headers, *endpoint.query)))
+    own = {n.removeprefix(ENV) for n in ours if n.startswith(ENV)}
+    stated = template.variables if template else None
+    wants = wanted(template) if template else ()
+    return tuple(sorted(own | {n for n in wants if stated is None or n in stated}))
 
 
 def wanted(template: Template) -> tuple[str, ...]:
@@ -118,18 +111,6 @@ def kept_names(template: Template) -> frozenset[str]:
 def parts_of(template: Template) -> tuple[Request, ...]:
     """The requests of a template in their order: its steps, itself, its polls; and the replies of a websocket."""
     return (*template.steps, template, *template.polls, *template.replies)
-
-
-def like_a_secret(name: str, *, header: bool = False) -> bool:
-    """Whether a header, query or body field of that name usually holds a secret.
-
-    >>> [n for n in ("api_key", "accessToken", "max_tokens", "sort_key", "X-CSRF") if like_a_secret(n)]
-    ['api_key', 'accessToken', 'X-CSRF']
-    """
-    words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
-    if set(words) & SECRET_WORDS or (header and set(words) & SECRET_IN_HEADERS):
-        return True
-    return "key" in words and (len(words) == 1 or header or bool(set(words) & KEY_WORDS))
 
 
 def is_frame(part: Request) -> bool:
@@ -306,7 +287,7 @@ def is_handed_out(path: str) -> bool:
 
 
 def _fill_whole(path: str, values: Values) -> str:
-    return quote(fill_text(path, values), safe=_PRINTABLE.replace(" ", "").replace("\\", ""))
+    return quote(fill_text(path, values), safe=PRINTABLE.replace(" ", "").replace("\\", ""))
 
 
 def _fill_path(path: str, values: Values) -> str:
@@ -315,7 +296,7 @@ def _fill_path(path: str, values: Values) -> str:
 
 
 def _fill_header(value: str, values: Values) -> str:
-    return quote(fill_text(value, values), safe=_PRINTABLE).strip()
+    return quote(fill_text(value, values), safe=PRINTABLE).strip()
 
 
 def is_json(text: str) -> bool:

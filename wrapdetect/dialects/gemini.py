@@ -9,18 +9,11 @@ from urllib.parse import quote, urlsplit
 
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body import BodyError
-from wrapdetect.dialects.json_text import (
-    Answer,
-    Json,
-    both,
-    event_objects,
-    json_object,
-    part,
-    parts,
-    refuse_error,
-    short,
-)
-from wrapdetect.model import Ask, Chunk, Endpoint, FailureKind
+from wrapdetect.dialects.content import said_in_part
+from wrapdetect.dialects.json_text import Answer, Json, part, parts, short
+from wrapdetect.dialects.replies import both
+from wrapdetect.dialects.stream import Stream
+from wrapdetect.model import Ask, Endpoint, FailureKind
 
 ROLES = {"user": "user", "assistant": "model"}
 TOKENS = {
@@ -60,11 +53,11 @@ def _path(endpoint: Endpoint, *, stream: bool) -> str:
     return f"{version}/{quote(model, safe='/')}:{method}"
 
 
-def _read_stream(chunks: tuple[Chunk, ...]) -> Reply:
+def _read_stream(stream: Stream) -> Reply:
     answer = Answer()
-    for t_s, data in event_objects(chunks):
-        _add(answer, t_s, refuse_error(json_object(data), "stream"))
-    return _refused(answer.reply(done=answer.finish is not None, sign="a finishReason"))
+    for t_s, body in stream.objects:
+        _add(answer, t_s, body)
+    return _refused(answer.reply(done=stream.done or answer.finish is not None, sign="a finishReason"))
 
 
 def _read_plain(t_s: float, body: Json) -> Reply:
@@ -83,10 +76,10 @@ def _add(answer: Answer, t_s: float, body: Json) -> None:
     answer.named(body.get("modelVersion"))
     answer.note(body, {"responseId": "id"})
     answer.note(part(body, "usageMetadata"), TOKENS)
-    for candidate in parts(body, "candidates")[:1]:
-        for said in parts(part(candidate, "content"), "parts"):
-            answer.add(t_s, None if said.get("thought") else said.get("text"))
-        answer.finished(candidate.get("finishReason"))
+    candidate = next((c for c in parts(body, "candidates") if not c.get("index")), {})
+    for said in parts(part(candidate, "content"), "parts"):
+        answer.add(t_s, said_in_part(said))
+    answer.finished(candidate.get("finishReason"))
 
 
 def _refused(reply: Reply) -> Reply:
@@ -96,4 +89,4 @@ def _refused(reply: Reply) -> Reply:
     return reply
 
 
-STREAM, PLAIN = both(_encode, _read_stream, _read_plain)
+STREAM, PLAIN = both(_encode, _read_stream, _read_plain, lambda _: "unknown")

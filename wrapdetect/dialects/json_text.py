@@ -1,97 +1,28 @@
-"""What all dialects over JSON share: bodies out of exchanges, objects out of text, an answer put together in pieces."""
+"""What all dialects over JSON share: objects out of text, an answer put together in pieces."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol, cast
+from itertools import pairwise
+from typing import cast
 
-from wrapdetect.dialects.base import Call, Codec, Piece, Reply, without_text
-from wrapdetect.dialects.body import BodyError, encoding_of, events, header_of, inflate, text_of
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind
+from wrapdetect.dialects.base import Piece, Reply, without_text
+from wrapdetect.dialects.body import BodyError, header_of
+from wrapdetect.dialects.told import is_error, is_refusal, is_stop_by_error, kind_of_text, kind_told
+from wrapdetect.model import Exchange, FailureKind
+from wrapdetect.text import whole
 
 Json = dict[str, object]
 
 SLIPPED = ("id", "system_fingerprint", "provider", "service_tier")
 """Fields of a reply that say something of the path behind it."""
-HTML = "an HTML page where JSON is due: is this the address of the API (often ending in /v1)?"
+FEWEST_STEPS = 2
+"""Of pieces that each hold the one before: fewer may be chance."""
 
 
 def content_kind(exchange: Exchange) -> str:
     """The content type without its parameters, in lower case."""
     return header_of(exchange.headers, "content-type").partition(";")[0].strip().lower()
-
-
-def chunks_of(exchange: Exchange) -> tuple[Chunk, ...]:
-    """The body with its content encoding undone. Raises BodyError where that fails, or where it is an HTML page."""
-    chunks = inflate(exchange.chunks, encoding_of(exchange.headers))
-    start = chunks[0].data.lstrip()[:15].lower() if chunks else b""
-    if content_kind(exchange) == "text/html" or start.startswith((b"<!doctype", b"<html")):
-        raise BodyError(FailureKind.GARBLED, HTML)
-    return chunks
-
-
-ReadStream = Callable[[tuple[Chunk, ...]], Reply]
-ReadPlain = Callable[[float, Json], Reply]
-
-
-class Encode(Protocol):
-    """What makes a Call of a dialect, streamed or not."""
-
-    def __call__(self, ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call: ...
-
-
-def both(encode: Encode, read_stream: ReadStream, read_plain: ReadPlain) -> tuple[Codec, Codec]:
-    """A dialect, streamed and plain."""
-
-    def codec(stream: bool) -> Codec:
-        return Codec(
-            encode=partial(encode, stream=stream),
-            decode=lambda exchange, _: decoded(exchange, stream=stream, read_stream=read_stream, read_plain=read_plain),
-        )
-
-    return codec(True), codec(False)
-
-
-def decoded(exchange: Exchange, *, stream: bool, read_stream: ReadStream, read_plain: ReadPlain) -> Reply:
-    """The reply in an exchange: of its stream, or of its one JSON object and the moment when that was whole.
-
-    A server that does not stream though asked to answers plainly, as JSON: an answer all the same. So is the stream of
-    one that streams unless told otherwise, such as the Responses API of `transformers serve`.
-    """
-    if exchange.failure is not None:
-        return Reply(text="", failure=exchange.failure)
-    try:
-        chunks = chunks_of(exchange)
-        kind = content_kind(exchange)
-        as_events = kind == "text/event-stream" and not _begins_with(b"{", chunks)
-        if as_events or (stream and kind != "application/json"):
-            return read_stream(chunks)
-        return read_plain(chunks[-1].t_s if chunks else 0.0, only_object(chunks))
-    except BodyError as error:
-        return Reply(text="", failure=error.failure)
-
-
-def _begins_with(start: bytes, chunks: Iterable[Chunk]) -> bool:
-    """Whether that is the first that is not blank; the first chunks of a packed body may hold nothing."""
-    return next((data for c in chunks if (data := c.data.lstrip())), b"").startswith(start)
-
-
-def only_object(chunks: Iterable[Chunk]) -> Json:
-    """The JSON object that a body is. Raises BodyError where it is none, or holds an error object."""
-    data = b"".join(c.data for c in chunks)
-    if not data.strip():
-        raise BodyError(FailureKind.GARBLED, "an empty body")
-    return refuse_error(json_object(text_of(data)), "body")
-
-
-def event_objects(chunks: Sequence[Chunk]) -> list[Piece]:
-    """The data of all server-sent events of a body. Raises BodyError where there is none."""
-    found = list(events(chunks))
-    if not found:
-        any_bytes = any(c.data.strip() for c in chunks)
-        raise BodyError(FailureKind.GARBLED, "no server-sent event in the body" if any_bytes else "an empty body")
-    return found
 
 
 def json_object(text: str) -> Json:
@@ -100,15 +31,25 @@ def json_object(text: str) -> Json:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BodyError(FailureKind.GARBLED, f"not JSON: {short(text)}") from error
-    if not isinstance(value, dict):
-        raise BodyError(FailureKind.GARBLED, f"{type(value).__name__} where a JSON object is due: {short(text)}")
-    return cast("Json", value)
+    return as_object(value, text)
+
+
+def as_object(value: object, text: str) -> Json:
+    """A JSON value as the object that is due; `text` is what it was read from. Raises BodyError for any other, and for
+    a list that tells an error."""
+    if isinstance(value, dict):
+        return cast("Json", value)
+    if any(map(is_error, objects(value)[:1])):
+        raise BodyError(kind_told(value), f"error in a list: {short(text)}")
+    raise BodyError(FailureKind.GARBLED, f"{type(value).__name__} where a JSON object is due: {short(text)}")
 
 
 def refuse_error(body: Json, where: str) -> Json:
-    """The object itself. Raises BodyError where it holds an error object."""
-    if body.get("error"):
-        raise BodyError(FailureKind.SERVER, f"error object in the {where}: {short(body['error'])}")
+    """The object itself. Raises BodyError where it is an error, in whatever dress, by what its code or type means."""
+    if is_refusal(body):
+        told = body.get("error")
+        shown = told if told and isinstance(told, str | dict) else body
+        raise BodyError(kind_told(body), f"error object in the {where}: {short(shown)}")
     return body
 
 
@@ -177,9 +118,17 @@ class Answer:
             if body.get(name):
                 self.fields[ours] = whole(str(body[name]))
 
+    def slipped(self, body: Mapping[str, object]) -> None:
+        """The model that it says it is and the fields of SLIPPED, each the first time that it says something."""
+        if self.model is None:
+            self.named(body.get("model"))
+        for name in SLIPPED:
+            if name not in self.fields and body.get(name):
+                self.fields[name] = whole(str(body[name]))
+
     def named(self, model: object) -> None:
-        """The model that it says it is, the first time."""
-        if self.model is None and isinstance(model, str):
+        """The model that it says it is, the first time that it is not empty."""
+        if self.model is None and isinstance(model, str) and model.strip():
             self.model = whole(model)
 
     def finished(self, reason: object) -> None:
@@ -187,16 +136,24 @@ class Answer:
         if isinstance(reason, str) and reason:
             self.finish = whole(reason)
 
-    def reply(self, *, done: bool = True, sign: str = "") -> Reply:
-        """The whole. Raises BodyError for a stream that ended before it was `done`, which `sign` would have shown."""
+    def reply(self, *, done: bool = True, sign: str = "", as_sent: bool = False) -> Reply:
+        """The whole; snapshots sent as pieces are taken for what each added, but for `as_sent`.
+
+        Raises BodyError for a stream that ended before it was `done`, which `sign` would have shown, and for one that
+        says that it broke off.
+        """
         if self._half:
             self.pieces.append(Piece(self._last_s, whole(self._half)))
+        if self.finish is not None and is_stop_by_error(self.finish):
+            kind = kind_of_text(json.dumps({"code": self.finish}))
+            raise BodyError(kind, f"the answer broke off after {len(self.pieces)} pieces: {short(self.finish)}")
         if not done:
             raise BodyError(FailureKind.CUT_OFF, f"the stream ended after {len(self.pieces)} pieces without {sign}")
-        text = "".join(p.text for p in self.pieces)
+        pieces = self.pieces if as_sent else grown(self.pieces)
+        text = "".join(p.text for p in pieces)
         return Reply(
             text=text,
-            pieces=tuple(self.pieces),
+            pieces=tuple(pieces),
             model=self.model,
             finish=self.finish,
             fields=tuple(self.fields.items()),
@@ -204,9 +161,22 @@ class Answer:
         )
 
 
-def whole(text: str) -> str:
-    """JSON may hold half a surrogate pair, which no encoding can carry: it becomes U+FFFD."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def grown(pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """The pieces; or, where each holds all that came before it and more, three at least, what each added.
+
+    >>> [p.text for p in grown([Piece(1.0, "It"), Piece(2.0, "It is"), Piece(3.0, "It is so.")])]
+    ['It', ' is', ' so.']
+    >>> [p.text for p in grown([Piece(1.0, "ha"), Piece(2.0, "ha"), Piece(3.0, "ha")])]
+    ['ha', 'ha', 'ha']
+    """
+    steps = list(pairwise(pieces))
+    if steps and steps[-1][0].text == steps[-1][1].text:  # the last is often sent twice, with its end
+        steps.pop()
+    if len(steps) < FEWEST_STEPS or any(len(a.text) >= len(b.text) for a, b in steps):
+        return pieces
+    if not all(b.text.startswith(a.text) for a, b in steps):
+        return pieces
+    return [pieces[0], *(Piece(b.t_s, b.text[len(a.text) :]) for a, b in steps)]
 
 
 def short(value: object, limit: int = 160) -> str:
@@ -215,6 +185,13 @@ def short(value: object, limit: int = 160) -> str:
     >>> short({"message": "no"}), short("a\\n b" * 100, 8)
     ('{"message": "no"}', 'a ba ba …')
     """
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else _dumped(value)
     text = " ".join(text.split())
     return text if len(text) <= limit else text[:limit] + "…"
+
+
+def _dumped(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # read just before nesting was too deep, and written from further within
+        return "something nested too deeply to show"

@@ -5,21 +5,14 @@ remote_host: where a server hands a question on to another.
 """
 
 from collections.abc import Sequence
-from functools import partial
 
-from wrapdetect.dialects.base import Call, Codec, Reply, so_far
-from wrapdetect.dialects.body import BodyError, lines
-from wrapdetect.dialects.json_text import (
-    Answer,
-    Json,
-    chunks_of,
-    decoded,
-    json_object,
-    part,
-    refuse_error,
-    short,
-)
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, FailureKind
+from wrapdetect.dialects.base import Call, Reply, so_far
+from wrapdetect.dialects.body import BodyError
+from wrapdetect.dialects.content import said_in
+from wrapdetect.dialects.json_text import Answer, Json, part, short
+from wrapdetect.dialects.replies import Shape, both
+from wrapdetect.dialects.stream import Stream
+from wrapdetect.model import Ask, Endpoint, FailureKind
 
 TOLD = {
     "remote_model": "remote_model",
@@ -42,28 +35,14 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
     return Call(body=body, stream=stream, path="/chat" if endpoint.url.endswith("/api") else "/api/chat")
 
 
-def _decode(exchange: Exchange, _: Endpoint, *, stream: bool) -> Reply:
-    """JSON lines are often labelled application/json: what is said to be one object, and is more, is read as lines."""
-    reply = decoded(exchange, stream=stream, read_stream=_read_stream, read_plain=_read_plain)
-    if exchange.failure is not None or reply.failure is None or reply.failure.kind is not FailureKind.GARBLED:
-        return reply
-    try:
-        return _read_stream(chunks_of(exchange)) if stream else reply
-    except BodyError:
-        return reply
-
-
-def _read_stream(chunks: tuple[Chunk, ...]) -> Reply:
-    answer, done, any_line = Answer(), False, False
-    for t_s, line in lines(chunks):
-        body, any_line = refuse_error(json_object(line), "stream"), True
+def _read_stream(stream: Stream) -> Reply:
+    answer, done = Answer(), False
+    for t_s, body in stream.objects:
         _add(answer, t_s, body)
         done = body.get("done") is True
         if done:
             break
-    if not any_line:
-        raise BodyError(FailureKind.GARBLED, "an empty body")
-    return answer.reply(done=done, sign="done: true")
+    return answer.reply(done=done or stream.done, sign="done: true")
 
 
 def _read_plain(t_s: float, body: Json) -> Reply:
@@ -76,10 +55,13 @@ def _read_plain(t_s: float, body: Json) -> Reply:
 
 def _add(answer: Answer, t_s: float, body: Json) -> None:
     answer.named(body.get("model"))
-    answer.add(t_s, part(body, "message").get("content"))
+    answer.add(t_s, said_in(part(body, "message").get("content")))
     answer.finished(body.get("done_reason"))
     answer.note(body, TOLD)
 
 
-STREAM = Codec(encode=partial(_encode, stream=True), decode=partial(_decode, stream=True))
-PLAIN = Codec(encode=partial(_encode, stream=False), decode=partial(_decode, stream=False))
+def _shape_of(body: Json) -> Shape:
+    return "piece" if body.get("done") is False else "unknown"
+
+
+STREAM, PLAIN = both(_encode, _read_stream, _read_plain, _shape_of)

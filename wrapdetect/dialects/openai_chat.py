@@ -1,23 +1,18 @@
 """OpenAI chat completions (POST {url}/chat/completions), streaming and plain."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from wrapdetect.dialects.address import key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body import BodyError
-from wrapdetect.dialects.json_text import (
-    SLIPPED,
-    Answer,
-    Json,
-    both,
-    event_objects,
-    json_object,
-    part,
-    parts,
-    refuse_error,
-    short,
-)
-from wrapdetect.model import Ask, Chunk, Endpoint, FailureKind
+from wrapdetect.dialects.content import said_in_message
+from wrapdetect.dialects.json_text import Answer, Json, part, parts, refuse_error, short
+from wrapdetect.dialects.replies import Shape, both
+from wrapdetect.dialects.stream import Stream
+from wrapdetect.model import Ask, Endpoint, FailureKind
 
+WITHHELD = ("content_filter", "sensitive")
+"""A finish_reason without a word before it says that a filter kept the answer back."""
 TOKENS = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
 
 
@@ -30,45 +25,69 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
         body[endpoint.token_limit] = ask.max_tokens
     if stream:
         body["stream"] = True
-    return Call(body=body, stream=stream)
+    header, prefix = key_place(endpoint.url, endpoint.query)
+    return Call(body=body, stream=stream, key_header=header, key_prefix=prefix)
 
 
-def _read_stream(chunks: tuple[Chunk, ...]) -> Reply:
-    answer, done, first = Answer(), False, True
-    for t_s, data in event_objects(chunks):
-        if data.strip() == "[DONE]":
-            done = True
-            break
-        event = refuse_error(json_object(data), "stream")
-        if first:
-            _note(answer, event)
-            first = False
-        choice = _choice(event)
-        answer.add(t_s, part(choice, "delta").get("content"))
+def _read_stream(stream: Stream) -> Reply:
+    answer = Answer()
+    events = [(t_s, event, parts(event, "choices")) for t_s, event in stream.objects]
+    first = _first_index(choices for _, _, choices in events)
+    for t_s, event, choices in events:
+        answer.slipped(event)
+        choice = _choice(choices, first)
+        # Some servers send a whole message as their one event, or after the deltas once more.
+        said = part(choice, "delta") or ({} if answer.pieces else part(choice, "message"))
+        answer.add(t_s, said_in_message(said))
         answer.finished(choice.get("finish_reason"))
-        answer.note(part(event, "usage"), TOKENS)
-    return answer.reply(done=done or answer.finish is not None, sign="[DONE] or a finish_reason")
+        if usage := part(event, "usage"):
+            answer.note(usage, TOKENS)
+    return _given(answer.reply(done=stream.done or answer.finish is not None, sign="[DONE] or a finish_reason"))
 
 
 def _read_plain(t_s: float, body: Json) -> Reply:
-    answer, choice = Answer(), _choice(body)
+    choices = parts(body, "choices")
+    answer, choice = Answer(), _choice(choices, _first_index([choices]))
     message = choice.get("message")
     if not isinstance(message, dict):
         raise BodyError(FailureKind.GARBLED, f"no choices[0].message in the body: {short(body)}")
-    _note(answer, body)
-    answer.add(t_s, message.get("content"))
+    answer.slipped(body)
+    answer.add(t_s, said_in_message(message))
     answer.finished(choice.get("finish_reason"))
     answer.note(part(body, "usage"), TOKENS)
-    return answer.reply()
+    return _given(answer.reply())
 
 
-def _note(answer: Answer, body: Json) -> None:
-    answer.named(body.get("model"))
-    answer.note(body, {name: name for name in SLIPPED})
+def _first_index(events: Iterable[Sequence[Json]]) -> int:
+    """Of several choices, which may come in any order, the one to read."""
+    return min((_index(choice) for choices in events for choice in choices), default=0)
 
 
-def _choice(body: Json) -> Json:
-    return next(iter(parts(body, "choices")[:1]), {})
+def _index(choice: Json) -> int:
+    index = choice.get("index")
+    return index if type(index) is int else 0
 
 
-STREAM, PLAIN = both(_encode, _read_stream, _read_plain)
+def _choice(choices: Sequence[Json], index: int) -> Json:
+    """The choice of that index, or an empty one. Raises BodyError where it tells an error."""
+    found = next((c for c in choices if _index(c) == index), {})
+    if found.get("error"):
+        refuse_error({"error": found["error"]}, "choice")
+    return found
+
+
+def _given(reply: Reply) -> Reply:
+    """The reply itself. Raises BodyError where a filter kept it back whole."""
+    if reply.finish in WITHHELD and not reply.text.strip():
+        raise BodyError(FailureKind.REFUSED, f"no answer: finish_reason {reply.finish}")
+    return reply
+
+
+def _shape_of(body: Json) -> Shape:
+    choice = next(iter(parts(body, "choices")), {})
+    if isinstance(choice.get("message"), dict):
+        return "whole"
+    return "piece" if isinstance(choice.get("delta"), dict) else "unknown"
+
+
+STREAM, PLAIN = both(_encode, _read_stream, _read_plain, _shape_of)

@@ -6,21 +6,15 @@ response.incomplete (our limit on tokens, or a filter) or response.failed; there
 
 from collections.abc import Sequence
 
+from wrapdetect.dialects.address import key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body import BodyError
-from wrapdetect.dialects.json_text import (
-    SLIPPED,
-    Answer,
-    Json,
-    both,
-    event_objects,
-    json_object,
-    part,
-    parts,
-    refuse_error,
-    short,
-)
-from wrapdetect.model import Ask, Chunk, Endpoint, FailureKind
+from wrapdetect.dialects.content import said_in
+from wrapdetect.dialects.json_text import Answer, Json, part, parts, refuse_error, short
+from wrapdetect.dialects.replies import Shape, both
+from wrapdetect.dialects.stream import Stream
+from wrapdetect.dialects.told import kind_told
+from wrapdetect.model import Ask, Endpoint, FailureKind
 
 FEWEST_TOKENS = 16
 """The API refuses a smaller max_output_tokens."""
@@ -40,20 +34,16 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: boo
         body["max_output_tokens"] = max(ask.max_tokens, FEWEST_TOKENS)
     if stream:
         body["stream"] = True
-    return Call(body=body, stream=stream, path="/responses")
+    header, prefix = key_place(endpoint.url, endpoint.query)
+    return Call(body=body, stream=stream, path="/responses", key_header=header, key_prefix=prefix)
 
 
-def _read_stream(chunks: tuple[Chunk, ...]) -> Reply:
+def _read_stream(stream: Stream) -> Reply:
     answer, done = Answer(), False
-    for t_s, data in event_objects(chunks):
-        if data.strip() == "[DONE]":  # of servers that are only like it
-            break
-        event = refuse_error(json_object(data), "stream")
+    for t_s, event in stream.objects:
         kind, response = event.get("type"), part(event, "response")
-        if kind == "error":
-            raise BodyError(FailureKind.SERVER, f"error event in the stream: {short(event)}")
         if kind in SPOKEN:
-            answer.add(t_s, event.get("delta"))
+            answer.add(t_s, said_in(event.get("delta"), "delta"))
         if response:
             _note(answer, response, "stream")
         if kind in ENDS:
@@ -78,23 +68,22 @@ def _note(answer: Answer, response: Json, where: str) -> None:
     refuse_error(response, where)
     status = response.get("status")
     if status in ("failed", "cancelled"):
-        raise BodyError(FailureKind.SERVER, f"the response has the status {status}: {short(response)}")
-    answer.named(response.get("model"))
-    answer.note(response, {name: name for name in SLIPPED})
+        raise BodyError(kind_told(response), f"the response has the status {status}: {short(response)}")
+    answer.slipped(response)
     answer.note(part(response, "usage"), TOKENS)
     if status in ("completed", "incomplete"):
         answer.finished(part(response, "incomplete_details").get("reason") or status)
 
 
 def _add_output(answer: Answer, t_s: float, response: Json) -> None:
-    texts = [
-        str(content.get("text") or content.get("refusal") or "")
-        for item in parts(response, "output")
-        if item.get("type") == "message"
-        for content in parts(item, "content")
-        if content.get("type") in ("output_text", "refusal")
-    ]
-    answer.add(t_s, "".join(texts))
+    messages = [item for item in parts(response, "output") if item.get("type", "message") == "message"]
+    answer.add(t_s, "".join(said_in(item.get("content")) for item in messages))
 
 
-STREAM, PLAIN = both(_encode, _read_stream, _read_plain)
+def _shape_of(body: Json) -> Shape:
+    if isinstance(body.get("output"), list):
+        return "whole"
+    return "piece" if str(body.get("type", "")).startswith("response.") else "unknown"
+
+
+STREAM, PLAIN = both(_encode, _read_stream, _read_plain, _shape_of)

@@ -16,7 +16,6 @@ from wrapdetect.dialects.filling import (
     is_handed_out,
     kept_names,
     kind_of_body,
-    like_a_secret,
     names_in,
     wanted,
 )
@@ -26,6 +25,7 @@ from wrapdetect.dialects.slots import ENV, PLACEHOLDER, Slot, literal, member, n
 from wrapdetect.dialects.sources import TOKEN, check_source, is_source
 from wrapdetect.errors import SpecError
 from wrapdetect.model import AutoReply, Poll, Request, Step, Template
+from wrapdetect.secrets.names import secret_name
 
 Loc = tuple[str | int, ...]
 """Keys and places that lead to a value of a template's table."""
@@ -197,7 +197,7 @@ def _header_problems(name: str, value: str, body: str) -> Iterator[str]:
         yield "is wrapdetect's own to send; leave it out"
     if not (value.isascii() and value.isprintable()):
         yield "holds a line break, or another character that no header may hold"
-    if like_a_secret(name, header=True) and not _has_a_place(value):
+    if secret_name(name, "header") and not _has_a_place(value):
         yield "looks like a secret (value not shown); write {env:NAME}, and set that variable, or {key} with key_env"
     if name.lower() == "content-type" and "multipart" in value.lower():
         yield from _multipart_problems(value, body)
@@ -266,14 +266,16 @@ def _unstated(template: Template) -> Iterator[Problem]:
 
 def _literal_secrets_of_query(path: str) -> list[str]:
     fields = [field.partition("=") for field in path.partition("?")[2].split("&")]
-    return [n for n, _, v in fields if _NAME.match(n) and like_a_secret(n) and len(v) >= 8 and not _has_a_place(v)]
+    return [n for n, _, v in fields if _NAME.match(n) and _literal_secret(n, v)]
 
 
 def _literal_secrets_of_json(body: str) -> list[str]:
     found = re.finditer(r'"((?:[^"\\]|\\.)*)"\s*:\s*"((?:[^"\\]|\\.)*)"', body)
-    return [
-        m[1] for m in found if like_a_secret(m[1]) and len(m[2]) >= 8 and " " not in m[2] and not _has_a_place(m[2])
-    ]
+    return [m[1] for m in found if " " not in m[2] and _literal_secret(m[1], m[2])]
+
+
+def _literal_secret(name: str, value: str) -> bool:
+    return secret_name(name, "body") and len(value) >= 8 and not _has_a_place(value)
 
 
 def _answer_problems(template: Template) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ from jsonpath.exceptions import JSONPathError
 
 from wrapdetect.dialects.source_cost import MOST_HITS, check_path
 from wrapdetect.errors import SpecError
+from wrapdetect.text import whole
 
 KINDS = "$.. (JSONPath), re:PATTERN, header:NAME, cookie:NAME, event:NAME or text"
 NO_JSON = object()
@@ -83,7 +84,8 @@ def find(
     >>> find("re:token=([0-9]+)", text="<a href='?token=17'>"), find("header:X-Id", text="", headers=[("x-id", "7")])
     ('17', '7')
     """
-    return find_in(source, Received(text, headers, cookies or {}, event))
+    found = find_in(source, Received(text, headers, cookies or {}, event))
+    return None if found is None else whole(found)
 
 
 def find_in(source: str, received: Received) -> str | None:

@@ -9,13 +9,14 @@ from typing import NamedTuple, NoReturn
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, so_far
 from wrapdetect.dialects.body import BodyError, encoding_of, inflate, lines, named_events, text_of
 from wrapdetect.dialects.filling import names_in, parts_of
-from wrapdetect.dialects.json_text import Answer, content_kind, short, whole
+from wrapdetect.dialects.json_text import Answer, content_kind, short
 from wrapdetect.dialects.polling import AT_WORK, PENDING, JobState, job_state, job_status
 from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, names_of, needs_json, span_of
+from wrapdetect.dialects.stream import END, is_life, is_notice, split_lines
+from wrapdetect.dialects.told import is_error, is_refusal, kind_of_text, kind_told
 from wrapdetect.model import Ask, AutoReply, Chunk, Endpoint, Exchange, FailureKind, Poll, Template
+from wrapdetect.text import whole
 
-END = "[DONE]"
-"""Ends a stream in whatever template, where it stands alone: many chats took it over from one API."""
 _PING = re.compile(r'\s*(?:2|ping|\{.{0,40}"ping".{0,80})\s*', re.IGNORECASE | re.DOTALL)
 PAGES = ("<!doctype html", "<html")
 
@@ -124,7 +125,7 @@ def signs_of_end(template: Template) -> tuple[bytes, ...] | None:
     >>> signs_of_end(Template(framing="sse", answer="$.t", done="event:end"))
     (b'[DONE]', b'error', b'end', b'\\\\')
     """
-    signs = [END, "error"]
+    signs = [END[0], "error"]
     for source in (template.done, template.error):
         if source and not is_source(source):
             if "\n" in source:  # a server-sent event spells that with another "data:" between
@@ -154,7 +155,7 @@ def kept_by(
     """The same of what a poll keeps. Raises BodyError."""
     received = [Received("", exchange.headers, cookies), *received_of(template, exchange)]
     found = ((name, find_in(source, each)) for each in received for name, source in keep)
-    return {name: value for name, value in found if value}
+    return {name: whole(value) for name, value in found if value}
 
 
 def received_of(template: Template, exchange: Exchange) -> list[Received]:
@@ -192,9 +193,14 @@ def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> I
         for index, line in enumerate(found, start=1):
             yield Part(line.t_s, Received(line.text, headers), index == len(found) and not body.endswith(b"\n"))
     else:
+        alone = ""  # a name that a blank line parts from its data, as some servers send it
         for event in named_events(chunks):
+            if is_life(event.name) and f"event:{event.name}" not in (template.answer, template.done, template.error):
+                continue
             if event.end == "blank" or event.data is not None:
-                yield Part(event.t_s, Received(event.data or "", headers, event=event.name), event.end == "torn")
+                for t_s, data, torn in split_lines(event):
+                    yield Part(t_s, Received(data, headers, event=event.name or alone), torn)
+            alone = event.name if event.data is None else ""
 
 
 def _is_one_object(template: Template, exchange: Exchange, body: bytes) -> bool:
@@ -212,16 +218,21 @@ def _frame_text(data: bytes) -> str | None:
 
 
 def _read_parts(template: Template, parts: Sequence[Part], chunks: Sequence[Chunk]) -> Reply:
-    answer, found, done = Answer(), list[Piece](), False
+    answer, found, done, odd = Answer(), list[Piece](), False, None
     for part in parts:
         received = part.received
-        if received.text.strip() == END or _is_plain_end(template, received.text):
+        if received.text.strip() in END or _is_plain_end(template, received.text):
             done = True
             break
         failure = error_in(template, received)
         if failure is not None:
-            raise BodyError(FailureKind.SERVER, f"error in the answer: {short(failure)}")
-        text = _text_in(template, part)
+            raise _told(failure)
+        try:
+            text = _text_in(template, part)
+        except BodyError as error:
+            if part.torn or not is_notice(received.text):
+                raise
+            text, odd = None, odd or error
         if text is not None:
             found.append(Piece(part.t_s, text))
         if template.model:
@@ -230,12 +241,22 @@ def _read_parts(template: Template, parts: Sequence[Part], chunks: Sequence[Chun
             done = True
             break
     if not found:
+        _refuse_errors(parts)
+        if odd is not None:
+            raise odd
         _fail_unfound(template, chunks)
     for piece in _growth(found) if template.mode == "replace" else found:
         answer.add(*piece)
     unanswered = template.framing == "websocket" and any(_PING.fullmatch(p.received.text) for p in parts[-3:])
     hint = "; a ping that nobody answered? [[target.template.reply]] does" if unanswered else ""
-    return answer.reply(done=done or not template.done, sign=f"its end ({template.done}){hint}")
+    return answer.reply(done=done or not template.done, sign=f"its end ({template.done}){hint}", as_sent=True)
+
+
+def _refuse_errors(parts: Sequence[Part]) -> None:
+    """Raises BodyError for an error in another dress, where no answer stands in any part."""
+    for body in (part.received.json for part in parts):
+        if isinstance(body, dict) and is_refusal(body):
+            raise BodyError(kind_told(body), f"error in the answer: {short(body)}")
 
 
 def _text_in(template: Template, part: Part) -> str | None:
@@ -262,13 +283,21 @@ def error_in(template: Template, received: Received) -> str | None:
     if received.event == "error":
         return received.text or "error"
     if needs_json(template.answer):
-        return received.text if holds("$.error", received) and not find_in(template.answer, received) else None
+        return received.text if _says_error(received) and not find_in(template.answer, received) else None
     labelled = any(k.lower() == "content-type" and "json" in v.lower() for k, v in received.headers)
-    return received.text if labelled and holds("$.error", received) else None
+    return received.text if labelled and _says_error(received) else None
+
+
+def _says_error(received: Received) -> bool:
+    return isinstance(received.json, dict) and is_error(received.json)
+
+
+def _told(error: str) -> BodyError:
+    return BodyError(kind_of_text(error), f"error in the answer: {short(error)}")
 
 
 def _is_end(template: Template, received: Received) -> bool:
-    if received.text.strip() == END or _is_plain_end(template, received.text):
+    if received.text.strip() in END or _is_plain_end(template, received.text):
         return True
     return bool(template.done) and is_source(template.done) and holds(template.done, received)
 
@@ -304,7 +333,7 @@ def _read_text(template: Template, chunks: Sequence[Chunk], headers: tuple[tuple
     received = Received(body, headers)
     failure = error_in(template, received)
     if failure is not None:
-        raise BodyError(FailureKind.SERVER, f"error in the answer: {short(failure)}")
+        raise _told(failure)
     done, stop = not template.done, len(body)
     if template.done and is_source(template.done):
         done = holds(template.done, received)
@@ -315,7 +344,7 @@ def _read_text(template: Template, chunks: Sequence[Chunk], headers: tuple[tuple
     if template.model:
         answer.named(find_in(template.model, received))
     _add_span(answer, template, pieces, body[:stop], headers, chunks)
-    return answer.reply(done=done, sign=f"its end ({template.done})")
+    return answer.reply(done=done, sign=f"its end ({template.done})", as_sent=True)
 
 
 def _add_span(

@@ -1,21 +1,27 @@
 """Collected answers on disk -> Collection: any table of edge/tables.py, one answer or one conversation a row."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from wrapdetect.collected import Collection, Conversation
 from wrapdetect.collected import speaker as said_by
 from wrapdetect.collected.gather import once
-from wrapdetect.collected.rows import Columns, read_row
-from wrapdetect.edge.tables import Fields, choose, guess_format, place_of_names, read_records
+from wrapdetect.collected.rows import Columns, conversation_of, read_row
+from wrapdetect.collected.shapes import SHAPES, Context, Shape, questions_of, recognise
+from wrapdetect.edge.tables import USUAL, Fields, Record, choose, guess_format, place_of_names, read_records
 from wrapdetect.errors import LibraryError, SpecError
 from wrapdetect.prose import quote
 
 CONVERSATION = ("conversation", "messages", "conversations")
 TIME = ("time", "started", "timestamp", "asked_at", "created_at")
 LATENCY = ("latency_s", "latency")
+BESIDE = tuple(n for n in USUAL["answer"] if n not in ("text", "bot"))
+"""Columns that hold the answer to the last message of a conversation that ends with the user's."""
+MOST = 1_000_000
+"""Conversations of one file."""
 NONE = "none"
 """In place of a column's name: do not read it."""
 
@@ -28,8 +34,11 @@ class More(NamedTuple):
     latency: str | None = None
 
 
-def read_answers(path: Path, format_: str | None, fields: Fields, more: More, *, speaker: str) -> Collection:
-    """All rows of a table; `speaker` stands for the model where no column holds it.
+def read_answers(
+    path: Path, format_: str | None, fields: Fields, more: More, *, speaker: str, questions: Path | None = None
+) -> Collection:
+    """All rows of a table, or records of a shape that is known; `speaker` stands for the model where the file does not
+    tell it. `questions` is the input of a batch whose output the file is.
 
     Raises LibraryError for the first row that cannot be read; SpecError for a run file, which is no table.
     """
@@ -40,15 +49,50 @@ def read_answers(path: Path, format_: str | None, fields: Fields, more: More, *,
     first = next(records, None)
     if first is None:
         raise LibraryError(f"{path}: no rows; expected one row for each answer")
-    columns = columns_of(list(first[1]), place_of_names(path, kind, first[0]), fields, more)
-    rows = [read_row(first[1], columns, first[0], speaker=speaker)]
-    rows += (read_row(cells, columns, place, speaker=speaker) for place, cells in records)
-    kept, doubled = once(rows)
+    every = chain([first], records)
+    left = Counter[str]()
+    asked = None if questions is None else questions_of(read_records(questions, guess_format(questions)))
+    shape = recognise(first[1]) if fields == Fields() and more.conversation is None else None
+    if questions is not None and shape is not SHAPES["batch_output"]:
+        raise SpecError(f"--questions goes with the output of a batch, and {path} is none; leave it out")
+    if shape is not None:
+        rows = _shaped(every, shape, asked, left, speaker)
+        reading = f"read as {shape.called}"
+    else:
+        columns = columns_of(list(first[1]), place_of_names(path, kind, first[0]), fields, more)
+        rows = (read_row(cells, columns, Context(place=place, left=left), speaker=speaker) for place, cells in every)
+        reading = _reading(kind, columns)
+    kept, doubled = once(_counted(rows, path))
+    if not kept:
+        raise LibraryError(f"{path}: {reading}, and no answer is in it; {_left(left) or 'it holds no conversation'}")
     return Collection(
         speakers=tuple(said_by(name, path.name, name) for name in dict.fromkeys(c.speaker for c in kept)),
         conversations=kept,
-        notes=(_reading(kind, columns), *_notes(kept, doubled)),
+        notes=(reading, *_notes(kept, doubled), *([_left(left)] if left else [])),
     )
+
+
+def _shaped(
+    records: Iterable[Record], shape: Shape, asked: Mapping[str, object] | None, left: Counter[str], speaker: str
+) -> Iterator[Conversation]:
+    """Raises LibraryError for a record of another shape than the first."""
+    for place, record in records:
+        context = Context(place=place, questions=asked, left=left)
+        if not shape.recognise(record):
+            raise LibraryError(f"{place}: not of the shape of the first, {shape.called}; mend it or leave it out")
+        for talk in shape.read(record, context):
+            yield conversation_of(talk, context, speaker)
+
+
+def _counted(rows: Iterable[Conversation], path: Path) -> Iterator[Conversation]:
+    for n, row in enumerate(rows):
+        if n >= MOST:
+            raise LibraryError(f"{path}: more than {MOST:,} conversations; split the file")
+        yield row
+
+
+def _left(left: Counter[str]) -> str:
+    return "noted or left out: " + "; ".join(f"{what}: {n}" for what, n in left.items()) if left else ""
 
 
 def columns_of(found: Sequence[str], place: str, fields: Fields, more: More) -> Columns:
@@ -68,7 +112,7 @@ def columns_of(found: Sequence[str], place: str, fields: Fields, more: More) -> 
     return Columns(
         model=three.model,
         prompt=None if conversation else three.prompt,
-        answer=None if conversation else three.answer,
+        answer=next((n for n in BESIDE if n in found), None) if conversation else three.answer,
         conversation=conversation,
         time=_optional(found, "time", more.time, TIME, place),
         latency=_optional(found, "latency", more.latency, LATENCY, place),

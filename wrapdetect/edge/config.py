@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+import idna
 from pydantic import Field, ValidationError
 
-from wrapdetect.dialects.filling import like_a_secret
+from wrapdetect.dialects.address import Pairs, Place, is_secret, place_of
+from wrapdetect.dialects.problems import OWN_HEADERS, Problem
+from wrapdetect.dialects.sources import TOKEN
 from wrapdetect.edge.secrets import check_variable
 from wrapdetect.edge.target_tables import (
+    STREAMED,
     EndpointTable,
     PageTable,
     StepTable,
@@ -25,9 +29,17 @@ from wrapdetect.edge.target_tables import (
 from wrapdetect.edge.toml_lines import Loc, line_of
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Role, Template, TokenLimit, Weights
+from wrapdetect.prose import quote
+from wrapdetect.secrets.names import secret_name
 
-OF_WAYS = {"template", "page", "hosts", "private", "dialect"}
+OF_WAYS = {"template", "page", "hosts", "private", "dialect", "headers", "query"}
 """Keys that docs/ways.md tells of, and not the README."""
+NO_API = ("template", "page", "pasted")
+LIKE_A_SECRET = "looks like a secret (value not shown)"
+AFTER_THE_PATH = (
+    "the URL has a query or fragment (not shown, it may hold a key); "
+    "expected the base address of the API only, such as https://bot.example/v1"
+)
 KEYS_THEMSELVES = {"key", "api_key", "apikey", "token", "api_token", "access_token", "secret", "password"}
 
 
@@ -79,7 +91,8 @@ def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
         url=table.url,
         model=table.model or "",
         key_env=table.key_env,
-        dialect=dialect_of(table),
+        dialect=dialect_of(table) if table.dialect or table.way != "openai" else None,
+        stream=table.stream,
         weights=table.weights,
         token_limit=table.token_limit,
         send_temperature=table.send_temperature,
@@ -87,7 +100,23 @@ def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
         page=page_of(table),
         hosts=tuple(table.hosts),
         private=table.private,
+        headers=tuple(table.headers.items()),
+        query=tuple(table.query.items()),
     )
+
+
+def api_problems(table: EndpointTable) -> Iterator[Problem]:
+    """Headers and query values that cannot go out, or may not stand in a file; no value is shown."""
+    for name, value in table.headers.items():
+        if not TOKEN.fullmatch(name) or name.lower() in OWN_HEADERS:
+            yield Problem(("headers", name), "is no header that may be set here; expected one such as x-title")
+        elif not value.isprintable():
+            yield Problem(("headers", name), "holds a character that no header has")
+        elif is_secret(name, value, header=True):
+            yield Problem(("headers", name), f"{LIKE_A_SECRET}; write {{env:NAME}}, and set that variable")
+    for name, value in table.query.items():
+        if is_secret(name, value):
+            yield Problem(("query", name), f"{LIKE_A_SECRET}; write {{env:NAME}}, and set that variable")
 
 
 def load_config(path: Path) -> Config:
@@ -117,7 +146,7 @@ def parse_config(text: str, path: Path) -> Config:
         # The value is not repeated: a key may have been put there by mistake.
         raise _refusal(path, text, first["loc"], _said(first["loc"], first["type"], first["msg"])) from error
     for at, table in config.tables():
-        for loc, what in problems(table):
+        for loc, what in (*problems(table), *api_problems(table)):
             raise _refusal(path, text, (*at, *loc), what)
     return config
 
@@ -180,7 +209,8 @@ def make_endpoint(
     url: str,
     model: str,
     key_env: str | None,
-    dialect: Dialect = "openai_stream",
+    dialect: Dialect | None = None,
+    stream: bool = True,
     weights: Weights = "unknown",
     token_limit: TokenLimit = "max_tokens",
     send_temperature: bool = True,
@@ -188,15 +218,24 @@ def make_endpoint(
     page: Page | None = None,
     hosts: tuple[str, ...] = (),
     private: bool = False,
+    headers: Pairs = (),
+    query: Pairs = (),
 ) -> Endpoint:
-    """An endpoint whose address and key variable were looked at. Raises SpecError."""
+    """An endpoint whose address and key variable were looked at; without a dialect it is that of the address, or
+    OpenAI's. Raises SpecError."""
     where = title(role, name)
     if key_env is not None:
         check_variable(key_env, f"{where}, key variable")
+    if dialect in NO_API:
+        base = check_way(url, where, dialect)
+    else:
+        place = check_api(url, where)
+        base, query, model = place.url, (*place.query, *query), model or place.model
+        dialect = dialect or STREAMED[place.family or "openai"][0 if stream else 1]
     return Endpoint(
         name=name,
         role=role,
-        url=check_way(url, where, dialect),
+        url=base,
         model=model,
         key_env=key_env,
         dialect=dialect,
@@ -207,6 +246,8 @@ def make_endpoint(
         page=page,
         hosts=hosts,
         private=private,
+        headers=headers,
+        query=query,
     )
 
 
@@ -231,6 +272,26 @@ def check_way(url: str, where: str, dialect: Dialect) -> str:
     return _checked({"ws": "http", "wss": "https"}.get(scheme.lower(), scheme) + colon + rest, where)
 
 
+def check_api(url: str, where: str) -> Place:
+    """Where the API at an address stands, however the address is written. Raises SpecError where it is none, or carries
+    a secret.
+
+    >>> check_api("https://bot.example/v1/chat/completions/#", "target").url
+    'https://bot.example/v1'
+    """
+    parts = _split(url, where)
+    if parts.fragment:
+        raise SpecError(f"{where}: {AFTER_THE_PATH}")
+    place = place_of(url)
+    for name, value in place.query:
+        if is_secret(name, value):
+            raise SpecError(
+                f"{where}: the URL holds a value for {quote(name, 40)!r} (not shown), which looks like a secret; "
+                "give a key by --key-env (key_env in a TOML), or write {env:NAME} in its place"
+            )
+    return place
+
+
 def check_url(url: str, where: str) -> str:
     """The base address of an API, without a trailing slash. Raises SpecError where it is none, or carries a secret."""
     return _checked(url, where).removesuffix("/chat/completions")
@@ -239,17 +300,14 @@ def check_url(url: str, where: str) -> str:
 def _checked(url: str, where: str) -> str:
     parts = _split(url, where)
     if parts.query or parts.fragment:
-        raise SpecError(
-            f"{where}: the URL has a query or fragment (not shown, it may hold a key); "
-            "expected the base address of the API only, such as https://bot.example/v1"
-        )
+        raise SpecError(f"{where}: {AFTER_THE_PATH}")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
 def _check_page(url: str, where: str) -> str:
     parts = _split(url, where)
     fields = [*parse_qsl(parts.query), *parse_qsl(parts.fragment.partition("?")[2] or parts.fragment)]
-    secret = next((name for name, _ in fields if like_a_secret(name)), None)
+    secret = next((name for name, _ in fields if secret_name(name, "query")), None)
     if secret is not None:
         raise SpecError(
             f"{where}: the page's URL holds a value for {secret!r} (not shown), which looks like a secret; "
@@ -270,9 +328,23 @@ def _split(url: str, where: str) -> SplitResult:
     shown = "the text given (not shown, it may hold a key)" if set(url) & set("@?#") else repr(url)
     if parts.username or parts.password:
         raise SpecError(f"{where}: the URL holds a user name or password (not shown); give a key by --key-env instead")
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_fits:
+    if parts.scheme not in ("http", "https") or not port_fits or not _may_be_asked(url.strip(), parts.hostname):
         raise SpecError(f"{where}: {shown} is not a web address; expected one such as https://bot.example/v1")
     return parts
+
+
+def _may_be_asked(url: str, host: str | None) -> bool:
+    """Whether every character can go out, and the host's name can be looked up.
+
+    >>> _may_be_asked("https://bücher.example", "bücher.example"), _may_be_asked("http://①.1", "①.1")
+    (True, False)
+    """
+    if not host or not url.isprintable() or any(map(str.isspace, url)):
+        return False
+    try:
+        return host.isascii() or bool(idna.encode(host))
+    except idna.IDNAError:
+        return False
 
 
 def check_names(endpoints: tuple[Endpoint, ...], *, references: bool = True) -> None:

@@ -33,7 +33,8 @@ def is_har(path: Path, format_: str | None) -> bool:
             start = file.read(200)
     except OSError:
         return False  # the reader of tables says what is wrong
-    return b"".join(start.removeprefix(b"\xef\xbb\xbf").split()).startswith(b'{"log":{')
+    packed = b"".join(start.removeprefix(b"\xef\xbb\xbf").split())
+    return packed.startswith((b'{"log":{', b'{"har":{"log":{'))
 
 
 def read_har(path: Path, bot: Endpoint | None) -> Collection:
@@ -60,7 +61,7 @@ def read_har(path: Path, bot: Endpoint | None) -> Collection:
         found = collect_calls(seen.calls)
     masked = tuple(mask.conversation(c) for c in found.conversations)
     speakers = tuple(replace(s, url=mask.text(s.url)) for s in found.speakers)
-    return Collection(speakers=speakers, conversations=masked, notes=tuple(_notes(seen, mask)))
+    return Collection(speakers=speakers, conversations=masked, notes=(*found.notes, *_notes(seen, mask)))
 
 
 def without_tokens(run: Run) -> Run:
@@ -110,7 +111,11 @@ def _nothing(seen: Seen, mask: Mask) -> str:
 
 def _notes(seen: Seen, mask: Mask) -> Iterator[str]:
     if seen.bodiless:
-        yield f"left out, for the archive holds no answer: {_places(seen.bodiless, mask)}"
+        yield (
+            f"left out, for the archive holds no answer: {_places(seen.bodiless, mask)} (not saved, or not all of it)"
+        )
+    if untimed := sum(c.entry.started is None for c in seen.calls):
+        yield f"of {untimed} answers the archive tells no time that can be read: their times are not used"
     if seen.unread:
         yield f"left out, for no API that is known answers so: {_places(seen.unread, mask)} (--template reads them)"
 

@@ -18,11 +18,14 @@ from datetime import datetime
 from functools import lru_cache, partial
 from types import TracebackType
 from typing import Generic, Self, TypeVar
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from wrapdetect.dialects import Call
 from wrapdetect.dialects.body import header_of, refused_by
+from wrapdetect.dialects.ending import SURE_S, Ending, ending_of
+from wrapdetect.dialects.filling import PRINTABLE, fill_text
 from wrapdetect.edge.addresses import CONNECTED, admit
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind
@@ -33,12 +36,12 @@ for _name in ("httpx", "httpcore"):  # a debug log would print headers, in which
 BYTE_LIMIT = 2_000_000
 """Most bytes kept of one answer; what comes after is not read."""
 
-KEY_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key"})
+KEY_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "api-key"})
 SENT_HEADERS = KEY_HEADERS | {
     *("host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"),
     "anthropic-version",
 }
-"""What goes out, and nothing else."""
+"""What goes out, and nothing else but the headers that the user named."""
 USER_AGENT = f"python-httpx/{httpx.__version__}"
 """True, and common: it does not tell a target that it is looked at."""
 
@@ -226,27 +229,29 @@ class HttpSender:
             return StampingTransport(
                 transport(),
                 origin=httpx.URL(endpoint.url),
-                sent_headers=SENT_HEADERS if key else SENT_HEADERS - KEY_HEADERS,
+                sent_headers=sent_by(endpoint, key),
                 stopwatch=self._stopwatch,
                 byte_limit=self._limit,
                 private=endpoint.private,
             )
 
-        return _Line(endpoint, key, stamping)
+        return _Line(endpoint, key, self._keyring.variables, stamping)
 
 
 class _Line:
     """How one endpoint is asked."""
 
-    def __init__(self, endpoint: Endpoint, key: str | None, make: Callable[[], StampingTransport]) -> None:
-        self._endpoint, self._key = endpoint, key
+    def __init__(
+        self, endpoint: Endpoint, key: str | None, variables: Mapping[str, str], make: Callable[[], StampingTransport]
+    ) -> None:
+        self._endpoint, self._key, self._variables = endpoint, key, variables
         self._lines = Lines(make)
 
     async def put(self, call: Call) -> None:
         """Send, and read the body to its end; the tape keeps what matters."""
-        request = request_of(self._endpoint, call, self._key)
+        request = request_of(self._endpoint, call, self._key, self._variables)
         with self._lines.one() as transport:
-            await exhaust(transport, request)
+            await exhaust(transport, request, ending_of(self._endpoint.dialect))
 
     async def aclose(self) -> None:
         await self._lines.aclose()
@@ -284,19 +289,30 @@ class Lines(Generic[Transport]):
             await transport.aclose()
 
 
-def request_of(endpoint: Endpoint, call: Call, key: str | None) -> httpx.Request:
-    """The request that carries a call to an API, with the key where there is one."""
-    headers = [
-        ("accept", "application/json"),
-        ("accept-encoding", "identity"),
-        ("content-type", "application/json"),
-        ("user-agent", USER_AGENT),
-        *call.headers,
-    ]
-    if key:
-        headers.append((call.key_header, f"{call.key_prefix}{key}"))
+def request_of(
+    endpoint: Endpoint, call: Call, key: str | None, variables: Mapping[str, str] | None = None
+) -> httpx.Request:
+    """The request that carries a call to an API, with the key where there is one; the endpoint's own headers go before
+    ours, and `variables` are the values of `{env:NAME}` in them and in its query."""
+    values = {f"env:{name}": value for name, value in (variables or {}).items()}
+    headers = {
+        "accept": "application/json",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "user-agent": USER_AGENT,
+        **dict(call.headers),
+        **({call.key_header: f"{call.key_prefix}{key}"} if key else {}),
+        **{name.lower(): quote(fill_text(value, values), safe=PRINTABLE) for name, value in endpoint.headers},
+    }
     body = json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode()
-    return httpx.Request("POST", httpx.URL(f"{endpoint.url}{call.path}"), headers=headers, content=body)
+    query = urlencode([(name, fill_text(value, values)) for name, value in endpoint.query])
+    mark = ("&" if "?" in call.path else "?") if query else ""
+    return httpx.Request("POST", httpx.URL(f"{endpoint.url}{call.path}{mark}{query}"), headers=headers, content=body)
+
+
+def sent_by(endpoint: Endpoint, key: str | None) -> frozenset[str]:
+    """The headers that may go to an endpoint, in lower case."""
+    return (SENT_HEADERS if key else SENT_HEADERS - KEY_HEADERS) | {name.lower() for name, _ in endpoint.headers}
 
 
 def connections() -> Callable[[], httpx.AsyncBaseTransport]:
@@ -314,15 +330,32 @@ def _loaded(file: str | None, folder: str | None) -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def exhaust(transport: StampingTransport, request: httpx.Request) -> None:
-    """Send, and read the body to its end or our limit; the tape keeps what matters."""
+async def exhaust(transport: StampingTransport, request: httpx.Request, ending: Ending = lambda _: None) -> None:
+    """Send, and read the body to its end, our limit, or where `ending` says; the tape keeps what matters."""
     response = await transport.handle_async_request(request)
     assert isinstance(response.stream, httpx.AsyncByteStream)
     try:
-        async for _ in response.stream:
-            pass
+        await _read(response.stream, ending if response.status_code < 300 else lambda _: None)
     finally:
         await response.stream.aclose()
+
+
+async def _read(body: httpx.AsyncByteStream, ending: Ending) -> None:
+    """To the end; of a stream that said its own, for as long as `ending` leaves it: how it breaks off then, where it
+    was over for sure, does not matter any more."""
+    clock, left_s = asyncio.get_running_loop().time, None
+    try:
+        async with asyncio.timeout(None) as limit:
+            async for data in body:
+                before, left_s = left_s, ending(data)
+                if left_s != before:
+                    limit.reschedule(None if left_s is None else clock() + left_s)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    except httpx.TransportError:
+        if left_s is None or left_s > SURE_S:
+            raise
 
 
 async def attempt(sending: Awaitable[None], tape: Tape, *, timeout_s: float, byte_limit: int) -> Failure | None:

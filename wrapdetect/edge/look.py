@@ -17,8 +17,9 @@ from wrapdetect.dialects.body import BodyError, inflate
 from wrapdetect.edge.addresses import CONNECTED, admit
 from wrapdetect.edge.feeds import followed, plain_client
 from wrapdetect.edge.origins import REDIRECTS
-from wrapdetect.edge.secrets import SHORTEST_MASKED
 from wrapdetect.model import Chunk
+from wrapdetect.secrets.mask import masker
+from wrapdetect.secrets.names import SHORTEST_MASKED
 
 BYTE_LIMIT = 2_000_000
 """Most bytes read of one answer; the longest lists of models hold some 600,000."""
@@ -146,8 +147,9 @@ class Looker:
         key = self._key
         if key is None or len(key) < SHORTEST_MASKED:
             return seen
-        headers = tuple((k, v.replace(key, "[key]")) for k, v in seen.headers)
-        return replace(seen, text=seen.text.replace(key, "[key]"), headers=headers)
+        secrets = masker(frozenset({key}))
+        headers = tuple((secrets.text(k), secrets.text(v)) for k, v in seen.headers)
+        return replace(seen, text=secrets.text(seen.text), headers=headers)
 
 
 async def observe(

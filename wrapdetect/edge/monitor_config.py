@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from wrapdetect.edge.config import check_url, make_endpoint
+from wrapdetect.edge.config import check_api, check_url, make_endpoint
 from wrapdetect.edge.monitor_spec import AlertSpec, FeedSpec, MonitorConfig, daily_cost, duration_s, said_s
 from wrapdetect.edge.secrets import check_variable
 from wrapdetect.edge.shipped import folder
@@ -25,11 +25,11 @@ from wrapdetect.history import Service, ServiceKind
 from wrapdetect.model import Item, TokenLimit, Weights
 from wrapdetect.prose import quote, words
 from wrapdetect.schedule import DAY_S, Budget, Rhythm, check_rhythm
+from wrapdetect.secrets.names import secret_name
 
 FILL_IN = "FILL-IN"
 """Stands in the template wherever nobody but the user knows the value."""
 FEWEST_SITES = FEWEST_PANEL = 2
-SECRET_QUERY = re.compile(r"key|token|secret|passw|auth|sig", re.I)
 SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "gov", "net", "or", "org"})
 
 
@@ -297,14 +297,14 @@ def _upstream(kind: ServiceKind, table: _Upstream, index: int, place: _Place) ->
 
 
 def _chat(kind: ServiceKind, table: _Chat, index: int, place: _Place) -> Service:
-    url = place.check((kind, index, "url"), partial(check_url, table.url))
+    place.check((kind, index, "url"), lambda where: check_api(table.url, where).url)
     key_env = table.key_env
     if key_env is not None:
         place.check((kind, index, "key_env"), partial(check_variable, key_env))
     endpoint = make_endpoint(
         name=table.name,
         role="target" if kind == "target" else "reference",
-        url=url,
+        url=table.url,
         model=table.model,
         key_env=key_env,
         dialect="openai_stream" if table.stream else "openai_plain",
@@ -312,8 +312,8 @@ def _chat(kind: ServiceKind, table: _Chat, index: int, place: _Place) -> Service
         token_limit=table.token_limit,
         send_temperature=table.send_temperature,
     )
-    vendor = vendor_of(url) if table.vendor is None else table.vendor
-    return Service(name=table.name, kind=kind, url=url, vendor=vendor, endpoint=endpoint)
+    vendor = vendor_of(endpoint.url) if table.vendor is None else table.vendor
+    return Service(name=table.name, kind=kind, url=endpoint.url, vendor=vendor, endpoint=endpoint)
 
 
 def _site(table: _Site, index: int, place: _Place) -> Service:
@@ -341,7 +341,7 @@ def _page(url: str, loc: Loc, place: _Place) -> str:
     def check(where: str) -> str:
         base, _, query = url.strip().partition("?")
         check_url(base, where)
-        if any(SECRET_QUERY.search(name) for name, _ in parse_qsl(query, keep_blank_values=True)) or "#" in query:
+        if _has_a_secret(query) or "#" in query:
             raise SpecError(
                 f"{where}: the URL has a fragment, or a query that looks like a key (not shown); "
                 "expected a page that anybody may read"
@@ -401,11 +401,15 @@ def _urls_env(alerts: _Alerts, place: _Place) -> tuple[str, ...]:
     return tuple(dict.fromkeys(alerts.urls_env))
 
 
+def _has_a_secret(query: str) -> bool:
+    return any(secret_name(name, "query") for name, _ in parse_qsl(query, keep_blank_values=True))
+
+
 def _store(store: str, place: _Place) -> str:
     """A file beside the config, or the URL. Only a URL whose user has no password is taken."""
     if "://" not in store:
         return str(place.path.parent / store)
-    if re.search(r"://.*:.*@", store) or SECRET_QUERY.search(store.partition("?")[2]):
+    if re.search(r"://.*:.*@", store) or _has_a_secret(store.partition("?")[2]):
         place.refuse(("store",), "holds a password (not shown); leave it out and set PGPASSWORD, or write ~/.pgpass")
     if not re.match(r"(sqlite|postgresql)(\+[a-z0-9_]+)?://", store):
         place.refuse(("store",), "not a store we know; expected a file name, or postgresql+psycopg://user@host/name")

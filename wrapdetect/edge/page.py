@@ -13,8 +13,10 @@ from wrapdetect.dialects.page import grown
 from wrapdetect.edge.browser import CLOSE_S, Barred, Chromium, chromium_path, launch, load_playwright, resolver_rules
 from wrapdetect.edge.page_find import Stop, is_playwrights
 from wrapdetect.edge.page_talk import Talk, Turn
-from wrapdetect.edge.secrets import Keyring, like_a_secret
+from wrapdetect.edge.secrets import Keyring
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
+from wrapdetect.secrets.mask import masker
+from wrapdetect.secrets.names import like_a_secret
 
 if TYPE_CHECKING:
     from playwright.async_api import Playwright
@@ -215,7 +217,8 @@ class PageSender:
         talk: Talk | None,
         kept: _Kept,
     ) -> Exchange:
-        texts = [(max(0.0, t - seen.zero), _masked(text, kept.secrets)) for t, text in seen.seen]
+        known = masker(frozenset(), frozenset(kept.secrets))
+        texts = [(max(0.0, t - seen.zero), known.text(text)) for t, text in seen.seen]
         ended_s = texts[-1][0] if texts and failure is None else ended - seen.stopwatch
         fresh: tuple[Missing, ...] = () if talk is None or talk.fresh else ("fresh_chat",)
         exchange = Exchange(
@@ -262,9 +265,3 @@ async def _within(work: Awaitable[T], limit_s: float) -> T | None:
         if not is_playwrights(error):
             raise
         return None
-
-
-def _masked(text: str, secrets: tuple[str, ...]) -> str:
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "*" * len(secret))
-    return text

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from wrapdetect.dialects.body import cut_alike
-from wrapdetect.edge.secrets import QUERY_WORDS, like_a_secret, secret_name
 from wrapdetect.model import Chunk, Hop
+from wrapdetect.secrets.names import like_a_secret, secret_name
 
 if TYPE_CHECKING:
     from playwright.async_api import CDPSession
@@ -205,11 +205,11 @@ class Traffic:
 
     def _learn(self, url: str, headers: object = None) -> None:
         for name, value in parse_qsl(url.partition("?")[2]):
-            if secret_name(name, QUERY_WORDS):
+            if secret_name(name, "query"):
                 self.secrets.add(value)
         if isinstance(headers, dict):
             for name, value in headers.items():
-                if secret_name(str(name), QUERY_WORDS):
+                if secret_name(str(name), "header"):
                     self.secrets |= {str(value), str(value).rpartition(" ")[2]}
 
     def _answered(self, session: "CDPSession", event: Event) -> None:
@@ -356,7 +356,7 @@ def _mask_named(text: str) -> str:
 
     def mask(found: re.Match[str]) -> str:
         value = found["value"]
-        if secret_name(found["name"]) and like_a_secret(value):
+        if secret_name(found["name"], "body") and like_a_secret(value):
             return found[0][: -len(value)] + "*" * len(value)
         return found[0]
 

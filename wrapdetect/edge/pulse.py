@@ -18,6 +18,8 @@ import httpx
 from wrapdetect import __version__
 from wrapdetect.dialects import DIALECTS, Reply, decode
 from wrapdetect.dialects.base import EMPTY
+from wrapdetect.dialects.ending import ending_of
+from wrapdetect.dialects.filling import variables_of
 from wrapdetect.edge.http import (
     BYTE_LIMIT,
     SENT_HEADERS,
@@ -28,6 +30,7 @@ from wrapdetect.edge.http import (
     current_tape,
     exhaust,
     request_of,
+    sent_by,
 )
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.history import Outcome, Service
@@ -40,7 +43,7 @@ SAID_LIMIT = 200
 PAGE_LIMIT = 4096
 """Most bytes read of a plain page: whether it comes, not what it says."""
 NO_ROOM = re.compile(r"output limit was reached", re.I)
-"""A model that thinks first says so with a 400 where one token is all it may write: it is up."""
+"""A model that thinks first says so with a 400 (or in a 200) where one token is all it may write: it is up."""
 NO_MORE_TOKENS = frozenset({"length", "max_tokens", "max_output_tokens", "MAX_TOKENS"})
 """`finish` of an answer that ended at our limit: without text where the one token was no text."""
 
@@ -94,7 +97,7 @@ class HttpPulse:
             return None
         exchange, _ = await self._put(line, print_ask(item))
         reply = decode(exchange, line.service.endpoint)
-        kept = line.keyring.withheld(exchange, reply.text)
+        kept = line.keyring.withheld(exchange, reply)
         return None if reply.failure or kept.failure else reply.text
 
     async def _put(self, line: _Line, ask: Ask | None) -> tuple[Exchange, float]:
@@ -114,10 +117,11 @@ class HttpPulse:
         return line.keyring.clean(exchange), tape.start_s
 
     async def _perform(self, line: _Line, request: httpx.Request, tape: Tape) -> Failure | None:
+        endpoint = line.service.endpoint
         stamping = StampingTransport(
             self._transport(),
             origin=line.url,
-            sent_headers=SENT_HEADERS,
+            sent_headers=sent_by(endpoint, line.key) if endpoint else SENT_HEADERS,
             stopwatch=self._stopwatch,
             byte_limit=line.byte_limit,
             private=line.service.endpoint is None or line.service.endpoint.private,
@@ -125,7 +129,7 @@ class HttpPulse:
 
         async def send() -> None:
             async with stamping:
-                await exhaust(stamping, request)
+                await exhaust(stamping, request, ending_of(endpoint.dialect) if endpoint else lambda _: None)
 
         return await attempt(send(), tape, timeout_s=self._timeout_s, byte_limit=line.byte_limit)
 
@@ -133,11 +137,12 @@ class HttpPulse:
 def _line(service: Service, keyring: Keyring) -> _Line:
     endpoint = service.endpoint
     key = keyring.key_of(endpoint) if endpoint else None
+    variables = {name: keyring.variables[name] for name in (variables_of(endpoint) if endpoint else ())}
     return _Line(
         service=service,
         url=httpx.URL(endpoint.url if endpoint else service.url),
         key=key,
-        keyring=Keyring({service.name: key} if key else {}),  # no other key goes out, so no other can come back
+        keyring=Keyring({service.name: key} if key else {}, variables),  # no other goes out, so no other comes back
         byte_limit=BYTE_LIMIT if endpoint else PAGE_LIMIT,
     )
 
@@ -146,7 +151,8 @@ def _request(line: _Line, ask: Ask | None) -> httpx.Request:
     endpoint = line.service.endpoint
     if ask is None or endpoint is None:
         return httpx.Request("GET", line.url, headers=[("accept", "*/*"), ("accept-encoding", "identity"), *OURS])
-    request = request_of(endpoint, DIALECTS[endpoint.dialect].encode(ask, (), endpoint), line.key)
+    call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
+    request = request_of(endpoint, call, line.key, line.keyring.variables)
     request.headers.update(OURS)
     return request
 
@@ -158,8 +164,8 @@ def _sign(exchange: Exchange, start_s: float, reply: Reply) -> Sign:
 
 
 def _up_without_text(exchange: Exchange, failure: Failure, finish: str | None) -> bool:
-    if exchange.status == 400:
-        return NO_ROOM.search(failure.detail) is not None
+    if exchange.status in (200, 400) and NO_ROOM.search(failure.detail):
+        return True
     return failure.detail == EMPTY and finish in NO_MORE_TOKENS
 
 

@@ -2,41 +2,39 @@
 
 import os
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from itertools import permutations
 from typing import TypeVar
 from urllib.parse import unquote_plus
 
-from wrapdetect.dialects.body import BodyError, cut_alike, encoding_of, inflate
+from wrapdetect.dialects.base import Reply
+from wrapdetect.dialects.body import BodyError, Headers, cut_alike, encoding_of, inflate
 from wrapdetect.dialects.filling import variables_of
+from wrapdetect.edge.output import forbid
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
-from wrapdetect.spellings import spellings
+from wrapdetect.secrets.mask import Masker, masker
+from wrapdetect.secrets.names import SHORTEST_LEARNT, SHORTEST_MASKED, TOKEN_HEADERS, like_a_secret, secret_name
+from wrapdetect.text import one_line, whole
 
 RAW_CHUNKS: Missing = "raw_chunks"
 
-SHORTEST_MASKED = 6
-"""A shorter key cannot be told from ordinary text, so it is not looked for in answers."""
-SHORTEST_LEARNT = 8
-"""The same of what a server hands out (cookies, tokens): not all of it is secret, and some of it is short."""
-LONGEST_WORD = 15
-"""Letters alone up to here are a word ("anonymous"), which may stand in an answer by right."""
 LONG_VALUE = 20
 """A value in a URL's query that is as long as this, with digits and letters and no space, is taken for a token."""
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LIKE_A_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
-TOKEN_HEADERS = frozenset(
-    {"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization", "x-api-key", "x-goog-api-key"}
-)
-SECRET_WORDS = frozenset(
-    {"token", "jwt", "csrf", "xsrf", "secret", "session", "sessionid", "sid", "password", "passwd", "pwd", "apikey"}
-)
-"""A header whose name has one of these words is masked."""
-QUERY_WORDS = SECRET_WORDS | {"auth", "authorization", "key", "sig", "signature", "code", "credentials", "ticket"}
-"""The same of a value in a URL's query."""
-WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+LEARNT_LIMIT = 256
+"""Most values of one conversation that are taken for secrets of the other side's; whoever hands out more floods us."""
+FLOODED = f"more than {LEARNT_LIMIT} cookies or tokens were handed out; nobody could mask them all, so no byte is kept"
+PLAIN_ANSWER = frozenset({"date", "server", "content-type", "content-length"})
+"""Headers that are kept where nothing else is."""
+FIELD = re.compile(rb'"([\w-]{1,60})"\s*:\s*"((?:[^"\\]++|\\.)*+)"', re.S)
+EDGE = 200
+"""Characters of an answer's beginning and end that may go on in another field."""
+BESIDE = 12
+SPELT_OUT = "the answer spells a secret out; its bytes are not kept"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,47 +58,45 @@ class Keyring:
         """Mask every secret in what came back, byte for byte, so that lengths and times stay as they were.
 
         `learnt` are values that the other side handed out meanwhile: cookies, tokens of a handshake. Of these, what is
-        shorter than SHORTEST_LEARNT, or a word, stays: masking it would garble answers.
+        shorter than SHORTEST_LEARNT, or a word, stays: masking it would garble answers. Beyond LEARNT_LIMIT of them the
+        exchange is a failure without its bytes.
         """
-        secrets = _spelt(frozenset(self._all()).union(s for s in learnt if like_a_secret(s)))
+        handed = frozenset(s for s in learnt if like_a_secret(s))
+        if len(handed) > LEARNT_LIMIT:
+            return self.clean(_without_bytes(exchange, FLOODED))
+        secrets = masker(self._all(), handed)
         failure, plain = exchange.failure, _unpacked(exchange, secrets)
         return replace(
             exchange,
-            sent=_mask_text(exchange.sent, secrets),
-            headers=tuple((k, _mask_header(k, v, secrets)) for k, v in plain.headers),
+            sent=secrets.text(whole(exchange.sent)),
+            headers=_mask_headers(plain.headers, secrets),
             chunks=_mask_chunks(plain.chunks, secrets),
-            failure=failure and Failure(kind=failure.kind, detail=_mask_text(failure.detail, secrets)),
+            failure=failure and Failure(kind=failure.kind, detail=one_line(secrets.text(failure.detail))),
             missing=exchange.missing if plain is exchange else tuple(dict.fromkeys((*exchange.missing, RAW_CHUNKS))),
             hops=tuple(_mask_hop(h, secrets) for h in exchange.hops),
         )
 
-    def withheld(self, exchange: Exchange, text: str) -> Exchange:
-        """The same; or, where the answer as read (`text`) spells a secret out, piece by piece, a failure without its
-        bytes: what stands in several envelopes cannot be masked where it stands."""
-        if not any(s.decode() in text for s in _spelt(frozenset(self._all()))):
+    def withheld(self, exchange: Exchange, said: str | Reply) -> Exchange:
+        """The same; or, where the answer as read (`said`) spells a secret out, piece by piece or field by field, a
+        failure without its bytes: what stands in several envelopes cannot be masked where it stands."""
+        secrets = masker(self._all())
+        if not secrets or not any(map(secrets.finds, _joined(said, exchange))):
             return exchange
-        return replace(
-            exchange,
-            chunks=tuple(Chunk(t_s=c.t_s, data=b"*" * len(c.data)) for c in exchange.chunks),
-            failure=Failure(kind=FailureKind.GARBLED, detail="the answer spells a secret out; its bytes are not kept"),
-        )
+        return _without_bytes(exchange, SPELT_OUT)
 
-    def _all(self) -> Iterable[str]:
+    def text(self, text: str) -> str:
+        """A text without any of these secrets: for whatever is printed."""
+        return masker(self._all()).text(text)
+
+    def _all(self) -> frozenset[str]:
+        return frozenset(self._each())
+
+    def _each(self) -> Iterable[str]:
         yield from (k for k in self.keys.values() if len(k) >= SHORTEST_MASKED)
         for value in self.variables.values():
             if len(value) >= SHORTEST_MASKED:
                 yield value
             yield from (p for p in _parts(value) if like_a_secret(p))
-
-
-def like_a_secret(value: str) -> bool:
-    """Whether a value that a server handed out is masked wherever it appears.
-
-    >>> [like_a_secret(v) for v in ("a1b2c3", "anonymous", "3f9a77c01b", "a long title")]
-    [False, False, True, False]
-    """
-    word = len(value) <= LONGEST_WORD and value.isalpha()
-    return len(value) >= SHORTEST_LEARNT and not word and not any(c.isspace() for c in value)
 
 
 def clean_url(url: str, shortest: int = LONG_VALUE) -> str:
@@ -122,16 +118,7 @@ def clean_url(url: str, shortest: int = LONG_VALUE) -> str:
 def _is_secret(name: str, value: str, shortest: int) -> bool:
     mixed = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
     long = len(value) >= shortest and mixed and not any(c.isspace() for c in value)
-    return long or secret_name(name, QUERY_WORDS)
-
-
-def secret_name(name: str, words: Container[str] = SECRET_WORDS) -> bool:
-    """Whether a header or a field is called as secrets are.
-
-    >>> [secret_name(n) for n in ("X-CSRF-Token", "accessToken", "x-ratelimit-remaining-tokens", "lang")]
-    [True, True, False, False]
-    """
-    return any(w.lower() in words for w in WORDS.findall(name))
+    return long or secret_name(name, "query")
 
 
 def read_keys(endpoints: Iterable[Endpoint]) -> Keyring:
@@ -159,6 +146,7 @@ def read_keys(endpoints: Iterable[Endpoint]) -> Keyring:
                 f"character that no key has (value not shown); set it again"
             )
         keys[endpoint.name] = value
+    forbid((*keys.values(), *variables.values()))
     return Keyring(keys, variables)
 
 
@@ -201,38 +189,11 @@ def _parts(value: str) -> Iterable[str]:
             yield rest
 
 
-@lru_cache(maxsize=512)
-def _spelt(secrets: frozenset[str]) -> tuple[bytes, ...]:
-    """All spellings, the longest first: a key may be the beginning of another."""
-    return tuple(sorted({s.encode() for secret in secrets for s in spellings(secret)}, key=len, reverse=True))
-
-
-def _mask(data: bytes, secrets: Sequence[bytes]) -> bytes:
-    for secret in secrets:
-        if secret in data:
-            data = data.replace(secret, b"*" * len(secret))
-        data = _mask_cut(data, secret)
-    return data
-
-
-def _mask_text(text: str, secrets: Sequence[bytes]) -> str:
-    return _mask(text.encode(), secrets).decode(errors="replace")
-
-
-def _mask_cut(data: bytes, secret: bytes) -> bytes:
-    """Without the beginning of a key at the very end, where a limit has cut the rest off."""
-    for kept in range(min(len(secret), len(data)), SHORTEST_MASKED - 1, -1):
-        if data.endswith(secret[:kept]):
-            return data[:-kept] + b"*" * kept
-    return data
-
-
-def _mask_header(name: str, value: str, secrets: Sequence[bytes]) -> str:
-    value = _mask_text(value, secrets)
+def _mask_header(name: str, value: str) -> str:
     match name.lower():
         case "set-cookie" | "set-cookie2" if "=" in value:  # what follows the first ; are attributes
             return re.sub(r"=[^;]*", "=[masked]", value, count=1)
-        case low if low in TOKEN_HEADERS or secret_name(low):
+        case low if low in TOKEN_HEADERS or secret_name(low, "answer"):
             return "[masked]"
         case "location" | "content-location":
             return clean_url(value, SHORTEST_LEARNT)  # a redirect may hand out what it likes
@@ -243,7 +204,7 @@ def _mask_header(name: str, value: str, secrets: Sequence[bytes]) -> str:
 Packed = TypeVar("Packed", Exchange, Hop)
 
 
-def _unpacked(said: Packed, secrets: Sequence[bytes]) -> Packed:
+def _unpacked(said: Packed, secrets: Masker) -> Packed:
     """The same; or, where a compressed body holds a secret, with the body unpacked and without that header."""
     encoding = encoding_of(said.headers)
     if encoding in ("", "identity") or not secrets:
@@ -259,19 +220,67 @@ def _unpacked(said: Packed, secrets: Sequence[bytes]) -> Packed:
     )
 
 
-def _mask_hop(packed: Hop, secrets: Sequence[bytes]) -> Hop:
+def _mask_headers(headers: Headers, secrets: Masker) -> tuple[tuple[str, str], ...]:
+    """All at once: many short ones would cost more than one long one, and a key may lie across two."""
+    parts = [whole(part) for header in headers for part in header]
+    masked = secrets.text("\n".join(parts)).split("\n")
+    if len(masked) != len(parts):  # a line break within one
+        masked = [secrets.text(part) for part in parts]
+    return tuple((name, _mask_header(name, value)) for name, value in zip(masked[::2], masked[1::2], strict=True))
+
+
+def _without_bytes(exchange: Exchange, detail: str) -> Exchange:
+    """A failure of that exchange of which lengths and times are left."""
+    kind = exchange.failure.kind if exchange.failure else FailureKind.GARBLED
+    return replace(
+        exchange,
+        headers=tuple((k, v) for k, v in exchange.headers if k.lower() in PLAIN_ANSWER),
+        chunks=_starred(exchange.chunks),
+        hops=tuple(replace(h, headers=(), chunks=_starred(h.chunks)) for h in exchange.hops),
+        screenshot=b"",
+        failure=Failure(kind=kind, detail=detail),
+    )
+
+
+def _starred(chunks: Iterable[Chunk]) -> tuple[Chunk, ...]:
+    return tuple(Chunk(t_s=c.t_s, data=b"*" * len(c.data)) for c in chunks)
+
+
+def _joined(said: str | Reply, exchange: Exchange) -> Iterable[str]:
+    """What may spell a secret out: the answer, what stands beside it in any order, and each field of all envelopes."""
+    if isinstance(said, str):
+        yield said
+    else:
+        yield said.text
+        beside = [said.model or "", said.finish or "", *(v for _, v in said.fields)]
+        beside += [said.failure.detail] if said.failure else []
+        yield "".join((said.text[-EDGE:], *beside, said.text[:EDGE]))
+        edges = [edge for b in (said.text, *beside) for edge in dict.fromkeys((b[:EDGE], b[-EDGE:])) if edge]
+        yield from (one + other for one, other in permutations(edges[:BESIDE], 2))
+    yield from _fields(b"".join(c.data for c in exchange.chunks))
+
+
+def _fields(body: bytes) -> Iterable[str]:
+    """All texts of one name in a body's JSON, put together: of a stream, the pieces of each field."""
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in FIELD.findall(body):
+        found.setdefault(name, []).append(value)
+    return [b"".join(values).decode(errors="replace") for values in found.values() if len(values) > 1]
+
+
+def _mask_hop(packed: Hop, secrets: Masker) -> Hop:
     hop = _unpacked(packed, secrets)
     return replace(
         hop,
-        url=clean_url(_mask_text(hop.url, secrets)),
-        sent=_mask_text(hop.sent, secrets),
-        headers=tuple((k, _mask_header(k, v, secrets)) for k, v in hop.headers),
+        url=clean_url(secrets.text(whole(hop.url))),
+        sent=secrets.text(whole(hop.sent)),
+        headers=_mask_headers(hop.headers, secrets),
         chunks=_mask_chunks(hop.chunks, secrets),
     )
 
 
-def _mask_chunks(chunks: tuple[Chunk, ...], secrets: Sequence[bytes]) -> tuple[Chunk, ...]:
+def _mask_chunks(chunks: tuple[Chunk, ...], secrets: Masker) -> tuple[Chunk, ...]:
     """A key may lie across two chunks: mask the joined body, then cut it where it was cut."""
     joined = b"".join(c.data for c in chunks)
-    masked = _mask(joined, secrets)
+    masked = secrets.data(joined)
     return chunks if masked == joined else cut_alike(chunks, masked)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from wrapdetect.dialects.filling import variables_of
 from wrapdetect.edge.target_tables import STREAMED
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Step, Template
+from wrapdetect.text import whole
 from wrapdetect.ways import Poll
 
 WAYS: dict[Dialect, tuple[str, bool]] = {
@@ -60,6 +61,8 @@ def _settings(endpoint: Endpoint) -> Iterator[str]:
             yield f"token_limit = {_text(endpoint.token_limit)}"
         if not endpoint.send_temperature:
             yield "send_temperature = false"
+        yield from _pairs("headers", endpoint.headers, "  # beside the usual ones")
+        yield from _pairs("query", endpoint.query)
     if endpoint.hosts:
         yield f"hosts = [{', '.join(map(_text, endpoint.hosts))}]  # asked beside the address's own"
     if endpoint.private:
@@ -149,6 +152,7 @@ def _text(value: str) -> str:
     >>> print(_text("it's"), _text('a "b"'), _text("\x9b31m\u202e"))
     "it's" 'a "b"' "\\u009b31m\\u202e"
     """
+    value = whole(value)
     if not ('"' in value or "\\" in value or "\n" in value) or not all(map(str.isprintable, value.split("\n"))):
         return _escaped(value)
     if "'" not in value and "\n" not in value:

@@ -27,7 +27,7 @@ STREAMED: Mapping[Api, tuple[Dialect, Dialect]] = {
 }
 """How a config calls an API -> its dialect with `stream`, and without."""
 
-API_ONLY = ("stream", "token_limit", "send_temperature")
+API_ONLY = ("stream", "token_limit", "send_temperature", "headers", "query")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 
 
@@ -111,6 +111,8 @@ class EndpointTable(Strict):
     weights: Weights = "unknown"
     token_limit: TokenLimit = "max_tokens"
     send_temperature: bool = True
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
     hosts: list[str] = []
     private: bool = False
     template: TemplateTable | None = None

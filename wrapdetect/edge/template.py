@@ -42,7 +42,7 @@ from wrapdetect.edge.http import (
     timed_out,
 )
 from wrapdetect.edge.origins import REDIRECTS, may_ask, moved_within
-from wrapdetect.edge.secrets import SHORTEST_LEARNT, Keyring, clean_url
+from wrapdetect.edge.secrets import Keyring, clean_url
 from wrapdetect.edge.template_poll import Polls
 from wrapdetect.edge.template_socket import ON_SOCKET, Sockets
 from wrapdetect.edge.template_talk import (
@@ -61,6 +61,7 @@ from wrapdetect.edge.template_talk import (
 )
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Step, Template
 from wrapdetect.run import RETRIES_WHEN_LIMITED
+from wrapdetect.secrets.names import SHORTEST_LEARNT
 
 GRACE_S = 0.2
 """How long a stream that said its end may take to end, so that its connection can be used again."""
@@ -163,7 +164,7 @@ class TemplateSender:
         """Keep the conversation for what comes, or end it."""
         bot, talk, last = asking.bot, asking.talk, exchange.turn + 1 >= len(ask.turns)
         failure = exchange.failure
-        if failure is None and not last:
+        if failure is None and (exchange.turn > 0 or not last):  # a limit may stand in a 200, and is asked again
             failure = decode(exchange, bot.endpoint).failure
         talk.limited = failure is not None and failure.kind is FailureKind.LIMITED
         if exchange.status in EXPIRED and bot.shared is talk.shared:

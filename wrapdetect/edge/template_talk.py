@@ -15,9 +15,10 @@ from wrapdetect.dialects.filters import Masked
 from wrapdetect.dialects.slots import ENV
 from wrapdetect.edge.http import USER_AGENT, Tape
 from wrapdetect.edge.origins import as_http, join
-from wrapdetect.edge.secrets import SHORTEST_LEARNT, Keyring, clean_url, like_a_secret
+from wrapdetect.edge.secrets import Keyring, clean_url
 from wrapdetect.edge.socket import Socket
 from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, Hop, Missing, Step, Template
+from wrapdetect.secrets.names import SHORTEST_LEARNT, like_a_secret
 from wrapdetect.ways import Request
 
 NOT_OURS_TO_SAY = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "cookie"})

@@ -72,6 +72,6 @@ async def open_ways(
 
         async def send(endpoint: Endpoint, ask: Ask, turn: int, attempt: int, call: Call) -> Exchange:
             exchange = await senders[endpoint.name](endpoint, ask, turn, attempt, call)
-            return keyring.withheld(exchange, decode(exchange, endpoint).text) if keyring.holds_any else exchange
+            return keyring.withheld(exchange, decode(exchange, endpoint)) if keyring.holds_any else exchange
 
         yield send
