@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import pairwise
 from random import Random
 
 from bench.fuzz.hunting import Part, Trial, Wrong
@@ -70,10 +71,7 @@ def cut_anywhere(data: bytes, chance: Random) -> tuple[Chunk, ...]:
     if chance.randrange(4) == 0:
         places = sorted({*places, *range(1, min(len(data), 400))})
     bounds = [0, *places, len(data)]
-    return tuple(
-        Chunk(t_s=round(0.1 + n / 1000, 6), data=data[a:b])
-        for n, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False))
-    )
+    return tuple(Chunk(t_s=round(0.1 + n / 1000, 6), data=data[a:b]) for n, (a, b) in enumerate(pairwise(bounds)))
 
 
 def exchange_of(chunks: tuple[Chunk, ...], headers: tuple[tuple[str, str], ...], status: int | None = 200) -> Exchange:

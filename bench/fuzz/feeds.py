@@ -18,8 +18,10 @@ from wrapdetect.model import Instrument, Run
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "feeds"
 FETCHED_S = 1_780_000_000
 PREFIXES = {
-    "statuspage": "statuspage", "incident": "incident_io", "upptime": "upptime", "list": "csv", "better": "better_stack",
-    "instatus": "instatus", "google": "google_cloud", "aws": "aws", "cachet": "cachet", "status": "status_io", "sorry": "sorry",
+    "statuspage": "statuspage", "incident": "incident_io", "upptime": "upptime", "list": "csv",
+    "better": "better_stack",
+    "instatus": "instatus", "google": "google_cloud", "aws": "aws", "cachet": "cachet", "status": "status_io",
+    "sorry": "sorry",
 }  # fmt: skip
 SCOPES = (Scope(), Scope(), Scope(components=("API",)), Scope(title=("errors", "api down")))
 

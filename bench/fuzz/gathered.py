@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -24,17 +25,20 @@ NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ASKED = {"model": "m", "stream": False, "messages": [{"role": "user", "content": "What moves the tides?"}]}
 BOT = Endpoint(
     name="target", role="target", url="https://bot.example", model="", dialect="template",
-    template=Template(path="/chat/completions", body='{"messages": {messages}}', answer="$.choices[0].message.content"),
+    template=Template(path="/chat/completions",
+    body='{"messages": {messages}}', answer="$.choices[0].message.content"),
 )  # fmt: skip
 CALLS: tuple[tuple[Dialect, str], ...] = (
     ("openai_plain", "/chat/completions"), ("openai_stream", "/chat/completions"), ("responses_plain", "/responses"),
-    ("anthropic_stream", "/messages"), ("ollama_stream", "/api/chat"), ("gemini_plain", "/v1beta/models/m:generateContent"),
+    ("anthropic_stream", "/messages"), ("ollama_stream", "/api/chat"), ("gemini_plain",
+    "/v1beta/models/m:generateContent"),
 )  # fmt: skip
 ROWS: tuple[object, ...] = (
     {"model": "bot", "prompt": "Why?", "answer": "So.", "time": "2026-01-05T12:00:00Z", "latency_s": 1.5},
     {"model": "bot", "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]},
     {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Ho"}], "id": "s1"},
-    {"custom_id": "a", "response": {"status_code": 200, "body": {"model": "m", "choices": [{"message": {"content": "So."}}]}}},
+    {"custom_id": "a", "response": {"status_code": 200, "body": {"model": "m",
+    "choices": [{"message": {"content": "So."}}]}}},
     {"question": "Why?", "output": "So. 🌊", "generator": "b", "extra": {"a": [1]}},
 )  # fmt: skip
 TABLES = (
@@ -104,12 +108,12 @@ def draw_table(chance: Random) -> Trial:
     )
 
 
-def _with_file(data: bytes, suffix: str, use: "type[object] | object") -> None:
+def _with_file(data: bytes, suffix: str, use: Callable[[Path], object]) -> None:
     handle, name = tempfile.mkstemp(suffix)
     try:
         with open(handle, "wb") as file:
             file.write(data)
-        use(Path(name))  # type: ignore[operator]
+        use(Path(name))
     finally:
         os.unlink(name)
 

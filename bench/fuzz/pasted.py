@@ -7,10 +7,10 @@ from bench.fuzz.mutating import mutated_text
 from bench.fuzz.templates import check_toml
 from wrapdetect.curl import Imported, from_text
 from wrapdetect.dialects.filling import wanted
-from wrapdetect.dialects.json_text import whole
 from wrapdetect.dialects.problems import template_problems
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint
+from wrapdetect.text import whole
 
 SECRET = "sk-planted-0123456789abcdef"
 QUESTION = "What moves the tides?"

@@ -21,7 +21,8 @@ MODELS: dict[str, object] = {
 }
 GRADIO: dict[str, object] = {
     "version": "5.1", "api_prefix": "/gradio_api", "title": "Bot", "protocol": "sse_v3",
-    "dependencies": [{"id": 0, "api_name": "chat", "inputs": [1], "outputs": [2]}], "components": [{"id": 1, "type": "textbox"}],
+    "dependencies": [{"id": 0, "api_name": "chat", "inputs": [1], "outputs": [2]}], "components": [{"id": 1,
+    "type": "textbox"}],
 }  # fmt: skip
 _PARAMETER: dict[str, object] = {
     "label": "Message", "parameter_name": "message", "parameter_has_default": False, "parameter_default": None,
@@ -32,7 +33,8 @@ GRADIO_INFO: dict[str, object] = {
         "/chat": {
             "parameters": [
                 _PARAMETER,
-                {**_PARAMETER, "parameter_name": "style", "parameter_has_default": True, "parameter_default": "{env:HOME}"},
+                {**_PARAMETER, "parameter_name": "a", "parameter_has_default": True,
+                "parameter_default": "{env:HOME}"},
             ],
             "returns": [{"label": "Response", "type": {"type": "string"}, "component": "Textbox"}],
         },
@@ -49,7 +51,7 @@ DIFY: dict[str, object] = {
 }  # fmt: skip
 PAGE = (
     "<!doctype html><html><head><title>Bot</title><script src='/_next/a.js'></script></head><body><div id='root'></div>"
-    "<iframe src='https://other.example/chat'></iframe><textarea name='q'></textarea><input type=password></body></html>"
+    "<iframe src='https://other.example/chat'></iframe><textarea name='q'></textarea><input type=password>"
 )
 Scene = dict[str, object]
 SCENES: tuple[Scene, ...] = (

@@ -15,7 +15,6 @@ from wrapdetect.dialects import decode
 from wrapdetect.dialects.body import BodyError
 from wrapdetect.dialects.filling import JSON, is_frame, is_json, kind_of_body, parts_of, request_of, unwrapped
 from wrapdetect.dialects.filters import CannotFilter
-from wrapdetect.dialects.json_text import whole
 from wrapdetect.dialects.problems import template_problems
 from wrapdetect.dialects.sources import Received
 from wrapdetect.dialects.template import ended, finished, kept_in, polled, replying, signs_of_end
@@ -24,17 +23,21 @@ from wrapdetect.edge.origins import join
 from wrapdetect.edge.target_config import dump_target
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import AutoReply, Endpoint, Exchange, Framing, Mode, Poll, Request, Step, Template
+from wrapdetect.text import whole
 
 HOME = "http://bot.example:8080"
 SOURCES = (
     "text", "$.data.text", "$.choices[*].delta.content", "$..text", "$.a[0].b", "$[0]", "$.final", "re:^0:(.*)$ => $",
-    "re:<b>(.*?)</b>", "header:X-Id", "cookie:sid", "event:end", "event:message", "$.items[?@.kind == 'text'].text", "[DONE]",
+    "re:<b>(.*?)</b>", "header:X-Id", "cookie:sid", "event:end", "event:message", "$.items[?@.kind == 'text'].text",
+    "[DONE]",
     "bye", "$.text => re:(\\w+)", "re:id=([0-9]+)", "$['a b']", "$.text", "$.error", "re:.", "$", "$.*", "event:error",
 )  # fmt: skip
 BODIES = (
     '{"q": "{prompt}"}', '{"messages": {messages}, "id": "{conversation_id}"}', "q={prompt}&id={uuid}", "{prompt}", "",
-    '{"system": "{system}", "in": "{\\"q\\": \\"{prompt}\\"}", "n": {n}}', "[{prompt}]", '{"{prompt}": 1}', "a={{prompt}}&b={prompt}",
-    '{"m": [{"role": "system", "content": "x"}, {messages}]}', '{"q": "{prompt}", "n": "{n | urldecode | trim}"}', '42["a",{"q":"{prompt}"}]',
+    '{"system": "{system}", "in": "{\\"q\\": \\"{prompt}\\"}", "n": {n}}', "[{prompt}]", '{"{prompt}": 1}',
+    "a={{prompt}}&b={prompt}",
+    '{"m": [{"role": "system", "content": "x"}, {messages}]}', '{"q": "{prompt}", "n": "{n | urldecode | trim}"}',
+    '42["a",{"q":"{prompt}"}]',
     '--x\r\nContent-Disposition: form-data; name="q"\r\n\r\n{prompt}\r\n--x--\r\n',
 )  # fmt: skip
 PATHS = (
@@ -50,9 +53,11 @@ HEADERS = (
     (("content-type", "multipart/form-data; boundary=x"),),
 )
 ANSWERS = (
-    b'{"text": "Hi.", "final": true}', b'{"data": {"text": "Hi"}}\n{"data": {"text": " you"}}\n[DONE]\n', b"Hi there, all.\n",
+    b'{"text": "Hi.", "final": true}', b'{"data": {"text": "Hi"}}\n{"data": {"text": " you"}}\n[DONE]\n',
+    b"Hi there, all.\n",
     b'event: message\ndata: {"text": "Hi"}\n\nevent: end\ndata: 1\n\n', b'0:"Hi"\n0:" you"\n', b"<b>Hi</b> id=7",
-    b'data: {"choices": [{"delta": {"content": "Hi"}}]}\n\ndata: [DONE]\n\n', b'[{"text": "Hi"}]', b"<!doctype html><p>x",
+    b'data: {"choices": [{"delta": {"content": "Hi"}}]}\n\ndata: [DONE]\n\n', b'[{"text": "Hi"}]',
+    b"<!doctype html><p>x",
     b'{"status": "running", "id": 7}', b'{"status": "failed", "error": {"message": "no"}}', b'{"text": "\\ud800"}',
 )  # fmt: skip
 

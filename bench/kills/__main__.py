@@ -50,7 +50,8 @@ def told(tally: Tally, seconds: float) -> str:
     """A part in a few lines."""
     figures = ", ".join(f"{name} {value:,}" for name, value in tally.figures.items())
     lines = [
-        f"{tally.name:8} {tally.kills.total():3} kills {dict(tally.kills)}, exit codes {dict(tally.codes)}, {seconds:.0f} s",
+        f"{tally.name:8} {tally.kills.total():3} kills {dict(tally.kills)}, {seconds:.0f} s",
+        f"         exit codes {dict(tally.codes)}",
         f"         {figures}; {len(tally.faults)} faults",
         *(f"         {fault}" for fault in tally.faults[:10]),
     ]

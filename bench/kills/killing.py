@@ -61,7 +61,7 @@ class Process:
     """Forked work; its standard error is kept, its output is not."""
 
     def __init__(self, work: Callable[[], int]) -> None:
-        self._said = tempfile.TemporaryFile("w+b")
+        self._said = tempfile.TemporaryFile("w+b")  # noqa: SIM115  # closed by end
         self._code: int | None = None
         self.pid = os.fork()
         if self.pid == 0:

@@ -1,4 +1,4 @@
-"""Audit and import, killed and resumed: is each exchange there once, and was nothing asked again but what was in flight?"""
+"""Audit and import, killed and resumed: is each exchange there once, and nothing asked again but what was in flight?"""
 
 import importlib
 import json
@@ -54,15 +54,15 @@ def audit(folder: Path, kills: int, chance: Random) -> Tally:
 def import_(folder: Path, kills: int, chance: Random) -> Tally:
     """Collected answers, whose questions two references are asked."""
     table = folder / "answers.jsonl"
-    rows = (
-        {"model": "bot", "prompt": f"Question number {n} of the tides?", "answer": f"So {n}."}
-        for n in range(12 * kills)
-    )
+    numbers = range(12 * kills)
+    rows = ({"model": "bot", "prompt": f"Question {n} of the tides?", "answer": f"So {n}."} for n in numbers)
     table.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return _run("import", folder, kills, chance, lambda port: ["import", str(table)])
+    return _run("import", folder, kills, chance, lambda port: ["import", str(table)], len(numbers))
 
 
-def _run(name: str, folder: Path, kills: int, chance: Random, begin: Callable[[int], list[str]]) -> Tally:
+def _run(
+    name: str, folder: Path, kills: int, chance: Random, begin: Callable[[int], list[str]], answers: int = 0
+) -> Tally:
     tally, out, log = Tally(name=name), folder / "run.jsonl", folder / "asked.jsonl"
     with served(log, 0.25) as port:
         references = [a for n in "ab" for a in ("--reference", f"{n}=http://127.0.0.1:{port}/{n}/v1#{n}")]
@@ -87,7 +87,7 @@ def _run(name: str, folder: Path, kills: int, chance: Random, begin: Callable[[i
         last = unharmed(lambda: command(argv))
         tally.note(last, frozenset({0}))
         _check_kept(tally, out, before)
-    _check_all(tally, load_run(out.read_bytes()).run, log, resumes=tally.codes.total())
+    _check_all(tally, load_run(out.read_bytes()).run, log, answers=answers)
     return tally
 
 
@@ -95,9 +95,10 @@ def command(argv: Sequence[str]) -> int:
     """The command line, in this process."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     sys.argv = ["wrapdetect", *argv]
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # ends with the process
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    # They end with the process.
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     try:
         main()
     except SystemExit as stop:
@@ -132,12 +133,15 @@ def _check_kept(tally: Tally, out: Path, before: bytes) -> bytes:
     return data
 
 
-def _check_all(tally: Tally, run: Run, log: Path, *, resumes: int) -> None:
-    """All that was planned is there, once; nothing was asked again but what was in flight at a kill."""
+def _check_all(tally: Tally, run: Run, log: Path, *, answers: int) -> None:
+    """All that was planned is there, once, and the `answers` that were collected; nothing was asked again but what was
+    in flight at a kill."""
     times = Counter(e.id for e in run.exchanges)
     planned = {f"{s.endpoint.name}/{s.ask.key}/t{t}a0" for s in _planned(run) for t in range(len(s.ask.turns))}
-    asked = [e for e in run.exchanges if e.endpoint != "bot"]
+    asked = [e for e in run.exchanges if not answers or e.endpoint != run.target.name]
     requests = len(asked_in(log))
+    came = len(run.exchanges) - len(asked)
+    tally.expect(came == answers, f"lost: {answers - came} of {answers} collected answers")
     tally.expect(times.total() == len(times), f"doubled: {times.total() - len(times)} exchanges")
     tally.expect(planned <= times.keys(), f"lost: {len(planned - times.keys())} of {len(planned)} planned exchanges")
     again = requests - len(asked)
@@ -145,7 +149,7 @@ def _check_all(tally: Tally, run: Run, log: Path, *, resumes: int) -> None:
     tally.expect(0 <= again <= most, f"{again} requests were made again; at most {most} were in flight")
     tally.figures = {
         "planned": len(planned), "there": len(times), "requests": requests, "asked again": again, "at most": most,
-        "resumes": resumes,
+        "starts": tally.codes.total(),
     }  # fmt: skip
 
 

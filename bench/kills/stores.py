@@ -24,7 +24,8 @@ from wrapdetect.edge.config import make_endpoint
 from wrapdetect.edge.ledger import Ledger
 from wrapdetect.edge.pulse import HttpPulse
 from wrapdetect.edge.secrets import Keyring
-from wrapdetect.history import Beats, History, Outcome, Service
+from wrapdetect.history import Beats, History, Outcome, Service, ServiceKind
+from wrapdetect.model import Role
 from wrapdetect.rounds import Done, Watch
 from wrapdetect.schedule import Budget, Rhythm, round_of
 from wrapdetect.watch import keep_watch, stop_on_signals
@@ -34,7 +35,8 @@ SPEED = 30
 CADENCE_S = 60
 BEGIN_S = 1_800_000_000 // 86_400 * 86_400
 RECORDED_S = 2.0
-"""Seconds (of ours) after which a request's answer must stand in the store: it came within half of one, and is recorded 1/30 later."""
+"""Seconds (of ours) after which what a request brought must stand in the store: the answer came within half of one, and
+is recorded 1/30 later."""
 CHATS, SITES = ("nova", "heron", "wren", "lark"), ("site-a", "site-b")
 STOPS = (*[signal.SIGKILL] * 5, signal.SIGTERM, signal.SIGINT)
 """SIGHUP has the monitor read its config again, and ends nothing."""
@@ -66,11 +68,12 @@ def services_at(port: int) -> tuple[Service, ...]:
     home = f"http://127.0.0.1:{port}"
     found = []
     for name in CHATS:
-        role, kind = ("target", "target") if name == CHATS[0] else ("reference", "panel")
+        role: Role = "target" if name == CHATS[0] else "reference"
+        kind: ServiceKind = "target" if name == CHATS[0] else "panel"
         endpoint = make_endpoint(
             name=name, role=role, url=f"{home}/{name}/v1", model="m", key_env=None, dialect="openai_plain"
-        )  # type: ignore[arg-type]  # both are roles
-        found.append(Service(name=name, kind=kind, url=endpoint.url, vendor=name, endpoint=endpoint))  # type: ignore[arg-type]
+        )
+        found.append(Service(name=name, kind=kind, url=endpoint.url, vendor=name, endpoint=endpoint))
     return (*found, *(Service(name=name, kind="site", url=f"{home}/{name}") for name in SITES))
 
 
@@ -127,16 +130,23 @@ def monitor(folder: Path, kills: int, chance: Random) -> Tally:
         work = partial(watch, store, clock, services)
         before: set[tuple[str, int, int]] = set()
         while tally.kills.total() < kills:
+            begun_s = time.time()
             ended = killed(work, after(chance.uniform(0.05, 3.5)), drawn(chance, STOPS), tally, obeyed=OBEYED)
             tally.note(ended, by_signals(0, 130))
-            before = _check_beats(tally, store, clock, ended, before, asked_in(log))
+            before = _check_beats(tally, store, clock, ended, before, since(begun_s, log))
             if tally.faults and tally.codes.total() > 3 * kills:
                 break
+        begun_s = time.time()
         final = killed(work, after(8.0), signal.SIGTERM, Tally(name="last"))
         tally.note(final, frozenset({0}))
-        _check_beats(tally, store, clock, final, before, asked_in(log))
+        _check_beats(tally, store, clock, final, before, since(begun_s, log))
     _check_rounds(tally, store, clock, asked_in(log))
     return tally
+
+
+def since(at_s: float, log: Path) -> list[Asked]:
+    """What was asked from that moment on."""
+    return [a for a in asked_in(log) if a.at_s >= at_s]
 
 
 def _check_beats(
