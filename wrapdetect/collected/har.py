@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from wrapdetect.collected.said import YEARS
 from wrapdetect.dialects.body import header_of
@@ -63,12 +63,20 @@ class Entry:
     broken: bool = False
 
     @property
+    def address(self) -> SplitResult:
+        """Its parts; all empty where it is none."""
+        try:
+            return urlsplit(self.url)
+        except ValueError:
+            return urlsplit("")
+
+    @property
     def host(self) -> str:
-        return urlsplit(self.url).netloc.rpartition("@")[2]
+        return self.address.netloc.rpartition("@")[2]
 
     @property
     def path(self) -> str:
-        return urlsplit(self.url).path
+        return self.address.path
 
     def header(self, name: str) -> str:
         """The first of that name (lower case), or ""."""

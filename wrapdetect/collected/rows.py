@@ -11,7 +11,7 @@ from wrapdetect.collected.said import YEARS, Conversation, Said
 from wrapdetect.collected.shapes.base import Context, Talk
 from wrapdetect.errors import LibraryError
 from wrapdetect.model import Chunk, Missing
-from wrapdetect.prose import quote
+from wrapdetect.prose import listed, quote
 from wrapdetect.text import whole
 
 UNKNOWN: tuple[Missing, ...] = ("request", "status", "raw_chunks", "temperature", "token_limit", "token_counts")
@@ -104,7 +104,7 @@ def _answer(cells: Cells, column: str, context: Context, *, structured: bool) ->
 
 def _text(cells: Cells, column: str, place: str) -> str:
     if column not in cells:
-        raise LibraryError(f"{place}: no {column!r}; found {', '.join(quote(c, 40) for c in cells) or 'nothing'}")
+        raise LibraryError(f"{place}: no {column!r}; found {listed(cells) or 'nothing'}")
     value = cells[column]
     if not isinstance(value, str):
         kind = "nothing (null)" if value is None else type(value).__name__

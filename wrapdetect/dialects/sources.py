@@ -204,7 +204,7 @@ def _single(source: str) -> Finder:
 def _json_path(source: str) -> Finder:
     try:
         path = _ENVIRONMENT.compile(source)
-    except (JSONPathError, RecursionError) as error:
+    except (JSONPathError, RecursionError, ValueError) as error:  # the library reads 1e999 as a whole number
         raise SpecError(f"{one_line(source[:160])!r} is no JSONPath (RFC 9535): {_first_line(error)}") from error
     check_path(path, source)
     if _PLAIN.fullmatch(source):
