@@ -19,6 +19,7 @@ from wrapdetect.edge.shipped import load_pack
 from wrapdetect.history import Beat, Coverage, History, Incident, Outcome, Print, Service, columns
 from wrapdetect.model import (
     AskKey,
+    AutoReply,
     Chunk,
     Endpoint,
     Exchange,
@@ -30,10 +31,12 @@ from wrapdetect.model import (
     Missing,
     Pack,
     Page,
+    Poll,
     Run,
     Step,
     Template,
 )
+from wrapdetect.ways import PageStep
 
 NOTE = "scripted reconstruction of the founding case of February 2023; not a recording"
 FIRST = datetime(2023, 2, 19, tzinfo=UTC)
@@ -154,6 +157,56 @@ OWN_WAYS = (
         private=True,
     ),
 )
+LATER_WAYS = (
+    Endpoint(
+        name="job",
+        role="reference",
+        url="https://jobs.example",
+        model="",
+        dialect="template",
+        template=Template(
+            path="/ask",
+            body="{prompt}",
+            answer="$.answer",
+            variables=("JOB_COOKIE",),
+            steps=(Step(headers=(("cookie", "{env:JOB_COOKIE}"),)),),
+            polls=(Poll(path="/jobs/{job}", until="$.done", failed="$.error", every_s=0.5, most_tries=9),),
+        ),
+        storage_state="jobs.state.json",
+    ),
+    Endpoint(
+        name="socket",
+        role="reference",
+        url="https://socket.example",
+        model="",
+        dialect="template",
+        template=Template(framing="websocket", body="{prompt}", replies=(AutoReply(when="2", body="3"),)),
+    ),
+    Endpoint(
+        name="azure",
+        role="reference",
+        url="https://x.openai.azure.example/openai/deployments/gpt",
+        model="gpt",
+        key_env="AZURE_KEY",
+        headers=(("x-team", "{env:TEAM}"),),
+        query=(("api-version", "2024-10-21"),),
+    ),
+    Endpoint(
+        name="behind a form",
+        role="reference",
+        url="https://page.example/login",
+        model="",
+        dialect="page",
+        page=Page(
+            open="#launcher",
+            login=(
+                PageStep(fill="#user", text="{env:BOT_USER}"),
+                PageStep(press="button[type=submit]"),
+                PageStep(wait="textarea"),
+            ),
+        ),
+    ),
+)
 HOPS = (
     Hop(t_s=-0.5, method="GET", url="https://chat.example/session", sent="", status=200, headers=(), chunks=()),
     Hop(
@@ -183,18 +236,23 @@ def small_run(number: int) -> Run:
     ]
     if number >= 3:
         run = replace(run, endpoints=(*run.endpoints, *OWN_WAYS))
-        kinds[-1] = replace(kinds[-1], missing=get_args(Missing), hops=HOPS, screenshot=b"\xff\xd8scripted\xff\xd9")
+        missing = tuple(m for m in get_args(Missing) if number >= 4 or m != "whole_answer")
+        kinds[-1] = replace(kinds[-1], missing=missing, hops=HOPS, screenshot=b"\xff\xd8scripted\xff\xd9")
+    if number >= 4:
+        run = replace(run, endpoints=(*run.endpoints, *LATER_WAYS))
+        kinds[-2] = replace(kinds[-2], lag_s=0.31)
     return replace(
         run,
         id=f"format-{number}",
         note="scripted, one exchange of every kind",
         exchanges=(*failed, *kinds[len(failed) :]),
-        history=small_history() if number >= 2 else None,
+        history=small_history(vantages=number >= 4) if number >= 2 else None,
     )
 
 
-def small_history() -> History:
-    """Four services over midnight, every outcome, a round left out, incidents with an end and without one."""
+def small_history(*, vantages: bool = False) -> History:
+    """Four services over midnight, every outcome, a round left out, incidents with an end and without one; with
+    `vantages` also what was seen from elsewhere."""
     services = (
         Service(name="bot", kind="target", url=BOT.url, endpoint=BOT),
         Service(name="openai", kind="candidate", url=UPSTREAM.url, vendor="openai", endpoint=UPSTREAM),
@@ -215,6 +273,8 @@ def small_history() -> History:
         for round_s, outcome in zip(rounds, Outcome, strict=True)
     ]
     page = Beat(service="page", round_s=first, offset_ms=0, outcome=Outcome.UP, latency_ms=35)
+    elsewhere = replace(columns("bot", bot), vantage="tokyo")
+    counted = Print(service="bot", at_s=first, item="count_to_five", text="1, 2, 3, 4, 5\n")
     incident = Incident(
         service="openai",
         feed="statuspage",
@@ -229,10 +289,10 @@ def small_history() -> History:
     return History(
         cadence_s=300,
         services=services,
-        beats=(columns("bot", bot), columns("page", [page])),
+        beats=(columns("bot", bot), columns("page", [page]), *([elsewhere] if vantages else [])),
         incidents=(incident, replace(incident, id="scripted-2", began_s=first + 9_000, ended_s=None, severity=0)),
         coverage=(Coverage(service="openai", feed="statuspage", since_s=first - 86_400, until_s=first + 86_400),),
-        prints=(Print(service="bot", at_s=first, item="count_to_five", text="1, 2, 3, 4, 5\n"),),
+        prints=(counted, *([replace(counted, vantage="tokyo")] if vantages else [])),
     )
 
 

@@ -200,7 +200,7 @@ BAD: dict[str, tuple[str, bytes | None, str]] = {
     "no column for the answer": ("a.jsonl", b'{"prompt": "a", "said": "b"}\n', "name it by --answer-field"),
     "no text": ("a.csv", b"prompt,answer\n\xff,b\n", "a.csv, line 2: not UTF-8"),
     "a run that is none": ("a.jsonl", b'{"format":1}\n', "a.jsonl, line 1: field 'run' is missing"),
-    "some bytes": ("a.bin", b"\x00\x01\x02", "add --format jsonl|csv|"),
+    "some bytes": ("a.bin", b"\x00\x01\x02", "a.bin: holds NUL bytes"),
 }
 
 

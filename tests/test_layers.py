@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "wrapdetect"
 PURE = {
     "errors", "ways", "endpoint", "history", "model", "feeds", "schedule",
-    "codec", "codec_history", "codec_ways", "packs", "plan", "run", "seeds", "secrets", "text",
+    "codec", "codec_history", "codec_ways", "packs", "plan", "run", "seeds", "secrets", "text", "workload",
     "prose", "analysis", "matching", "adaptive", "monitoring",
     "library", "dialects", "detect", "curl", "collected", "read", "compare", "judge", "report",
 }  # fmt: skip
@@ -144,8 +144,9 @@ def test_imports_inside_functions_are_the_heavy_ones_in_edge_and_the_commands_in
 
 def test_requests_leave_by_few_files_and_by_no_vendors_client() -> None:
     leave = {f.name for f in files() if tops(f) & {"httpx", "openai"} and layer_of(f) != "lab"}
-    # questions, heartbeats, status pages, templates, looks at a URL; addresses names the error of a connection
-    assert leave == {"http.py", "pulse.py", "feeds.py", "template.py", "look.py", "addresses.py"}
+    # questions, heartbeats, status pages, templates, looks at a URL; addresses names the error of a connection, and
+    # wire is the connection that all of them use
+    assert leave == {"http.py", "pulse.py", "feeds.py", "template.py", "look.py", "addresses.py", "wire.py"}
     assert {f.name for f in files() if "websockets" in tops(f) and layer_of(f) != "lab"} == {"socket.py"}
     clients = {"openai", "anthropic", "ollama", "google"}  # the vendors' own are in the tests
     assert {f.name for f in files() if tops(f) & clients} == set()

@@ -47,6 +47,13 @@ def test_who_cannot_be_asked_before_the_next_round_stays_unknown_and_is_counted(
     assert "1 services could not be asked before the next round" in world.said[0]
 
 
+def test_who_failed_while_we_stood_still_stays_unknown_and_is_counted() -> None:
+    world = World(script=lambda name, _: Outcome.TIMEOUT if name == "up1" else Outcome.UP, lagged=frozenset({"up1"}))
+    (first, *_) = world.keep(world.watch(), for_s=299)
+    assert {b.service for b in first.beats} == {s.name for s in SERVICES} - {"up1"}
+    assert any("1 services failed while this program itself stood still" in s for s in world.said)
+
+
 def test_what_was_in_flight_while_the_computer_slept_is_no_outage() -> None:
     world = World(script=lambda name, _: Outcome.CUT_OFF if name == "up1" else Outcome.UP, slow={"up1": 25.0})
 

@@ -24,3 +24,5 @@ def test_the_page_shows_an_api_a_template_and_a_page() -> None:
     assert shown >= {"anthropic", "template", "page"}
     for table in ("step", "poll", "reply"):
         assert any(f"[[target.template.{table}]]" in block for block in BLOCKS)
+    assert any("[[target.page.login]]" in block for block in BLOCKS)
+    assert any("storage_state" in block for block in BLOCKS)

@@ -100,6 +100,7 @@ class World:
     slow: dict[str, float] = field(default_factory=dict)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     jump_s: float = 0.0
+    lagged: frozenset[str] = frozenset()
     said: list[str] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
     skipped: list[Done] = field(default_factory=list)
@@ -125,7 +126,8 @@ class World:
             outcome = self.script(service.name, round_s)
         finally:
             self.in_flight -= 1
-        return Sign(sent_s, outcome, 200 if outcome is Outcome.UP else 0, "" if outcome is Outcome.UP else "down")
+        said = "" if outcome is Outcome.UP else "down"
+        return Sign(sent_s, outcome, 200 if outcome is Outcome.UP else 0, said, service.name in self.lagged)
 
     async def answer(self, service: Service, item: Item) -> str | None:
         self.asks.append((service.name, item.id))

@@ -7,7 +7,18 @@ from wrapdetect.compare.rules import compare_samples, control_checks, history_ch
 from wrapdetect.compare.samples import collect
 from wrapdetect.compare.views import Embed
 from wrapdetect.history import Dependence, Outcome
-from wrapdetect.judge import NONE, Calibrator, bounded, limits_of, missing_of, needs_of, rank, said_of_itself, state_of
+from wrapdetect.judge import (
+    NONE,
+    Calibrator,
+    bounded,
+    lagged_of,
+    limits_of,
+    missing_of,
+    needs_of,
+    rank,
+    said_of_itself,
+    state_of,
+)
 from wrapdetect.model import Finding, Observation, Run, Tally, Verdict
 from wrapdetect.plan import make_plan
 from wrapdetect.read import read_run
@@ -66,6 +77,7 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
             *limits_of(best, len(ranked), controls, tallies, comparison.views, calibrator, asked=asked),
             *(said_of_itself(observations, run.target.name) if asked and not run.references else ()),
             *missing_of(run),
+            *lagged_of(run),
             *history.limits,
         ),
         needs=(*(needs_of(state, best, len(ranked), questions, timed=_timed(run)) if asked else ()), *history.needs),

@@ -37,6 +37,18 @@ def target_check(
     raise typer.Exit(check_target(config, prompt=prompt, timeout_s=timeout))
 
 
+@app.command("login")
+def target_login(
+    url: Annotated[str, typer.Argument(help="Of the chat page, or of its login.")],
+    state: Annotated[Path | None, typer.Option(help="File to write (0600). Default: HOST.state.json.")] = None,
+    host: Annotated[list[str] | None, typer.Option(help="Another host whose cookies are kept; repeat.")] = None,
+) -> None:
+    """Log in yourself in a browser window; keep cookies and storage in a file for `storage_state`."""
+    from wrapdetect.commands.login import login_target
+
+    raise typer.Exit(login_target(url, state=state, hosts=host or []))
+
+
 @app.command("import")
 def target_import(
     source: Annotated[str, typer.Argument(help="File with a curl command or a raw HTTP request; - is standard input.")],

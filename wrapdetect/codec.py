@@ -40,7 +40,7 @@ from wrapdetect.model import (
 from wrapdetect.prose import quote
 from wrapdetect.text import shown
 
-FORMAT = 3
+FORMAT = 4
 
 Line = dict[str, Any]
 Converter = Callable[[Line], Line]
@@ -57,7 +57,13 @@ def _with_ways(line: Line) -> Line:
     return {**line, "format": 3} if "format" in line else line
 
 
-CONVERTERS: Mapping[int, Converter] = {1: _with_history, 2: _with_ways}
+def _with_own_faults(line: Line) -> Line:
+    """Format 4 tells what was late on our side, of logins, polls, replies, headers, and whence a monitor looked: each
+    where it is so, and else the lines are as they were."""
+    return {**line, "format": 4} if "format" in line else line
+
+
+CONVERTERS: Mapping[int, Converter] = {1: _with_history, 2: _with_ways, 3: _with_own_faults}
 """CONVERTERS[n] turns a line of format n into one of format n + 1; tests keep it complete up to FORMAT."""
 
 
@@ -66,6 +72,8 @@ MOST_DRAWS, MOST_ASKS = 10_000, 500_000
 LONGEST_S = 1e7
 """Seconds that an exchange may take, or a time in it may lie before its start."""
 YEARS = range(1970, 2200)
+UNREADABLE = (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError)
+"""What reading a line that was never ours may raise."""
 LONGEST_SAID = 400
 """Characters of what is wrong with a line: names and texts of a file may be of any length."""
 ROWS = 500
@@ -302,6 +310,7 @@ def _beside(exchange: Exchange) -> Line:
         "missing": list(exchange.missing),
         "hops": [_dump_hop(h) for h in exchange.hops],
         "screenshot": base64.b64encode(exchange.screenshot).decode(),
+        "lag_s": round(exchange.lag_s, 6),
     }
     return {k: v for k, v in fields.items() if v}
 
@@ -388,7 +397,7 @@ def _head(line: Line, name: str) -> Run:
         )
         _check_size(run)
         return run
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except UNREADABLE as error:
         raise RunFormatError(
             f"{name}, line 1: {_said(error)}; expected the first line of a run file of format {FORMAT}"
         ) from error
@@ -465,7 +474,7 @@ def _entry(line: Line, name: str, number: int) -> Exchange | Entry:
     kind = next(iter(line), "")
     try:
         return read_entry(line) if kind in ENTRIES else _exchange(line)
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except UNREADABLE as error:
         due = f"a line of {kind}" if kind in ENTRIES else "an exchange"
         raise RunFormatError(f"{name}, line {number}: {_said(error)}; expected {due} of format {FORMAT}") from error
 
@@ -487,6 +496,7 @@ def _exchange(line: Line) -> Exchange:
         missing=_missing(line.get("missing", ())),
         hops=tuple(_load_hop(h) for h in line.get("hops", ())),
         screenshot=base64.b64decode(line.get("screenshot", ""), validate=True),
+        lag_s=_seconds(line.get("lag_s", 0.0)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 
 from wrapdetect.model import Endpoint, Item, Pack
 from wrapdetect.prose import quote
-from wrapdetect.ways import AutoReply, Framing, Mode, Page, Poll, Request, Step, Template, When
+from wrapdetect.ways import AutoReply, Framing, Mode, Page, PageStep, Poll, Request, Step, Template, When
 
 Line = dict[str, object]
 
@@ -28,7 +28,7 @@ PLAIN: Mapping[object, Due] = {
     bool: Due(bool, "true or false"),
 }
 """By the annotations of fields that hold one plain value."""
-ONLY_IF_SET = ("template", "page", "hosts", "private", "headers", "query")
+ONLY_IF_SET = ("template", "page", "hosts", "private", "headers", "query", "storage_state")
 """What most endpoints do not have, and then do not name."""
 TEMPLATE_ONLY_IF_SET: Mapping[str, object] = {"variables": None, "polls": (), "replies": ()}
 """What most templates do not have, and how that looks; a statement of no variables is one."""
@@ -42,6 +42,8 @@ def dump_endpoint(endpoint: Endpoint) -> Line:
         line["template"] = {
             k: v for k, v in template.items() if k not in TEMPLATE_ONLY_IF_SET or v != TEMPLATE_ONLY_IF_SET[k]
         }
+    if endpoint.page is not None:
+        line["page"] = {k: v for k, v in asdict(endpoint.page).items() if v or k not in ("open", "login")}
     return line
 
 
@@ -86,12 +88,18 @@ def load_template(line: Mapping[str, object]) -> Template:
 
 
 def _page(line: Mapping[str, object]) -> Page:
-    page = Page(**{**line, "accept": _texts(line.get("accept", ()), "accept")})  # type: ignore[arg-type]
+    steps = line.get("login", ())
+    if not isinstance(steps, list | tuple):
+        raise ValueError(f"login is {steps!r}; expected a list")
+    login = tuple(PageStep(**_object(s, "login")) for s in steps)  # type: ignore[arg-type]
+    page = Page(**{**line, "accept": _texts(line.get("accept", ()), "accept"), "login": login})  # type: ignore[arg-type]
     check_values(page)
+    for step in login:
+        check_values(step)
     return page
 
 
-def check_values(noun: Endpoint | Request | Page | Pack | Item) -> None:
+def check_values(noun: Endpoint | Request | Page | PageStep | Pack | Item) -> None:
     """Raises ValueError where a plain field holds another kind of value than its noun says, or no finite number."""
     for field in fields(noun):
         value, due = getattr(noun, field.name), PLAIN.get(field.type)

@@ -33,7 +33,8 @@ class Endpoint:
 
     `headers` and `query` go with every call of an API; `{env:NAME}` in their values stands for that variable's.
     `template` goes with the dialect template, `page` with page. `hosts` may be asked beside the address's own host;
-    `private` allows a public name to lead to a private address.
+    `private` allows a public name to lead to a private address. `storage_state` names the file of a login, as
+    `target login` writes it; what is in it stays there.
     """
 
     name: str
@@ -51,3 +52,4 @@ class Endpoint:
     private: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
+    storage_state: str = ""

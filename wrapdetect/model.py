@@ -25,11 +25,27 @@ Axis = Literal["behaviour", "dependence"]
 State = Literal["wrapper", "likely_wrapper", "same_model", "unlike", "insufficient"]
 Value = str | float | bool
 Missing = Literal[
-    "request", "status", "raw_chunks", "times", "temperature", "token_limit", "token_counts", "fresh_chat", "markup"
+    "request",
+    "status",
+    "raw_chunks",
+    "times",
+    "temperature",
+    "token_limit",
+    "token_counts",
+    "fresh_chat",
+    "markup",
+    "whole_answer",
 ]
 """What an exchange does not hold, since its way in does not show it: the bytes sent, the bytes that came (its chunks
 are the text as it was shown), when they came; what could not be asked for; a conversation that was begun afresh; the
-text's own markup (what was shown is its rendering)."""
+text's own markup (what was shown is its rendering); the whole of the answer, where a page's own traffic holds far more
+text than was read from it, or far less."""
+
+
+LAG_S = 0.02
+"""A wait of our own event loop that is longer is a lag: what came meanwhile was stamped late."""
+LAG_SHARE = 0.01
+"""A lag that is longer than this share of an exchange may be why it ran out of time or broke off."""
 
 
 class FailureKind(StrEnum):
@@ -134,6 +150,8 @@ class Exchange:
     """What was sent and what came back, byte for byte, timed. The only durable fact.
 
     `missing` names what this way in does not show; `hops` are the other requests made meanwhile, `screenshot` a JPEG.
+    `lag_s` is how long our own event loop stood still meanwhile, where that was longer than LAG_S, else 0: its times
+    are not to be used then.
     """
 
     endpoint: str
@@ -150,10 +168,16 @@ class Exchange:
     missing: tuple[Missing, ...] = ()
     hops: tuple[Hop, ...] = ()
     screenshot: bytes = b""
+    lag_s: float = 0.0
 
     @property
     def id(self) -> str:
         return f"{self.endpoint}/{self.ask}/t{self.turn}a{self.attempt}"
+
+    def may_be_ours(self, failure: Failure | None) -> bool:
+        """Whether a failure read in it may be of our own making: whoever stands still hears nobody in time."""
+        by_time = failure is not None and failure.kind in (FailureKind.TIMEOUT, FailureKind.CUT_OFF)
+        return by_time and self.lag_s > LAG_SHARE * self.ended_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol
 
 from wrapdetect.errors import StoreAway, StoreError
 from wrapdetect.history import Beat, Outcome, Print, Service
 from wrapdetect.model import Item
 from wrapdetect.plan import Cost
 from wrapdetect.schedule import Budget, Rhythm, Round, Slot, cost_of, day_of, make_round
+from wrapdetect.workload import Offload
 
 GRACE_S = 30
 """A round is still begun this long after it was due; later it is missed."""
@@ -25,16 +26,18 @@ STEADY_S = 2.0
 PRINTING = 50
 """Services asked the fingerprint at once."""
 
-T = TypeVar("T")
-
 
 class Sign(NamedTuple):
-    """What came of one heartbeat. `sent_s`: when its first byte left, by the stopwatch; else as history.Beat."""
+    """What came of one heartbeat. `sent_s`: when its first byte left, by the stopwatch; else as history.Beat.
+
+    `lagged`: it failed while our own event loop stood still, so that nothing is known of the service.
+    """
 
     sent_s: float
     outcome: Outcome
     latency_ms: int
     said: str = ""
+    lagged: bool = False
 
 
 class Pulse(Protocol):
@@ -80,12 +83,6 @@ class Ledger(Protocol):
 
 
 FaultKind = Literal["store", "clock", "lag"]
-
-
-class Offload(Protocol):
-    """Runs a call to the store where it does not hold up the heartbeats in flight."""
-
-    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +200,7 @@ class _Asking:
         self._late_s: list[float] = []
         self._prints: list[Print] = []
         self._bugs: list[str] = []
-        self._unasked = self._unprinted = 0
+        self._unasked = self._lagged = self._unprinted = 0
         self._steady = True
         self.whole = False
 
@@ -238,6 +235,8 @@ class _Asking:
             found += ["the clock was set, or the computer slept, within the round: what was left of it stays unknown"]
         if self._unasked and self._steady:
             found += [f"{self._unasked} services could not be asked before the next round; they stay unknown"]
+        if self._lagged:
+            found += [f"{self._lagged} services failed while this program itself stood still; they stay unknown"]
         if self._unprinted:
             found += [f"{self._unprinted} questions of the fingerprint could not be asked before the next round"]
         return tuple(f"round {stamp(self._round.due_s)}: {note}" for note in found)
@@ -260,7 +259,9 @@ class _Asking:
                 sign = await self._watch.pulse.beat(slot.service, self._round.due_s)
             finally:
                 self._gate.release()
-            if self._is_steady():  # else the failure may be that we slept
+            if sign.lagged:
+                self._lagged += 1
+            elif self._is_steady():  # else the failure may be that we slept
                 self._keep(slot, sign)
                 if self._round.prints and slot.service.endpoint and sign.outcome is Outcome.UP:
                     await self._print(slot.service)

@@ -9,6 +9,7 @@ from wrapdetect.dialects import DIALECTS, Call, Reply, decode
 from wrapdetect.dialects.waiting import wait_asked_s
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind
 from wrapdetect.plan import Slot, estimate_tokens
+from wrapdetect.workload import worked
 
 RETRIES_WHEN_LIMITED = 2
 LONGEST_WAIT_S = 120.0
@@ -46,6 +47,7 @@ class _State:
     stopwatch: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     last: dict[Place, Exchange]
+    recording: asyncio.Lock = field(default_factory=asyncio.Lock)
     requests: int = 0
     tokens: int = 0
     sent: int = 0
@@ -139,9 +141,10 @@ async def _put(
         state.free_at[endpoint.name] = max(state.free_at.get(endpoint.name, 0.0), free_at)
     await _wait_turn(state, endpoint.name)
     exchange = await state.send(endpoint, ask, turn, 0 if before is None else before.attempt + 1, call)
-    state.record(exchange)
+    async with state.recording:  # one after the other, in the order in which they ended
+        await worked(exchange, lambda: state.record(exchange))
     state.sent += 1
-    reply = decode(exchange, endpoint)
+    reply = await worked(exchange, lambda: decode(exchange, endpoint))
     state.tokens += estimate_tokens(reply.text) - ask.max_tokens  # the envelope around them is no token
     _note(state, exchange)
     return exchange, reply

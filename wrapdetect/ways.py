@@ -120,6 +120,7 @@ Request = Template | Step | Poll | AutoReply
 class Page:
     """A chat page: CSS selectors where given (as Playwright reads them), else found by looking.
 
+    `open` is pressed first, once, where the chat is closed; `login` are done before anything else in each conversation.
     `new_chat` is pressed before each conversation (without it the page is loaded anew); `accept` are pressed where they
     are seen, such as a cookie banner's button. The answer has settled after `quiet_s` without a change.
     """
@@ -130,6 +131,19 @@ class Page:
     new_chat: str = ""
     accept: tuple[str, ...] = ()
     quiet_s: float = 1.0
+    open: str = ""
+    login: tuple["PageStep", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageStep:
+    """A step of a page's login form: one of the three, a selector each. `text` goes with `fill`; its `{env:NAME}` stand
+    for variables of the user's, and nothing else in it is live."""
+
+    fill: str = ""
+    text: str = ""
+    press: str = ""
+    wait: str = ""
 
 
 def _stands_in(name: str, text: str) -> bool:

@@ -1,8 +1,7 @@
 """Questions put to a template's endpoint over real HTTP or a real websocket, conversation by conversation."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from http.cookiejar import CookieJar
+from collections.abc import Awaitable, Callable, Sequence
 
 import httpx
 
@@ -32,7 +31,6 @@ def sender(
     byte_limit: int = BYTE_LIMIT,
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    cookies: Mapping[str, CookieJar] | None = None,
 ) -> TemplateSender:
     return TemplateSender(
         endpoints,
@@ -43,7 +41,6 @@ def sender(
         byte_limit=byte_limit,
         transport=transport,
         sleep=sleep,
-        cookies=cookies,
     )
 
 

@@ -256,7 +256,7 @@ def headers_never_come(peer: Peer) -> None:
 
 
 def endless_informational(peer: Peer) -> None:
-    while peer.wait(0.005):
+    while peer.wait(0.05):
         peer.send(b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n")
 
 

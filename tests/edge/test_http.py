@@ -191,7 +191,7 @@ def test_a_redirect_is_recorded_as_refused_and_never_followed(status: str) -> No
 
 
 @pytest.mark.parametrize(
-    "location", ["", "//", "http://[::1", "http://x:99999999/", "\x80\xff", "http://" + "a" * 70_000]
+    "location", ["", "//", "http://[::1", "http://x:99999999/", "\x80\xff", "http://" + "a" * 10_000]
 )
 def test_a_redirect_to_nowhere_is_refused_too(location: str) -> None:
     exchange = one(fixed(b"", status="302 Found", headers=(f"location: {location}",)))
@@ -293,7 +293,7 @@ FAILURES: dict[str, tuple[str, str]] = {
     "never_ending": ("timeout", "bytes came"),
     "headers_never_come": ("timeout", "0 bytes came"),
     "endless_informational": ("timeout", "0 bytes came"),
-    "endless_headers": ("cut_off", "connection broke"),
+    "endless_headers": ("cut_off", "a head or an end of more than 65,536 bytes"),
     "one_gigabyte": ("cut_off", "the answer passes 2,000,000 bytes"),
     "gzip_bomb": ("cut_off", "grows past"),
     "damaged_gzip": ("garbled", "damaged gzip"),

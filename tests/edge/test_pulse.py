@@ -30,6 +30,7 @@ from tests.edge.misbehaving import (
 from tests.edge.test_http import FAILURES, UNENDING, UNENDING_S
 from wrapdetect.edge import clock
 from wrapdetect.edge.http import SENT_HEADERS
+from wrapdetect.edge.lag import Lag
 from wrapdetect.edge.pulse import PAGE_LIMIT, SAID_LIMIT, HttpPulse
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.edge.shipped import load_pack
@@ -68,6 +69,7 @@ def with_pulse(
         stopwatch=stopwatch,
         timeout_s=timeout_s,
         transport=transport,
+        lag=Lag(lambda: 0.0),  # a busy machine is not what is tested here
     )
 
     async def go() -> T:

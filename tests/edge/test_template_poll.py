@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from http.cookiejar import CookieJar
 
 import pytest
 
@@ -12,7 +11,6 @@ from tests.edge.asking_templates import a_bot, an_ask, ask_one, converse, sender
 from tests.edge.misbehaving import Behaviour, Peer, fixed, serving
 from wrapdetect.codec_ways import dump_endpoint, load_endpoint
 from wrapdetect.dialects import decode
-from wrapdetect.edge.template_talk import State
 from wrapdetect.model import Exchange, FailureKind, Step, Template
 from wrapdetect.ways import Poll
 
@@ -274,22 +272,3 @@ def test_polls_are_kept_in_a_run_and_written_only_where_there_are_any() -> None:
         changed = {**line, "template": {**line["template"], "polls": [{**line["template"]["polls"][0], **broken}]}}
         with pytest.raises((ValueError, TypeError)):
             load_endpoint(changed)
-
-
-def test_cookies_that_are_given_at_the_start_go_out_with_the_first_request() -> None:
-    jar = CookieJar()
-    with serving(fixed(b'{"answer": "Hi."}')) as server:
-        state = State()
-        state.take_cookies(server.url, [("set-cookie", "login=yes-really; path=/")])
-        for cookie in state.cookies:
-            jar.set_cookie(cookie)
-        bot = a_bot(server.url, Template(body="{prompt}", answer="$.answer"))
-
-        async def go() -> list[Exchange]:
-            async with sender(bot, cookies={"bot": jar}) as send:
-                return await converse(send, bot, an_ask("Hi?"))
-
-        exchanges = asyncio.run(go())
-        (request,) = server.requests
-    assert "cookie: login=yes-really" in request.head.lower()
-    assert "yes-really" not in repr(exchanges)

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from wrapdetect.commands.elsewhere import answers_with_version, not_found
 from wrapdetect.commands.endpoints import tell_variables
+from wrapdetect.commands.login import tell_logins
 from wrapdetect.commands.terminal import say
 from wrapdetect.dialects import decode
 from wrapdetect.dialects.body import header_of
@@ -197,6 +198,7 @@ def recorded(
 
     Raises WrapdetectError for what cannot be done; TargetSilent where the target answered nothing.
     """
+    tell_logins(run.endpoints)
     keyring = read_keys(run.endpoints)
     tell_variables(run.endpoints)
     path = options.out or Path("wrapdetect-runs") / f"{run.id}.jsonl"

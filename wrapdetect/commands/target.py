@@ -11,6 +11,7 @@ from wrapdetect.commands.asking import hello_failure
 from wrapdetect.commands.detecting import look_at, toml_of, write_new
 from wrapdetect.commands.elsewhere import answers_with_version, not_found
 from wrapdetect.commands.endpoints import tell_variables
+from wrapdetect.commands.login import tell_logins
 from wrapdetect.commands.terminal import say
 from wrapdetect.curl import from_text
 from wrapdetect.curl.lifting import STAND_IN
@@ -63,6 +64,7 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = 
     endpoint = next((e for e in load_config(config).endpoints() if e.role == "target"), None)
     if endpoint is None:
         raise ConfigError(f"{config}: no [target]; expected a file as `wrapdetect target detect URL` writes it")
+    tell_logins((endpoint,))
     item = load_pack(HELLO).items[0]
     ask = Ask(
         key=AskKey(HELLO, item.id, 0),

@@ -74,6 +74,7 @@ def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[Beat
     outcomes = {o.exchange: str(o.value) for o in observations if o.feature == "outcome"}
     apologies = {o.exchange for o in observations if o.feature == "apology"}
     empty = {o.exchange for o in observations if o.feature == "empty"}
+    lagged = {o.exchange for o in observations if o.feature == "lagged"}
     if not run.exchanges:
         return {}
     zero = min(e.started for e in run.exchanges)
@@ -83,7 +84,7 @@ def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[Beat
         outcome = outcomes.get(e.id, "ok")
         if outcome in ("limited", "refused"):  # our own account or request, not the endpoint's life
             continue
-        if "times" in e.missing:  # pasted: when it was said is not known
+        if "times" in e.missing or e.id in lagged:  # when it was said is not known; or whether it failed at all
             continue
         beats[e.endpoint].append(
             Beat(

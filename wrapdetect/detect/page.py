@@ -19,6 +19,9 @@ CHALLENGE = re.compile(
 ALONE = (
     "it is left alone: ask by hand (`wrapdetect ask --manual`), or make a target of a copied request (`target import`)"
 )
+SHUT = (
+    "it is left alone: log in yourself (`wrapdetect target login`, or [[target.page.login]] in a TOML), or ask by hand"
+)
 LATER = "whether there is somewhere to type is seen in the browser only"
 BY_PAGE = "questions are typed into the page in a browser (Chromium), the answer is read as it appears"
 TAG = re.compile(r"<(!--|[a-zA-Z][a-zA-Z0-9:-]*)")
@@ -72,7 +75,7 @@ def plain_page(sight: Sight) -> Detection | None:
         )
     if marks.passwords and marks.inputs <= marks.passwords:
         return Detection(
-            found=f"{name} with a login wall", why="it asks for a password and shows no chat", missing=(ALONE,)
+            found=f"{name} with a login wall", why="it asks for a password and shows no chat", missing=(SHUT,)
         )
     if CAPTCHA.search(seen.text) and not marks.inputs:
         return Detection(

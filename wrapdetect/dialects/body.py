@@ -10,8 +10,11 @@ from wrapdetect.dialects.told import kind_of_refusal
 from wrapdetect.model import Chunk, Failure, FailureKind
 from wrapdetect.text import one_line
 
-DECODED_LIMIT = 20_000_000
-"""Bytes of a decompressed body; more is a bomb, not an answer."""
+DECODED_LIMIT = 4_000_000
+"""Bytes of a decompressed body, twice what is read of a plain one; more is a bomb, not an answer."""
+
+LINE_LIMIT = 200_000
+"""Lines of a body that is read line by line: four for each piece that an answer may have."""
 
 
 class BodyError(Exception):
@@ -107,26 +110,21 @@ def named_events(chunks: Iterable[Chunk]) -> Iterator[Event]:
     """Server-sent events (WHATWG HTML, 9.2.6), each stamped with the chunk that ended it; events without data too, and
     last what the end of the body left unended, which the standard leaves out. Raises BodyError for bad UTF-8.
     """
-    rest, name, data, after_cr, t_s, first = b"", "", list[Piece](), False, 0.0, True
-    for chunk in chunks:
-        t_s = chunk.t_s
-        # A CR ends its line at once; an LF that follows it, maybe in the next chunk, belongs to it.
-        fresh = chunk.data[1:] if after_cr and chunk.data.startswith(b"\n") else chunk.data
-        after_cr = chunk.data.endswith(b"\r") or (after_cr and not chunk.data)
-        if b"\r" in fresh:
-            fresh = fresh.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, rest = (rest + fresh).split(b"\n")
-        for raw in lines:
-            line, first = text_of(raw.removeprefix(BOM) if first else raw), False
-            field, _, value = line.partition(":")
-            if line == "":
-                if data or name:
-                    yield _event(t_s, name, data, "blank")
-                name, data = "", []
-            elif field == "data":
-                data.append(Piece(t_s, value.removeprefix(" ")))
-            elif field == "event":
-                name = value.removeprefix(" ")
+    name, data, t_s, rest, first = "", list[Piece](), 0.0, b"", True
+    for t_s, raw, ended in _cut(_with_line_feeds(chunks)):
+        if not ended:
+            rest = raw
+            break
+        line, first = text_of(raw.removeprefix(BOM) if first else raw), False
+        field, _, value = line.partition(":")
+        if line == "":
+            if data or name:
+                yield _event(t_s, name, data, "blank")
+            name, data = "", []
+        elif field == "data":
+            data.append(Piece(t_s, value.removeprefix(" ")))
+        elif field == "event":
+            name = value.removeprefix(" ")
     rest = rest.removeprefix(BOM) if first else rest
     if rest.startswith(b"data:"):
         data.append(Piece(t_s, rest[5:].decode(errors="replace").removeprefix(" ")))
@@ -143,12 +141,37 @@ def lines(chunks: Iterable[Chunk]) -> Iterator[Piece]:
 
     Raises BodyError for bad UTF-8.
     """
-    rest, last_s = b"", 0.0
+    for t_s, raw, _ in _cut((c.t_s, c.data) for c in chunks):
+        if line := text_of(raw.removeprefix(b"\xef\xbb\xbf")).strip():
+            yield Piece(t_s, line)
+
+
+def _with_line_feeds(chunks: Iterable[Chunk]) -> Iterator[tuple[float, bytes]]:
+    """Each line break as one LF. A CR ends its line at once; an LF that follows it, maybe in the next chunk, belongs
+    to it."""
+    after_cr = False
     for chunk in chunks:
-        *whole, rest = (rest + chunk.data).split(b"\n")
-        last_s = chunk.t_s
-        for raw in whole:
-            if line := text_of(raw.removeprefix(b"\xef\xbb\xbf")).strip():
-                yield Piece(chunk.t_s, line)
-    if line := text_of(rest.removeprefix(b"\xef\xbb\xbf")).strip():
-        yield Piece(last_s, line)
+        fresh = chunk.data[1:] if after_cr and chunk.data.startswith(b"\n") else chunk.data
+        after_cr = chunk.data.endswith(b"\r") or (after_cr and not chunk.data)
+        if b"\r" in fresh:
+            fresh = fresh.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield chunk.t_s, fresh
+
+
+def _cut(stamped: Iterable[tuple[float, bytes]]) -> Iterator[tuple[float, bytes, bool]]:
+    """Lines, each with the time of the bytes that ended it; last what has no line break (False), maybe nothing.
+
+    Each byte is looked at once, however long a line is and in however many chunks it comes. Raises BodyError where the
+    lines are more than LINE_LIMIT.
+    """
+    rest, t_s, number = list[bytes](), 0.0, 0
+    for t_s, data in stamped:
+        head, *more = data.split(b"\n")
+        rest.append(head)
+        number += len(more)
+        if number > LINE_LIMIT:
+            raise BodyError(FailureKind.CUT_OFF, f"the body has more than {LINE_LIMIT:,} lines; reading stopped")
+        for following in more:
+            yield t_s, b"".join(rest), True
+            rest = [following]
+    yield t_s, b"".join(rest), False

@@ -13,7 +13,8 @@ Seen = tuple[float, str]
 def grown(seen: Iterable[Seen]) -> tuple[Chunk, ...]:
     """Chunks of a text seen several times: each keeps the characters that were there already, and adds the rest.
 
-    A text that shares less than half of the one before with it is another text, though both may begin alike.
+    A text that drops a quarter or more of the one before is another text, though both may begin alike; that marks of
+    a rendering come or go is no such change.
 
     >>> [c.data for c in grown([(0.1, "Thinking"), (0.2, "The"), (0.3, "The moon")])]
     [b'[0, "Thinking"]\\n', b'[0, "The"]\\n', b'[3, " moon"]\\n']
@@ -22,11 +23,16 @@ def grown(seen: Iterable[Seen]) -> tuple[Chunk, ...]:
     for t_s, text in seen:
         if text != before:
             keep = common(before, text)
-            keep = keep if 2 * keep >= len(before) else 0
+            same = _letters(text[keep:]).startswith(_letters(before[keep:]))
+            keep = keep if same or 4 * keep >= 3 * len(before) else 0
             line = json.dumps([keep, text[keep:]], ensure_ascii=False) + "\n"
             chunks.append(Chunk(t_s=t_s, data=line.encode()))
             before = text
     return tuple(chunks)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
 
 
 def _encode(ask: Ask, answers: Sequence[str], _: Endpoint) -> Call:

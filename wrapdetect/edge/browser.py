@@ -10,8 +10,9 @@ import re
 import shutil
 import signal
 import socket
+import sys
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 VARIABLE = "WRAPDETECT_CHROMIUM"
+UNSEEN = "WRAPDETECT_LOGIN_UNSEEN"
+"""For tests, where no screen is: the browser of a login has no window."""
 ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -178,13 +181,37 @@ class Chromium:
 
 async def launch(playwright: "Playwright", rules: str) -> Chromium:
     """A headless browser under these rules for names. Raises playwright's Error where it does not start."""
+    return await _launch(playwright, (*ARGUMENTS, f"--host-resolver-rules={rules}"), headless=True)
+
+
+async def launch_seen(playwright: "Playwright", environment: Mapping[str, str] = os.environ) -> Chromium:
+    """A browser in a window, for its user: it may go wherever a login leads.
+
+    Raises SpecError where there is no screen, or it does not start.
+    """
+    unseen = bool(environment.get(UNSEEN))
+    screen = sys.platform in ("darwin", "win32") or environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
+    if not (screen or unseen):
+        raise SpecError(
+            "there is no screen to show a browser on (DISPLAY is not set); log in where there is one, "
+            "and copy the file, or save your browser's cookies as a cookies.txt"
+        )
+    try:
+        return await _launch(playwright, ("--no-first-run",), headless=unseen)
+    except Exception as error:
+        if not type(error).__module__.startswith("playwright."):
+            raise
+        raise SpecError(f"Chromium did not start ({str(error).splitlines()[0][:200]}); {HOW}") from error
+
+
+async def _launch(playwright: "Playwright", given: Sequence[str], *, headless: bool) -> Chromium:
     mark = f"--wrapdetect-mark={uuid.uuid4().hex}"
     root = hasattr(os, "geteuid") and os.geteuid() == 0
-    arguments = [*ARGUMENTS, f"--host-resolver-rules={rules}", mark, *(["--no-sandbox"] if root else [])]
+    arguments = [*given, mark, *(["--no-sandbox"] if root else [])]
     try:
         browser = await playwright.chromium.launch(
             executable_path=chromium_path(playwright),
-            headless=True,
+            headless=headless,
             args=arguments,
             chromium_sandbox=not root,
             timeout=LAUNCH_S * 1000,

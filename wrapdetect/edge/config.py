@@ -17,6 +17,7 @@ from wrapdetect.edge.secrets import check_variable
 from wrapdetect.edge.target_tables import (
     STREAMED,
     EndpointTable,
+    LoginTable,
     PageTable,
     StepTable,
     Strict,
@@ -78,6 +79,7 @@ TABLES: dict[str, type[Strict]] = {
     "reference": EndpointTable,
     "template": TemplateTable,
     "page": PageTable,
+    "login": LoginTable,
     "step": StepTable,
     "audit": _AuditTable,
 }
@@ -102,6 +104,7 @@ def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
         private=table.private,
         headers=tuple(table.headers.items()),
         query=tuple(table.query.items()),
+        storage_state=table.storage_state,
     )
 
 
@@ -220,6 +223,7 @@ def make_endpoint(
     private: bool = False,
     headers: Pairs = (),
     query: Pairs = (),
+    storage_state: str = "",
 ) -> Endpoint:
     """An endpoint whose address and key variable were looked at; without a dialect it is that of the address, or
     OpenAI's. Raises SpecError."""
@@ -248,6 +252,7 @@ def make_endpoint(
         private=private,
         headers=headers,
         query=query,
+        storage_state=storage_state,
     )
 
 

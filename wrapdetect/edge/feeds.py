@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import httpx
 
 from wrapdetect.edge.origins import REDIRECTS
+from wrapdetect.edge.wire import WireTransport, paced
 from wrapdetect.errors import FeedError
 from wrapdetect.prose import quote
 
@@ -38,7 +39,7 @@ def plain_client(transport: httpx.AsyncBaseTransport | None = None) -> Client:
     """A client for plain GETs: no proxies or certificates from the environment, no redirects, no cookies
     kept. Close it."""
     return httpx.AsyncClient(
-        transport=transport or httpx.AsyncHTTPTransport(trust_env=False),
+        transport=transport or WireTransport(trusted=httpx.create_ssl_context(trust_env=False)),
         trust_env=False,
         follow_redirects=False,
         timeout=None,
@@ -138,7 +139,7 @@ async def _decoded(response: httpx.Response, address: httpx.URL, byte_limit: int
 async def _pieces(response: httpx.Response, zipped: bool, address: httpx.URL, byte_limit: int) -> AsyncIterator[bytes]:
     engine = zlib.decompressobj(wbits=47) if zipped else None
     try:
-        async for raw in response.aiter_raw():
+        async for raw in paced(response.aiter_raw()):
             yield raw if engine is None else engine.decompress(raw, byte_limit + 1)
     except zlib.error as error:
         raise _broken(address, f"a damaged body ({error})", "try again later") from error

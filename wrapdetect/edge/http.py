@@ -28,7 +28,21 @@ from wrapdetect.dialects.ending import SURE_S, Ending, ending_of
 from wrapdetect.dialects.filling import PRINTABLE, fill_text
 from wrapdetect.edge.addresses import CONNECTED, admit
 from wrapdetect.edge.secrets import Keyring
+from wrapdetect.edge.wire import (
+    CHUNK_LIMIT,
+    CHUNKS_A_TURN,
+    HEAD_LIMIT,
+    HEAD_PASSED,
+    HEADER_LIMIT,
+    SET_COOKIE_LIMIT,
+    Dead,
+    Flood,
+    WireTransport,
+    reading_stopped,
+    too_many_pieces,
+)
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind
+from wrapdetect.workload import worked
 
 for _name in ("httpx", "httpcore"):  # a debug log would print headers, in which a key goes out or comes back
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -46,8 +60,9 @@ USER_AGENT = f"python-httpx/{httpx.__version__}"
 """True, and common: it does not tell a target that it is looked at."""
 
 IDLE_S = 1.0
-"""A connection idle for longer is not used again: servers close theirs after 2 or 5 s, and a question that meets the
-closing would break off and count as an outage."""
+"""A connection idle for longer is not used again: servers close theirs after 2 or 5 s. A question that meets the
+closing all the same, so that nothing at all came back, is put once more over a connection of its own: it says nothing
+of the service."""
 
 SENDING = ("http11.send_request_headers.started", "http2.send_request_headers.started")
 
@@ -137,10 +152,17 @@ class StampingTransport(httpx.AsyncBaseTransport):
             extensions={**request.extensions, "trace": trace},
         )
         tape.sent = outgoing.content.decode()
-        response = await self._inner.handle_async_request(outgoing)
+        try:
+            response = await self._inner.handle_async_request(outgoing)
+        except Dead:  # no byte of an answer: the other side had hung up before it could have seen the question
+            response = await self._inner.handle_async_request(outgoing)
         tape.status, tape.reason = response.status_code, response.reason_phrase
-        tape.headers = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw)
+        given = response.headers.raw
+        tape.headers = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in given[:HEADER_LIMIT])
         assert isinstance(response.stream, httpx.AsyncByteStream)
+        if (flood := _too_much(tape, len(given))) is not None:
+            await response.stream.aclose()
+            raise flood
         return httpx.Response(
             response.status_code,
             # The client must not decompress: a bomb would unfold in memory. Readers do so, within a limit.
@@ -153,21 +175,35 @@ class StampingTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
+def _too_much(tape: Tape, headers: int) -> Flood | None:
+    """What of an answer's head passes a limit."""
+    if headers > HEADER_LIMIT:
+        return reading_stopped(f"has more than {HEADER_LIMIT} headers")
+    if sum(name.lower() == "set-cookie" for name, _ in tape.headers) > SET_COOKIE_LIMIT:
+        return reading_stopped(f"sets more than {SET_COOKIE_LIMIT} cookies")
+    return None
+
+
 class _Stamped(httpx.AsyncByteStream):
     def __init__(self, stream: httpx.AsyncByteStream, tape: Tape, stopwatch: Callable[[], float], limit: int) -> None:
         self._stream, self._tape, self._stopwatch, self._left = stream, tape, stopwatch, limit
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        chunks = self._tape.chunks
         async for data in self._stream:
             t_s = self._stopwatch() - self._tape.start_s
             kept = data[: self._left]
             self._left -= len(kept)
+            if len(chunks) >= CHUNK_LIMIT:
+                raise too_many_pieces()
             if kept:
-                self._tape.chunks.append(Chunk(t_s=t_s, data=kept))
+                chunks.append(Chunk(t_s=t_s, data=kept))
                 yield kept
             if len(kept) < len(data):
                 self._tape.overflow = True
                 return
+            if not len(chunks) % CHUNKS_A_TURN:
+                await asyncio.sleep(0)  # pieces that came in one read are parsed without waiting for anything
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -206,17 +242,16 @@ class HttpSender:
         tape, started = Tape(start_s=self._stopwatch()), self._now()
         current_tape.set(tape)
         failure = await self._perform(endpoint, call, tape)
-        return self._keyring.clean(
-            tape.exchange(
-                endpoint=endpoint.name,
-                ask=ask.key,
-                turn=turn,
-                attempt=attempt,
-                started=started,
-                ended=self._stopwatch(),
-                failure=failure,
-            )
+        exchange = tape.exchange(
+            endpoint=endpoint.name,
+            ask=ask.key,
+            turn=turn,
+            attempt=attempt,
+            started=started,
+            ended=self._stopwatch(),
+            failure=failure,
         )
+        return await worked(exchange, lambda: self._keyring.clean(exchange))
 
     async def _perform(self, endpoint: Endpoint, call: Call, tape: Tape) -> Failure | None:
         sending = self._lines[endpoint.name].put(call)
@@ -317,7 +352,7 @@ def sent_by(endpoint: Endpoint, key: str | None) -> frozenset[str]:
 
 def connections() -> Callable[[], httpx.AsyncBaseTransport]:
     """Transports that share the certificates they trust."""
-    return partial(httpx.AsyncHTTPTransport, verify=trusted(), limits=httpx.Limits(keepalive_expiry=IDLE_S))
+    return partial(WireTransport, trusted=trusted(), keep_s=IDLE_S)
 
 
 def trusted() -> ssl.SSLContext:
@@ -413,6 +448,11 @@ def broken(cause: BaseException, tape: Tape) -> Failure:
         return refusal(tape)
     if tape.status is None and isinstance(cause, httpx.ConnectError | httpx.UnsupportedProtocol):
         return Failure(kind=FailureKind.CONNECT, detail=str(cause) or type(cause).__name__)
+    if isinstance(cause, Flood):
+        return Failure(kind=FailureKind.CUT_OFF, detail=str(cause))
+    if HEAD_PASSED in str(cause):
+        passed = reading_stopped(f"has a head or an end of more than {HEAD_LIMIT:,} bytes")
+        return Failure(kind=FailureKind.CUT_OFF, detail=str(passed))
     got = sum(len(c.data) for c in tape.chunks)
     return Failure(
         kind=FailureKind.CUT_OFF,

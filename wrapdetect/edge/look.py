@@ -17,6 +17,7 @@ from wrapdetect.dialects.body import BodyError, inflate
 from wrapdetect.edge.addresses import CONNECTED, admit
 from wrapdetect.edge.feeds import followed, plain_client
 from wrapdetect.edge.origins import REDIRECTS
+from wrapdetect.edge.wire import paced
 from wrapdetect.model import Chunk
 from wrapdetect.secrets.mask import masker
 from wrapdetect.secrets.names import SHORTEST_MASKED
@@ -134,7 +135,7 @@ class Looker:
 
     async def _body(self, response: httpx.Response) -> tuple[bytes, bool]:
         kept = bytearray()
-        async for raw in response.aiter_raw():
+        async for raw in paced(response.aiter_raw()):
             kept += raw
             if len(kept) > self._limit:
                 break

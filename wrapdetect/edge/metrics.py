@@ -54,7 +54,7 @@ class Metrics:
     def beat(self, beat: Beat) -> None:
         """One heartbeat that was recorded."""
         self._beats.labels(beat.service, beat.outcome.name.lower()).inc()
-        if beat.outcome is Outcome.UP:
+        if beat.outcome is Outcome.UP and beat.latency_ms:  # 0: it is not known
             self._latency.labels(beat.service).observe(beat.latency_ms / 1000)
         self._up.labels(beat.service).set(math.nan if beat.outcome in UNKNOWN else beat.outcome is Outcome.UP)
 

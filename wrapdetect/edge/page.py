@@ -1,6 +1,7 @@
 """Asking a chat page: a conversation is a page of its own in Chromium, and its answer is what is seen to grow there."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -11,18 +12,19 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from wrapdetect.dialects import Call
 from wrapdetect.dialects.page import grown
 from wrapdetect.edge.browser import CLOSE_S, Barred, Chromium, chromium_path, launch, load_playwright, resolver_rules
+from wrapdetect.edge.login_state import read_login
 from wrapdetect.edge.page_find import Stop, is_playwrights
 from wrapdetect.edge.page_talk import Talk, Turn
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
 from wrapdetect.secrets.mask import masker
-from wrapdetect.secrets.names import like_a_secret
+from wrapdetect.secrets.names import SHORTEST_MASKED, like_a_secret
 
 if TYPE_CHECKING:
     from playwright.async_api import Playwright
 
 PAGES = 4
-"""Most pages that are asked at a time."""
+"""Most pages that are asked at a time; half as many from each time on that one runs into our limit, to a single one."""
 KEEP_S = 3.0
 """Most time, where the limit is reached, for what is kept beside the answer: secrets to mask, the picture."""
 KEEP_WELL_S = 20.0
@@ -49,6 +51,31 @@ class _Home:
     typed: list[str] = field(default_factory=list)
 
 
+class _Room:
+    """How many pages are asked at a time: an async context manager that waits until there is room."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self._in, self._halved = most, 0, -math.inf
+        self._freed = asyncio.Condition()
+
+    async def __aenter__(self) -> None:
+        async with self._freed:
+            await self._freed.wait_for(lambda: self._in < self.most)
+            self._in += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        async with self._freed:
+            self._in -= 1
+            self._freed.notify_all()
+
+    def halve(self, begun: float, now: float) -> bool:
+        """Half the room, where it was not halved since the one that timed out had `begun`, and there was company."""
+        if self.most == 1 or self._in == 1 or begun < self._halved:
+            return False
+        self.most, self._halved = self.most // 2, now
+        return True
+
+
 class PageSender:
     """`send` for run_slots, over chat pages. Use as an async context manager; it raises SpecError without a browser."""
 
@@ -64,11 +91,12 @@ class PageSender:
     ) -> None:
         self._keyring, self._now, self._stopwatch, self._timeout_s = keyring, now, stopwatch, timeout_s
         self._homes = {e.name: _Home() for e in endpoints}
+        self._logins = {e.name: read_login(e) for e in endpoints}
         self._browsers: dict[str, Chromium] = {}
         """By their rules for names: endpoints of one host share a browser."""
         self._starting = asyncio.Lock()
         self._talks: dict[Place, Talk] = {}
-        self._pages = asyncio.Semaphore(pages)
+        self._pages = _Room(pages)
         self._closing: set[asyncio.Task[None]] = set()
         self._driver = AsyncExitStack()
         self._playwright: Playwright | None = None
@@ -101,6 +129,13 @@ class PageSender:
             seen = Turn(question=str(call.body["prompt"]), stopwatch=begun)
             place = (endpoint.name, ask.key)
             failure = await self._perform(endpoint, place, turn, seen)
+            if (
+                failure is not None
+                and failure.kind is FailureKind.TIMEOUT
+                and self._pages.halve(begun, self._stopwatch())
+            ):
+                said = f"{failure.detail}; from now on {self._pages.most} at a time"
+                failure = Failure(kind=failure.kind, detail=said)
             ended, talk = self._stopwatch(), self._talks.get(place)
             left_s = max(KEEP_S, min(KEEP_WELL_S, begun + self._timeout_s - ended))
             kept = await self._keep(talk, seen, left_s) if talk and talk.status is not None else _Kept()
@@ -147,9 +182,9 @@ class PageSender:
                 raise Stop(FailureKind.CUT_OFF, "the page of this conversation is gone")
             return self._talks[place]
         home = self._homes[endpoint.name]
-        talk = self._talks[place] = await Talk.begin(chromium.browser, endpoint)
+        talk = self._talks[place] = await Talk.begin(chromium.browser, endpoint, self._logins[endpoint.name])
         try:
-            await talk.open(home.typed, limit_s=self._timeout_s)
+            await talk.open(home.typed, variables=self._keyring.variables, limit_s=self._timeout_s)
         except Stop as stop:
             if stop.failure.kind is FailureKind.CONNECT:
                 home.rules = None
@@ -196,11 +231,12 @@ class PageSender:
         kept.secrets = tuple(
             s for s in found or talk.known_secrets if like_a_secret(s) and s.isascii() and s not in seen.question
         )
+        ours = tuple(s for s in self._keyring.variables.values() if len(s) >= SHORTEST_MASKED)
         if found is None:  # there may be secrets in them that we do not know
             kept.hops = ()
             return kept
         left_s = max(0.1, begun + limit_s - self._stopwatch())
-        kept.screenshot = await _within(talk.picture(kept.secrets, left_s), left_s) or b""
+        kept.screenshot = await _within(talk.picture((*ours, *kept.secrets), left_s), left_s) or b""
         return kept
 
     def _recorded(
@@ -233,7 +269,7 @@ class PageSender:
             chunks=grown(texts),
             ended_s=ended_s,
             failure=failure,
-            missing=(*MISSING, *fresh),
+            missing=(*MISSING, *fresh, *(("whole_answer",) if seen.far else ())),
             hops=kept.hops,
             screenshot=kept.screenshot,
         )

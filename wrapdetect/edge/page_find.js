@@ -37,8 +37,12 @@
     if (up(el, "header, nav, [role=search], [role=navigation], [role=banner]")) points -= 40;
     points += Math.min(20, box.width / 40) + 20 * Math.max(0, Math.min(1, box.bottom / innerHeight));
     if (sendOf(el)) points += 15;
+    if (asksForMore(el)) points -= 40;
     return points;
   }
+  // A form that asks for an address as well is no chat.
+  const asksForMore = (el) =>
+    !!el.form && [...el.form.elements].some((n) => n !== el && /mail|phone|tel\b/i.test(`${n.type} ${words(n)}`) && wd.visible(n));
 
   const FIELDS =
     'textarea, [contenteditable]:not([contenteditable="false"]), [role="textbox"], input:not([type]), input[type="text"], input[type="search"], input[type="none"], input[type=""]';
@@ -82,6 +86,45 @@
     }
     return null;
   }
+
+  // ---- What opens a chat that is closed
+
+  const CHATTY =
+    /chat|messag|messenger|assistant|support|help|\bask\b|talk to|launcher|copilot|\bbot\b|frag|hilfe|aide|ayuda|aiuto|ajuda|помощ|чат|客服|聊天|咨询|チャット|채팅|상담/i;
+  const NO_CHAT =
+    /cookie|consent|accept|reject|close|dismiss|minimi|scroll|to top|\bcart|log.?in|sign.?(in|up)|share|search|subscribe|call us|phone|whatsapp|e-?mail|language|theme|logout|download|delete|remove|buy|order|pay/i;
+  const OPENERS =
+    'button, [role="button"], a, [onclick], [tabindex="0"], [class*="launcher" i], [id*="launcher" i], [class*="chat" i], [id*="chat" i]';
+
+  function opens(el) {
+    const spot = el.getBoundingClientRect();
+    if (spot.width > 320 || spot.height > 160 || el.disabled || (el.type === "submit" && el.form)) return 0;
+    const link = el.tagName === "A" && el.getAttribute("href") && !/^(#|javascript:)/.test(el.getAttribute("href"));
+    if (link || (wd.candidate && wd.within(wd.candidate, el))) return 0;
+    const named = `${says(el).join(" ")} ${el.id} ${typeof el.className === "string" ? el.className : ""}`;
+    if (NO_CHAT.test(named)) return 0;
+    const pressable = /^(BUTTON|A)$/.test(el.tagName) || el.getAttribute("role") === "button" || el.onclick;
+    if (!pressable && getComputedStyle(el).cursor !== "pointer") return 0;
+    let points = CHATTY.test(named) ? 40 : 0;
+    for (let n = el, k = 0; n && k < 5; n = wd.parent(n), k++)
+      if (n instanceof Element && /^(fixed|sticky|absolute)$/.test(getComputedStyle(n).position)) {
+        points += 20;
+        break;
+      }
+    const small = window !== top && innerWidth <= 200 && innerHeight <= 200; // a frame for the button alone
+    const right = (spot.left + spot.right) / 2 > 0.6 * innerWidth, low = (spot.top + spot.bottom) / 2 > 0.6 * innerHeight;
+    if (small || (right && low)) points += 20;
+    if (small) points += 20;
+    return points + (spot.width <= 120 && spot.height <= 120 ? 5 : 0);
+  }
+  wd.launcher = (sure) => {
+    let found = null, most = sure ? 60 : 40;
+    for (const el of wd.all(OPENERS).slice(0, 3000)) {
+      const points = wd.visible(el) ? opens(el) : 0;
+      if (points > most) [found, most] = [el, points];
+    }
+    return found;
+  };
 
   // ---- Consent, and walls
 
@@ -158,7 +201,8 @@
     const [box, points] = best();
     wd.candidate = box;
     wd.rest();
-    return { points: box ? points : 0, captcha: captcha(), login: login(), ready: document.readyState };
+    const named = !!box && ASKING.test(words(box)) && !SEARCHING.test(words(box)) && !asksForMore(box);
+    return { points: box ? points : 0, named, captcha: captcha(), login: login(), ready: document.readyState };
   };
   // Walls by what they are made of, not by what they say: an answer may speak of anything.
   wd.walls = () => ({ captcha: robots(), login: wd.all('input[type="password"]').some(wd.visible) ? "a password is asked for" : "" });

@@ -25,6 +25,15 @@ WALL_S = 1.0
 COVERED_S = 2.0
 """A box that something lies over is used all the same after this long, where nothing can be pressed away."""
 TRIES_CONSENT = 6
+TRIES_OPEN = 2
+CLOSED_S = 1.5
+"""A page without a box for so long may have its chat closed: what surely opens one is looked for."""
+UNSURE_S = 4.0
+"""After so long, whatever looks like it."""
+OPENING_S = 2.0
+"""How long it may take to open."""
+FRAMES_LIMIT = 40
+"""Most frames of a page that are looked at."""
 TRIAL_MS = 600
 PRESS_MS = 10_000
 CONSENT_MS = 4000
@@ -75,24 +84,63 @@ def is_playwrights(error: BaseException) -> bool:
     return type(error).__module__.startswith("playwright.")
 
 
-async def find_box(page: "Page", way: Way, *, limit_s: float) -> Box:
-    """The box, once it is there and free; consent is given on the way.
+class _Opening:
+    """What opens a closed chat: the user's `open`, pressed once before anything else, or else what looks like it."""
+
+    def __init__(self, way: Way, *, first: bool) -> None:
+        self._selector, self._due = way.open, first and bool(way.open)
+        self._known = bool(way.input)
+        self._left, self._next = TRIES_OPEN, time.monotonic() + CLOSED_S
+        self._unsure = time.monotonic() + UNSURE_S
+
+    async def waits(self, page: "Page", looks: list[tuple["Frame", Told]], *, box: bool) -> bool:
+        """Press it where that is due; gives whether the box, as it is, is not to be taken yet."""
+        named = self._known or any(look.get("named") for _, look in looks)
+        now = time.monotonic()
+        if self._left and (self._due or (now >= self._next and not (box and (named or self._selector)))):
+            pressed = await self._press(page, sure=box or now < self._unsure)
+            if pressed:
+                self._due, self._left, self._next = False, self._left - 1, time.monotonic() + OPENING_S
+                return True
+        if self._due and now < self._next + OPENING_S:
+            return True
+        return box and not named and not self._selector and self._left > 0 and now < self._next
+
+    async def _press(self, page: "Page", *, sure: bool) -> bool:
+        if self._selector:
+            given = await given_element(page, self._selector)
+            return given is not None and await _press(given.element)
+        for frame in page.frames[:FRAMES_LIMIT]:
+            button = await element(frame, "launcher", sure)
+            if button is not None and await _press(button):
+                return True
+        return False
+
+
+async def find_box(page: "Page", way: Way, *, limit_s: float, first: bool = False) -> Box:
+    """The box, once it is there and free; consent is given, and a closed chat opened, on the way.
+
+    `first`: the page has just been loaded.
 
     Raises Stop: REFUSED for a wall, GARBLED where no box is found within `limit_s`.
     """
     begun, wall_since, covered_since, pressed = time.monotonic(), None, None, 0
+    opening = _Opening(way, first=first)
     while True:
         pressed += await _press_given(page, way)
         looks = await _looks(page)
-        box = await _given(page, way.input) if way.input else await _best(looks)
+        box = await given_element(page, way.input) if way.input else await _best(looks)
         free = box is not None and await _is_free(box)
         if pressed < TRIES_CONSENT and not way.accept and await _consent(page, blocked=not free):
             pressed += 1
             continue
+        wall = _wall(looks)
+        if not wall and (first or box is None) and await opening.waits(page, looks, box=box is not None):
+            await asyncio.sleep(LOOK_S)
+            continue
         if box is not None and free:
             return await _taken(box)
         now = time.monotonic()
-        wall = _wall(looks)
         wall_since = (wall_since or now) if wall else None
         if wall and wall_since is not None and now - wall_since >= WALL_S and _loaded(looks):
             raise Stop(FailureKind.REFUSED, wall)
@@ -107,7 +155,10 @@ async def find_box(page: "Page", way: Way, *, limit_s: float) -> Box:
 def _no_box(way: Way) -> str:
     if way.input:
         return f"nothing on the page fits input = {way.input!r}, or it cannot be typed into"
-    return "no box to type a question into was found on the page; name it with input = (a CSS selector)"
+    return (
+        "no box to type a question into was found on the page; name it with input = (a CSS selector), "
+        "and what opens a closed chat with open ="
+    )
 
 
 async def wall_of(page: "Page", *, built: bool = False) -> str | None:
@@ -118,7 +169,7 @@ async def wall_of(page: "Page", *, built: bool = False) -> str | None:
 async def send_button(box: Box, way: Way) -> "ElementHandle | None":
     """The button that sends, given or found."""
     if way.send:
-        given = await _given(box.frame.page, way.send)
+        given = await given_element(box.frame.page, way.send)
         return given.element if given else None
     return await element(box.frame, "sendButton")
 
@@ -154,7 +205,7 @@ def _same(found: str | None, text: str) -> bool:
 
 async def _looks(page: "Page", name: str = "look") -> list[tuple["Frame", Told]]:
     found: list[tuple[Frame, Told]] = []
-    for frame in page.frames:
+    for frame in page.frames[:FRAMES_LIMIT]:
         look = await told(frame, name)
         if isinstance(look, dict):
             found.append((frame, look))
@@ -175,8 +226,9 @@ async def _taken(box: Box) -> Box:
     return box
 
 
-async def _given(page: "Page", selector: str) -> Box | None:
-    for frame in page.frames:
+async def given_element(page: "Page", selector: str) -> Box | None:
+    """The first that is seen of what fits a selector, in any frame. Raises Stop for what is no selector."""
+    for frame in page.frames[:FRAMES_LIMIT]:
         try:
             places = frame.locator(selector)
             for k in range(min(await places.count(), 20)):
@@ -204,13 +256,13 @@ async def _is_free(box: Box) -> bool:
 async def _press_given(page: "Page", way: Way) -> int:
     count = 0
     for selector in way.accept:
-        given = await _given(page, selector)
+        given = await given_element(page, selector)
         count += given is not None and await _press(given.element)
     return count
 
 
 async def _consent(page: "Page", *, blocked: bool) -> bool:
-    for frame in page.frames:
+    for frame in page.frames[:FRAMES_LIMIT]:
         button = await element(frame, "consentButton", blocked)
         if button is not None and await _press(button):
             return True

@@ -3,14 +3,16 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from wrapdetect.dialects.body import kind_of
 from wrapdetect.edge.browser import Hosts, hosts_of
+from wrapdetect.edge.login_state import Login
 from wrapdetect.edge.page_find import (
+    FRAMES_LIMIT,
     PRESS_MS,
     SCRIPT,
     Box,
@@ -23,7 +25,10 @@ from wrapdetect.edge.page_find import (
     type_question,
     wall_of,
 )
+from wrapdetect.edge.page_login import log_in
+from wrapdetect.edge.page_told import is_far, is_told, texts_of
 from wrapdetect.edge.page_traffic import Traffic
+from wrapdetect.edge.page_waiting import Standing, has_grown, is_settled, without_notice
 from wrapdetect.model import Endpoint, Failure, FailureKind
 from wrapdetect.ways import Page as Way
 
@@ -37,10 +42,10 @@ SENT_S = 0.7
 """How long a press of Enter may take to show an effect before the button is tried."""
 LOST_S = 3.0
 """How long nothing may come of a question before it is typed again."""
+AGAIN_S = 0.5
+"""How often a text is looked for in the traffic."""
 EARLY_S = 0.02
 """By how much the clocks of the page and of its network may differ."""
-STALE_S = 8.0
-"""A request that is open so long after the last change does not keep an answer from having settled."""
 OWN_ERROR = "chrome-error:"
 """How the address of Chromium's own page begins, which it shows where one does not load."""
 VIEW = {"width": 1000, "height": 800}
@@ -75,6 +80,8 @@ class Turn:
 
     alert: str = ""
     """What the page called an error, where it gave no answer."""
+    far: bool = False
+    """Whether the page was sent a text that is far longer, or far shorter, than what was read."""
 
     @property
     def text(self) -> str:
@@ -113,16 +120,19 @@ class Talk:
         self._heard: dict[Frame, str] = {}
         self._asked: Frame | None = None
         self._by_button = bool(self._way.send)
+        self._looked: tuple[str, float, bool] = ("", 0.0, False)
+        """A text, when it was looked for in what had come, and whether it was there."""
 
     @classmethod
-    async def begin(cls, browser: "Browser", endpoint: Endpoint) -> "Talk":
-        """A blank page, with our script and our locks."""
+    async def begin(cls, browser: "Browser", endpoint: Endpoint, login: Login) -> "Talk":
+        """A blank page, with our script and our locks, and with what was kept of a login."""
         hosts = hosts_of(endpoint)
         context = await browser.new_context(
             viewport=VIEW,  # type: ignore[arg-type]  # a dict of the right keys
             service_workers="block",
             accept_downloads=False,
             locale="en-US",
+            storage_state=login.state(),  # type: ignore[arg-type]  # a dict of the right keys
         )
         try:
             await context.add_init_script(SCRIPT)
@@ -180,18 +190,28 @@ class Talk:
 
     # A conversation
 
-    async def open(self, typed: Sequence[str], *, limit_s: float) -> None:
-        """Load the page, give consent, press what begins a new chat. Raises Stop; `limit_s` is the caller's."""
+    async def open(self, typed: Sequence[str], *, variables: Mapping[str, str], limit_s: float) -> None:
+        """Load the page, log in where the user says how, give consent, press what begins a new chat.
+
+        Raises Stop; `limit_s` is the caller's.
+        """
         begun = time.monotonic()
         answer = await self._load()
         if answer is not None:
             self.status = answer.status
             self.headers = tuple((h["name"], h["value"]) for h in await answer.headers_array())
-        if (self.status or 0) >= 400 and self.status != 404:  # pages made of scripts alone are served so by some hosts
+        shut = self.status in (401, 403) and self._way.login
+        if (
+            (self.status or 0) >= 400 and self.status != 404 and not shut
+        ):  # pages made of scripts alone are served so by some hosts
             raise Stop(kind_of(self.status or 0), await self._refusal())
+        if self._way.login:
+            await self._log_in(variables)
         left_s = limit_s - (time.monotonic() - begun)
         try:
-            await find_box(self.page, self._way, limit_s=min(BOX_S, 0.6 * left_s) if self.status != 404 else LOST_S)
+            await find_box(
+                self.page, self._way, limit_s=min(BOX_S, 0.6 * left_s) if self.status != 404 else LOST_S, first=True
+            )
         except Stop:
             self._check_alive()
             if self.status == 404:
@@ -200,8 +220,14 @@ class Talk:
         await self.secrets()
         if self._way.new_chat:
             await self._press_new_chat()
-        self.fresh = not any([await told(f, "shows", list(typed)) for f in self.page.frames])
+        self.fresh = not any([await told(f, "shows", list(typed)) for f in self._looked_at()])
         self.ready = True
+
+    async def _log_in(self, variables: Mapping[str, str]) -> None:
+        led = self.page.url.partition("#")[0] != self._endpoint.url.partition("#")[0]
+        await log_in(self.page, self._way.login, variables)
+        if led and self.page.url.partition("#")[0] != self._endpoint.url.partition("#")[0]:
+            await self._load()  # a login leads where it likes
 
     async def _load(self) -> "Response | None":
         try:
@@ -255,6 +281,9 @@ class Talk:
             await asyncio.sleep(POLL_S)
         await self._walled(known)
         self._check_answer(turn)
+        turn.seen = without_notice(turn.seen)
+        heard = self.traffic.heard_since(turn.zero - EARLY_S)
+        turn.far = await asyncio.to_thread(lambda: is_far(turn.text, texts_of(heard)))
 
     async def _walled(self, known: str | None) -> None:
         """Raises Stop where a wall has risen since the question was sent."""
@@ -309,7 +338,7 @@ class Talk:
 
     async def _arm(self, turn: Turn, stopwatch: Callable[[], float]) -> None:
         self._frames = {}
-        for frame in self.page.frames:
+        for frame in self._looked_at():
             before = stopwatch()
             armed = await told(frame, "arm", turn.question, self._way.answer, None)
             if isinstance(armed, dict):
@@ -322,7 +351,7 @@ class Talk:
     async def _read(self, turn: Turn) -> float:
         """Take over what the frames saw; gives their clock, in seconds since the epoch."""
         moment = 0.0
-        for frame in self.page.frames:
+        for frame in self._looked_at():
             if frame.url.startswith(OWN_ERROR):
                 continue
             watched = self._frames.setdefault(frame, _Watched({"baseline": [], "before": {"count": 0, "text": ""}}))
@@ -377,13 +406,29 @@ class Talk:
         if not turn.text.strip():
             if quiet < LOST_S or not still:
                 return False
-            turn.alert = " ".join([str(await told(f, "alert") or "") for f in self.page.frames]).strip()
+            turn.alert = " ".join([str(await told(f, "alert") or "") for f in self._looked_at()]).strip()
             return bool(turn.alert or self.traffic.failed_since(turn.zero - EARLY_S))
         if quiet < self._way.quiet_s:
             return False
-        if quiet >= max(STALE_S, self._way.quiet_s):
-            return True
-        return still and not any([await told(f, "stopping") for f in self.page.frames])
+        standing = Standing(
+            text=turn.text,
+            quiet_s=quiet,
+            grew=has_grown(turn.seen),
+            received=await self._received(turn),
+            pushed=self.traffic.pushed_since(turn.zero - EARLY_S),
+            busy=not still or any([await told(f, "stopping") for f in self._looked_at()]),
+        )
+        return is_settled(standing, self._way.quiet_s)
+
+    async def _received(self, turn: Turn) -> bool:
+        """Whether what is shown came with the traffic since the question."""
+        text, looked_at, found = self._looked
+        if text == turn.text and (found or time.monotonic() - looked_at < AGAIN_S):
+            return found
+        heard = self.traffic.heard_since(turn.zero - EARLY_S)
+        found = await asyncio.to_thread(lambda: is_told(turn.text, texts_of(heard), b"".join(heard)))
+        self._looked = (turn.text, time.monotonic(), found)
+        return found
 
     def _check_answer(self, turn: Turn) -> None:
         """Raises Stop where the page's own request failed and no answer is there, or only word of it."""
@@ -398,6 +443,9 @@ class Talk:
 
         if turn.alert and not text:
             raise Stop(FailureKind.SERVER, f"the page shows an error: {' '.join(turn.alert.split())[:300]}")
+
+    def _looked_at(self) -> "list[Frame]":
+        return self.page.frames[:FRAMES_LIMIT]
 
     def _check_alive(self) -> None:
         if self.gone:
@@ -424,7 +472,7 @@ class Talk:
         conversation."""
         self._secrets |= self.traffic.secrets
         self._secrets |= {str(c.get("value", "")) for c in await self.context.cookies()}
-        for frame in self.page.frames:
+        for frame in self._looked_at():
             stored = await told(frame, "stored")
             self._secrets |= {str(v) for v in stored} if isinstance(stored, list) else set()
         return tuple(self._secrets)
@@ -437,7 +485,7 @@ class Talk:
     async def picture(self, secrets: Sequence[str], limit_s: float) -> bytes:
         """A JPEG of what is shown, without password fields and places where a secret stands."""
         masks = []
-        for frame in self.page.frames:
+        for frame in self._looked_at():
             masks.append(frame.locator('input[type="password"]'))
             shown = str(await told(frame, "shown") or "") if secrets else ""
             masks += [frame.get_by_text(s) for s in secrets if s in shown]

@@ -21,7 +21,15 @@ BODY_LIMIT = 200_000
 """Most bytes kept of one body."""
 TURN_LIMIT = 2_000_000
 """Most bytes of bodies kept of one turn."""
+ROOM = 8_000_000
+"""Most bytes of bodies that are held at a time; what comes beyond is not kept."""
 HOPS_LIMIT = 300
+CHUNKS_LIMIT = 20_000
+"""Most pieces kept of one body, or of one socket in one turn."""
+REQUESTS_LIMIT = 5_000
+"""Most requests of a page that are noted; what it asks beyond is let through and not written down."""
+REFUSED_LIMIT = 200
+"""Most addresses that are noted as refused."""
 TEXTUAL = re.compile(r"^text/|json|xml|javascript|x-www-form-urlencoded|ndjson|event-stream|x-component")
 BODIES = frozenset({"XHR", "Fetch", "EventSource", "Document"})
 """Kinds of request whose bodies are kept; of scripts, styles and pictures only that they were asked for."""
@@ -60,6 +68,8 @@ class Traffic:
 
     def __init__(self) -> None:
         self._requests: dict[str, _Request] = {}
+        self._refused: set[str] = set()
+        self._room = ROOM
         self._offset = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self.secrets: set[str] = set()
@@ -109,6 +119,24 @@ class Traffic:
             for r in self._requests.values()
         )
 
+    def heard_since(self, moment: float) -> tuple[bytes, ...]:
+        """What the page was sent since that moment, a body for each request; of a socket a line for each frame."""
+        return tuple(
+            (b"\n" if r.kind == "WebSocket" else b"").join(c.data for c in r.chunks if c.t_s >= moment)
+            for r in self._requests.values()
+            if (r.kind in BODIES or r.kind == "WebSocket") and r.chunks and r.chunks[-1].t_s >= moment
+        )
+
+    def pushed_since(self, moment: float) -> bool:
+        """Whether something came since then over what stays open: a socket, or a request from before."""
+        return any(
+            (r.kind == "WebSocket" or (r.kind in ASKING and r.begun < moment))
+            and r.ended is None
+            and r.chunks
+            and r.chunks[-1].t_s >= moment
+            for r in self._requests.values()
+        )
+
     def failed_since(self, moment: float) -> tuple[int, str] | None:
         """Status and text of the last request of the page after that moment, where it was answered with 400 or more."""
         found = [r for r in self._requests.values() if r.kind in ASKING and r.begun >= moment and r.status is not None]
@@ -131,8 +159,9 @@ class Traffic:
     def refuse(self, url: str, method: str, moment: float, *, document: bool = False) -> None:
         """Note a request that was refused."""
         bare = url.partition("?")[0].partition("#")[0]
-        if any(r.refused and r.url == bare for r in self._requests.values()):
+        if bare in self._refused or len(self._refused) >= REFUSED_LIMIT:
             return
+        self._refused.add(bare)
         self._requests[f"refused {len(self._requests)}"] = _Request(
             begun=moment, method=method, url=bare, kind="Document" if document else "refused", sent="", refused=True
         )
@@ -166,6 +195,8 @@ class Traffic:
         return tuple(hops)
 
     def _tell(self, request: _Request) -> None:
+        self._room += request.kept
+        request.kept = 0
         if request.kind == "WebSocket" and request.ended is None:  # it goes on in the next turn
             request.chunks, request.sent, request.streams = [], "", True
         else:
@@ -198,7 +229,7 @@ class Traffic:
             self._requests[f"{identity} {len(self._requests)}"] = before
         url, kind = str(request["url"]), str(event.get("type", ""))
         self._learn(url, request.get("headers"))
-        if url.startswith(("data:", "blob:", "chrome", "about:")):
+        if url.startswith(("data:", "blob:", "chrome", "about:")) or len(self._requests) >= REQUESTS_LIMIT:
             return
         body = str(request.get("postData", ""))[:BODY_LIMIT] if kind in BODIES else ""
         self._requests[identity] = _Request(begun=moment, method=str(request["method"]), url=url, kind=kind, sent=body)
@@ -241,9 +272,12 @@ class Traffic:
             data = data[length:]
         if data:
             early.append(Chunk(t_s=request.lengths[-1][0] if request.lengths else request.begun, data=data))
-        request.chunks[:0] = [c for c in early if c.data]
+        late, request.chunks = request.chunks, []
+        self._room += request.kept
+        request.kept = 0
+        for chunk in (*early, *late):
+            self._add(request, chunk)
         request.lengths = []
-        _limit(request)
 
     async def _whole(self, session: "CDPSession", identity: str) -> bytes:
         for _ in range(20):  # it may not be there yet
@@ -256,14 +290,21 @@ class Traffic:
 
     def _data(self, event: Event) -> None:
         request = self._requests.get(str(event["requestId"]))
-        if request is None or request.kept > BODY_LIMIT:
+        if request is None:
             return
         moment = float(cast("float", event["timestamp"])) + self._offset
         if data := event.get("data"):
-            request.chunks.append(Chunk(t_s=moment, data=base64.b64decode(str(data))))
-            _limit(request)
-        else:
+            self._add(request, Chunk(t_s=moment, data=base64.b64decode(str(data))))
+        elif len(request.lengths) < CHUNKS_LIMIT:
             request.lengths.append((moment, int(cast("int", event.get("dataLength", 0)))))
+
+    def _add(self, request: _Request, chunk: Chunk) -> None:
+        """Keep a piece, up to the limits; of the piece that passes one its beginning."""
+        data = chunk.data[: max(0, min(BODY_LIMIT - request.kept, self._room))]
+        if data and not request.told and len(request.chunks) < CHUNKS_LIMIT:
+            request.chunks.append(Chunk(t_s=chunk.t_s, data=data))
+            request.kept += len(data)
+            self._room -= len(data)
 
     def _finished(self, event: Event) -> None:
         request = self._requests.get(str(event["requestId"]))
@@ -279,9 +320,10 @@ class Traffic:
 
     def _socket(self, event: Event) -> None:
         self._learn(str(event["url"]))
-        self._requests[str(event["requestId"])] = _Request(
-            begun=0.0, method="GET", url=str(event["url"]), kind="WebSocket", sent=""
-        )
+        if len(self._requests) < REQUESTS_LIMIT:
+            self._requests[str(event["requestId"])] = _Request(
+                begun=0.0, method="GET", url=str(event["url"]), kind="WebSocket", sent=""
+            )
 
     def _handshake(self, event: Event) -> None:
         moment = float(cast("float", event["wallTime"]))
@@ -296,12 +338,12 @@ class Traffic:
     def _frame(self, event: Event) -> None:
         request, moment, data = self._framed(event)
         if request is not None:
-            request.chunks.append(Chunk(t_s=moment, data=data))
+            self._add(request, Chunk(t_s=moment, data=data))
 
     def _frame_sent(self, event: Event) -> None:
         request, moment, data = self._framed(event)
         if request is not None and len(request.sent) < BODY_LIMIT:
-            request.sent += data.decode(errors="replace") + "\n"
+            request.sent += data.decode(errors="replace")[:BODY_LIMIT] + "\n"
             request.written = moment
 
     def _framed(self, event: Event) -> tuple[_Request | None, float, bytes]:
@@ -320,17 +362,6 @@ def _note_answer(request: _Request, answer: Event) -> None:
     headers = answer.get("headers", {})
     if isinstance(headers, dict):  # several of one name are joined by line breaks
         request.headers = tuple((str(k).lower(), part) for k, v in headers.items() for part in str(v).split("\n"))
-
-
-def _limit(request: _Request) -> None:
-    request.kept = sum(len(c.data) for c in request.chunks)
-    while request.kept > BODY_LIMIT and request.chunks:
-        last = request.chunks.pop()
-        over = request.kept - BODY_LIMIT
-        request.kept -= len(last.data)
-        if over < len(last.data):
-            request.chunks.append(Chunk(t_s=last.t_s, data=last.data[:-over]))
-            break
 
 
 def _path(url: str) -> str:
@@ -356,7 +387,7 @@ def _mask_named(text: str) -> str:
 
     def mask(found: re.Match[str]) -> str:
         value = found["value"]
-        if secret_name(found["name"], "body") and like_a_secret(value):
+        if secret_name(found["name"], "header") and like_a_secret(value):
             return found[0][: -len(value)] + "*" * len(value)
         return found[0]
 

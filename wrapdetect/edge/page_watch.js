@@ -51,8 +51,28 @@
   const SIDE_TAGS = new Set("NAV ASIDE HEADER FOOTER".split(" "));
   const SIDE_ROLES = new Set("navigation complementary banner contentinfo search".split(" "));
   const SOFT =
-    /(^|[\s_-])(timestamp|time|date|author|sender|user-?name|avatar|role|label|chips?|suggest\w*|toolbar|feedback|meta)(?=$|[\s_-])/i;
-  const BUSY = /(^|[\s_-])(typing|spinner|loader|skeleton)(?=$|[\s_-])/i;
+    /(^|[\s_-])(timestamp|time|date|author|sender|user-?name|name|avatar|role|label|chips?|suggest\w*|toolbar|tools?|actions?|controls?|bar|buttons?|feedback|rating|reactions?|disclaimer|footnote|footer|hint|caption|notice|badge|status|receipt|meta|info|legal|system|event|footnotes?|follow-?ups?)(?=$|[\s_-])/i;
+  // Of these, what is no text of an answer wherever it stands.
+  const ASIDE =
+    /(^|[\s_-])(timestamp|time|author|sender|user-?name|avatar|toolbar|actions?|feedback|receipt|system|event|sr-only)(?=$|[\s_-])/i;
+  const CODE_HEAD = /(^|[\s_-])(lang\w*|header|head|title|toolbar|code\S*)(?=$|[\s_-])/i;
+  const SOFT_MOST = 120; // characters: furniture is small; what holds more is a part of the page
+  const BUSY = /(^|[\s_-])(typing|spinner|loader|loading|skeleton)(?=$|[\s_-])/i;
+  const UNSEEN = /(^|[\s_-])(sr-only|visually-?hidden|screen-?reader(-only|-text)?|a11y-hidden)(?=$|[\s_-])/i;
+  const REASONING = /(^|[\s_-])(reasoning|thinking|thoughts?|think|chain-of-thought|cot)(?=$|[\s_-])/i;
+  const REASONED = /thought|thinking|reason|denk|gedanke|réfle|réfléch|pensa|razona|ragiona|думал|размышл|思考|推理|思维|생각/i;
+  // Whether it holds little text in few parts; looks at no more than these.
+  function small(el) {
+    const walker = document.createTreeWalker(el, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+    let length = 0;
+    for (let k = 0; walker.nextNode(); k++) {
+      if (k > 80) return false;
+      if (walker.currentNode.nodeType === 3) length += walker.currentNode.data.trim().length;
+      if (length > SOFT_MOST) return false;
+    }
+    return true;
+  }
+  const BLOCKS = "p, pre, ul, ol, table, blockquote, h1, h2, h3, h4";
   const ICONS = /icon|material symbols|awesome/i;
   const ALARM = /(^|\s)(error|error-message|alert-danger|alert-error|toast-error)(?=$|\s)/;
   const MARKS = { STRONG: "**", B: "**", EM: "*", I: "*" };
@@ -62,8 +82,43 @@
   function hardNoise(el) {
     if (alarming(el)) return true;
     const role = el.getAttribute("role");
-    if (el.tagName === "BUTTON" || el.tagName === "TIME" || el.tagName === "LABEL" || NOISE_ROLES.has(role)) return true;
-    return typeof el.className === "string" && BUSY.test(el.className) && el.textContent.trim().length <= 40;
+    const names = typeof el.className === "string" ? el.className : "";
+    if (el.tagName === "TIME" || el.tagName === "LABEL") return true;
+    if (el.tagName === "BUTTON" || NOISE_ROLES.has(role)) return !bubble(el);
+    if (UNSEEN.test(names)) return true;
+    if (el.getAttribute("aria-hidden") === "true" && small(el)) return true;
+    return BUSY.test(names) && small(el) && el.textContent.trim().length <= 40;
+  }
+  // Some chats make a button of a whole message.
+  const bubble = (el) =>
+    !small(el) || !!el.querySelector(BLOCKS) || getComputedStyle(el).userSelect === "text";
+  // The small part of a message that is no text of it: a name, a time, what it offers to press.
+  function softly(el) {
+    if (!small(el)) return false;
+    const names = typeof el.className === "string" ? el.className : "";
+    const buttons = el.querySelectorAll('button, [role="button"]').length;
+    if (!(SOFT.test(names) || buttons >= 2) || el.querySelector(BLOCKS)) return false;
+    return true;
+  }
+  // What a bot thinks before it answers; some chats call every message but the first of a turn a thought.
+  function reasons(el) {
+    const names = typeof el.className === "string" ? el.className : "";
+    return REASONING.test(names) && !/message|msg|bubble|turn/i.test(names);
+  }
+  // The line above a block of code: its language, and a button that copies it.
+  function headsCode(el) {
+    const next = el.nextElementSibling, names = typeof el.className === "string" ? el.className : "";
+    const code = next && (next.tagName === "PRE" ? next : next.firstElementChild);
+    if (!code || !(code.tagName === "PRE" || (code.firstElementChild || code).tagName === "PRE") || !small(el)) return false;
+    if (el.querySelector(BLOCKS) || el.textContent.trim().length > 40 || /^(P|UL|OL|H[1-6])$/.test(el.tagName)) return false;
+    return !!el.querySelector('button, [role="button"]') || (CODE_HEAD.test(names) && !/\s/.test(el.textContent.trim()));
+  }
+  const speaks = (node) => node && (node.nodeType === 3 ? node.data.trim() : node.nodeType === 1 && node.textContent.trim());
+  function atEdge(el) {
+    let before = el.previousSibling, after = el.nextSibling;
+    while (before && !speaks(before)) before = before.previousSibling;
+    while (after && !speaks(after)) after = after.nextSibling;
+    return !before !== !after;
   }
   function aside(el) {
     if (!SIDE_TAGS.has(el.tagName) && !SIDE_ROLES.has(el.getAttribute("role"))) return false;
@@ -75,10 +130,11 @@
     return editable !== null && editable !== "false";
   }
 
-  // Lines of `root`, in order: {el, plain, text, gap, list, noise, side, soft}. `gap` is how many line breaks go before.
+  const MOST_LINES = 20000, MOST_NODES = 100000; // of a page: what is beyond is not read
+  // Lines of `root`, in order: {el, plain, text, gap, list, noise, side, soft, thought}. `gap` is how many line breaks go before.
   wd.lines = (root) => {
     const out = [];
-    let plain = "", text = "", gap = 2, place = null;
+    let plain = "", text = "", gap = 2, place = null, visited = 0;
 
     function flush(context, next = 2) {
       const bare = context.pre ? plain.replace(/\s+$/, "") : plain.trim();
@@ -93,7 +149,7 @@
         const el = place || context.el;
         out.push({
           el, plain: bare, text: lead + marked, gap, list: context.list, noise: context.noise, side: context.side,
-          soft: context.soft,
+          soft: context.soft, thought: context.thought,
         });
         gap = next;
       } else gap = Math.max(gap, next);
@@ -149,7 +205,8 @@
     }
 
     function visit(el, outer) {
-      if (SKIPPED.has(el.tagName) || el instanceof SVGElement || written(el)) return;
+      if (out.length >= MOST_LINES || ++visited > MOST_NODES) return;
+      if (SKIPPED.has(el.tagName) || el instanceof SVGElement || written(el) || headsCode(el)) return;
       if (el.shadowRoot) watch(el.shadowRoot);
       const style = getComputedStyle(el);
       if (style.display === "none" || style.visibility !== "visible") {
@@ -165,9 +222,16 @@
         return;
       }
       if (el.tagName === "BR") return flush(outer, plain.trim() ? 1 : 2);
-      if (el.tagName === "DETAILS" && !el.open) {
+      if (el.tagName === "DETAILS") {
         const summary = el.querySelector("summary");
-        if (summary) visit(summary, { ...outer, noise: true });
+        const names = `${typeof el.className === "string" ? el.className : ""} ${summary ? summary.textContent : ""}`;
+        const kept = el.open && !REASONING.test(names) && !REASONED.test(names);
+        flush(outer);
+        for (const part of kept ? el.childNodes : []) {
+          if (part.nodeType === 3) put(part.data, outer);
+          else if (part.nodeType === 1 && part !== summary) visit(part, outer);
+        }
+        flush(outer);
         return;
       }
       if (el.classList.contains("katex")) {
@@ -178,12 +242,13 @@
       context.keep = /^(pre|break)/.test(style.whiteSpace) || style.whiteSpaceCollapse === "preserve";
       context.noise = outer.noise || hardNoise(el);
       context.side = outer.side || aside(el);
-      context.soft = outer.soft || (typeof el.className === "string" && SOFT.test(el.className));
+      context.soft = softly(el) ? el : outer.soft;
+      context.thought = reasons(el) ? el : outer.thought;
       if (el.tagName === "PRE" && el.querySelector("code")) return fenced(el, context);
       if (style.display.startsWith("inline") || style.display === "contents" || style.display === "ruby") {
         if (MARKS[el.tagName]) return inline(el, MARKS[el.tagName], context);
         if (el.tagName === "CODE") return inline(el, "`", context);
-        if (context.noise && !outer.noise) {
+        if ((context.noise && !outer.noise) || (context.soft === el && atEdge(el))) {
           flush(outer, 1);
           children(el, context);
           flush({ ...context, el }, 1);
@@ -192,8 +257,9 @@
         return children(el, context);
       }
       context.el = el;
-      flush(outer, outer.list && el.tagName === "LI" ? 1 : 2);
-      let after = 2;
+      const row = /^(TR|TBODY|THEAD|TFOOT)$/.test(el.tagName);
+      flush(outer, row || (outer.list && el.tagName === "LI") ? 1 : 2);
+      let after = row ? 1 : 2;
       if (el.tagName === "UL" || el.tagName === "OL") {
         context.depth = outer.list ? (outer.depth || 0) + 1 : 0;
         context.list = outer.list || el;
@@ -222,7 +288,7 @@
       flush({ ...context, pre: context.keep }, after);
     }
 
-    const context = { el: root, keep: false, noise: false, side: false, soft: false };
+    const context = { el: root, keep: false, noise: false, side: false, soft: null, thought: null };
     if (root) visit(root, context);
     flush(context);
     return out;
@@ -239,6 +305,14 @@
     /^((today|yesterday|heute|gestern|just now|now|gerade eben|à l'instant|ahora)[, ]*)?(\d{1,2}[:.]\d{2}([:.]\d{2})?\s?([ap]\.?m\.?)?|\d+\s?(s|sec|seconds?|m|min|mins|minutes?|h|hours?|d|days?) ago|just now|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ ,T]+\d{1,2}:\d{2}(:\d{2})?)?)$/i;
   const TAIL =
     /^(copy|copied!?|share|regenerate( response)?|retry|try again|edit|like|dislike|read aloud|good response|bad response|was this (answer |response )?helpful\??|\d+ ?\/ ?\d+|\d+([.,]\d+)? ?(s|sec|seconds|ms|tokens?|tokens\/s))$/i;
+  const DISCLAIMER =
+    /^.{0,60}\b((can|may|might|could|kann|können|peut|peuvent|puede|pueden)\b.{0,40}\b(mistakes?|errors?|inaccura\w+|incorrect|wrong|fehler\w*|erreurs?|errores)|(ai|ki|ia)[- ]generated|generated by (an? )?(ai|llm)|powered by)\b.{0,80}$|^.{0,40}(可能.{0,12}(错|誤|不准)|仅供参考|AI ?生成).{0,30}$/i;
+  const THOUGHT =
+    /^(thought|reasoned|worked|searched|analy[sz]ed|nachgedacht|a réfléchi|pensó)\b.{0,30}\b(for|für|pendant|durante)? ?(a few|a couple of|an?|\d+([.,]\d+)?) ?\S{0,12}$/i;
+  const STAMPED = /^(\S+ ?){0,4}[\s·•|,–-]*\d{1,2}[:.]\d{2}(\s?[ap]\.?m\.?)?$/i; // a name and a time
+  const TOLD = /^[\s✓✔]*(delivered|seen|sent|read|edited|zugestellt|gelesen|gesendet|lu|envoyé|leído|已读)[\s.✓✔]*$/i;
+  const JOINED =
+    /^(\S+ ){1,4}(has |have )?joined( the (chat|conversation|room))?[\s.!]*$|^(you are|you're) now (chatting|connected|talking|speaking) (with|to)\b.{0,60}$|^(the |your )?(chat|conversation|session) (has |was )?(started|begun|opened)\b.{0,40}$/i;
   const NAME =
     /^(the )?(assistant|ai( assistant)?|bot|chat ?bot|chatgpt|gpt(-?\d\S*)?|claude|gemini|copilot|llama|model|answer|response|antwort|réponse|respuesta|you|user|me|du|sie|vous|system|助手|机器人|回答)( said| says)?\s*[:：]?$/i;
   const HEAD = /^\S{1,16}( \S{1,16})?\s*[:：]$/; // a speaker's name before the answer has begun
@@ -302,7 +376,7 @@
   function label(line, known) {
     const bare = line.plain;
     if (bare.length > 40 || /[.!?。！？]$/.test(bare)) return false;
-    return NAME.test(bare) || line.soft || (known.has(bare) && bare.split(/\s+/).length <= 4);
+    return NAME.test(bare) || STAMPED.test(bare) || (known.has(bare) && bare.split(/\s+/).length <= 4);
   }
 
   const below = (line, other) => line.el.getBoundingClientRect().top >= other.el.getBoundingClientRect().bottom - 1;
@@ -330,7 +404,8 @@
 
   function chosen(lines) {
     const worth = (l) =>
-      !WAITING.test(l.plain) && !BARE.test(l.plain) && !STAMP.test(l.plain) && !TAIL.test(l.plain) && !HEAD.test(l.plain);
+      !WAITING.test(l.plain) && !BARE.test(l.plain) && !STAMP.test(l.plain) && !TAIL.test(l.plain) &&
+      !THOUGHT.test(l.plain);
     const open = lines.filter((l) => !l.side && !l.noise);
     const at = echo(open);
     let rest = (at ? open.slice(at[1] + 1) : open).filter(worth);
@@ -340,10 +415,33 @@
     if (calm.length || asked) rest = calm;
     if (asked) rest = nearest(rest, asked.el);
     const known = new Set(wd.baseline);
-    while (rest.length > 1 && label(rest[0], known)) rest.shift();
-    while (rest.length > 1 && (rest.at(-1).soft || (known.has(rest.at(-1).plain) && rest.at(-1).plain.length < 40)))
-      rest.pop();
+    rest = rest.filter((l) => !HEAD.test(l.plain) || rest.some((other) => other !== l && made(other) === made(l)));
+    const soft = (line) => line.soft && rest.some((other) => !wd.within(other.el, line.soft));
+    const thinks = (line) => line.thought && rest.some((other) => !wd.within(other.el, line.thought));
+    const inside = rest.filter((l) => !thinks(l) && !(soft(l) && ASIDE.test(l.soft.className)) && !JOINED.test(l.plain));
+    if (inside.length) rest = inside;
+    for (let k = 0; k < MOST_AROUND && rest.length > 1 && (soft(rest[0]) || label(rest[0], known)); k++) rest.shift();
+    for (let k = 0; k < MOST_AROUND && rest.length > 1 && (soft(rest.at(-1)) || tail(rest, known)); k++) rest.pop();
     return rest; // a name alone may be the answer
+  }
+  // How a line is made: of one answer, its text is made alike, and what stands around it otherwise.
+  function made(line) {
+    let kind = "";
+    for (let n = line.el, k = 0; n && k < 2; n = n.parentElement, k++) kind += ` ${n.tagName}.${n.className}`;
+    return kind;
+  }
+  const MOST_AROUND = 20; // lines that are taken away before an answer, and after it
+  const COUNTED = /^\d+([.,]\d+)? ?(tokens?|tok|words|ms|s|sec|seconds)\b.{0,40}$/i;
+  const pressed = (el) => getComputedStyle(el).cursor === "pointer" && small(el);
+  function tail(rest, known) {
+    const last = rest.at(-1), bare = last.plain;
+    let from = rest.length - 1; // where lines made as the last one begin
+    while (from > 0 && made(rest[from - 1]) === made(last)) from--;
+    const apart = from > 0 && !rest.slice(0, from).some((line) => made(line) === made(last));
+    if (TOLD.test(bare) || STAMPED.test(bare)) return apart;
+    if (known.has(bare) && (bare.length < 40 || (apart && bare.length <= 200))) return true;
+    if (!apart) return false;
+    return DISCLAIMER.test(bare) || COUNTED.test(bare) || !/[\p{L}\p{N}]/u.test(bare) || pressed(last.el);
   }
 
   wd.joined = (lines) => {

@@ -10,7 +10,7 @@ named that site, and nothing secret goes there.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import httpx
@@ -32,12 +32,14 @@ from wrapdetect.edge.http import (
     request_of,
     sent_by,
 )
+from wrapdetect.edge.lag import Lag
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.history import Outcome, Service
 from wrapdetect.model import Ask, AskKey, Exchange, Failure, FailureKind, Item
 from wrapdetect.prose import quote
 from wrapdetect.rounds import Sign
 from wrapdetect.schedule import heartbeat, print_ask
+from wrapdetect.workload import worked
 
 SAID_LIMIT = 200
 PAGE_LIMIT = 4096
@@ -77,34 +79,41 @@ class HttpPulse:
         stopwatch: Callable[[], float],
         timeout_s: float,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        lag: Lag | None = None,
     ) -> None:
         self._now, self._stopwatch, self._timeout_s = now, stopwatch, timeout_s
-        self._transport = transport or connections()
+        self._transport, self._lag = transport or connections(), lag or Lag(stopwatch)
         self._lines: Mapping[str, _Line] = {s.name: _line(s, keyring) for s in services}
 
     async def beat(self, service: Service, round_s: int) -> Sign:
         """One heartbeat: of a chat service a question with one token to answer, of a site its page."""
         line = self._lines[service.name]
         if line.service.endpoint is None:
-            return _site_sign(*await self._put(line, None))
+            exchange, start_s = await self._put(line, None)
+            return _as_lagged(_site_sign(exchange, start_s), exchange, exchange.failure)
+        endpoint = line.service.endpoint
         exchange, start_s = await self._put(line, heartbeat(round_s))
-        return _sign(exchange, start_s, decode(exchange, line.service.endpoint))
+        reply = await worked(exchange, lambda: decode(exchange, endpoint))
+        return _as_lagged(_sign(exchange, start_s, reply), exchange, reply.failure)
 
     async def answer(self, service: Service, item: Item) -> str | None:
         """The answer to one question of the fingerprint; None where none came."""
         line = self._lines[service.name]
-        if line.service.endpoint is None:
+        endpoint = line.service.endpoint
+        if endpoint is None:
             return None
         exchange, _ = await self._put(line, print_ask(item))
-        reply = decode(exchange, line.service.endpoint)
-        kept = line.keyring.withheld(exchange, reply)
+        reply = await worked(exchange, lambda: decode(exchange, endpoint))
+        kept = await worked(exchange, lambda: line.keyring.withheld(exchange, reply))
         return None if reply.failure or kept.failure else reply.text
 
     async def _put(self, line: _Line, ask: Ask | None) -> tuple[Exchange, float]:
         """The exchange, keys masked, and when its first byte left, by the stopwatch."""
         tape, started = Tape(start_s=self._stopwatch()), self._now()
         current_tape.set(tape)
-        failure = await self._perform(line, _request(line, ask), tape)
+        with self._lag.watched() as lagged_s:
+            failure = await self._perform(line, _request(line, ask), tape)
+            lag_s = lagged_s()
         exchange = tape.exchange(
             endpoint=line.service.name,
             ask=ask.key if ask else AskKey("heartbeat", "page", 0),
@@ -114,7 +123,8 @@ class HttpPulse:
             ended=self._stopwatch(),
             failure=failure,
         )
-        return line.keyring.clean(exchange), tape.start_s
+        exchange = replace(exchange, lag_s=lag_s) if lag_s else exchange
+        return await worked(exchange, lambda: line.keyring.clean(exchange)), tape.start_s
 
     async def _perform(self, line: _Line, request: httpx.Request, tape: Tape) -> Failure | None:
         endpoint = line.service.endpoint
@@ -179,6 +189,14 @@ def _site_sign(exchange: Exchange, start_s: float) -> Sign:
 
 def _failed(start_s: float, failure: Failure) -> Sign:
     return Sign(start_s, outcome_of(failure.kind), 0, quote(failure.detail, SAID_LIMIT))
+
+
+def _as_lagged(sign: Sign, exchange: Exchange, failure: Failure | None) -> Sign:
+    """Without a latency, or a failure, that our own loop may have made by standing still."""
+    if not exchange.lag_s:
+        return sign
+    lagged = sign.outcome is not Outcome.UP and exchange.may_be_ours(failure)
+    return sign._replace(latency_ms=0, lagged=lagged)
 
 
 def _ms(seconds: float) -> int:

@@ -11,7 +11,9 @@ from urllib.parse import unquote_plus
 from wrapdetect.dialects.base import Reply
 from wrapdetect.dialects.body import BodyError, Headers, cut_alike, encoding_of, inflate
 from wrapdetect.dialects.filling import variables_of
+from wrapdetect.edge.login_state import read_login
 from wrapdetect.edge.output import forbid
+from wrapdetect.edge.page_login import login_variables
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
 from wrapdetect.secrets.mask import Masker, masker
@@ -122,15 +124,17 @@ def _is_secret(name: str, value: str, shortest: int) -> bool:
 
 
 def read_keys(endpoints: Iterable[Endpoint]) -> Keyring:
-    """Keys and `{env:NAME}` values from the variables that the endpoints name.
+    """Keys and `{env:NAME}` values from the variables that the endpoints name, and what their login files hold.
 
     Raises SpecError for a variable that is not set, or is empty, or holds a line break.
     """
     keys: dict[str, str] = {}
     variables: dict[str, str] = {}
     for endpoint in endpoints:
-        for name in variables_of(endpoint):
+        for name in (*variables_of(endpoint), *login_variables(endpoint.page.login if endpoint.page else ())):
             variables[name] = _variable(endpoint, name)
+        kept = [value for value in read_login(endpoint).values() if like_a_secret(value)]
+        variables |= {f"{endpoint.storage_state} {k}": value for k, value in enumerate(kept)}  # no placeholder's name
         if endpoint.key_env is None:
             continue
         value = os.environ.get(endpoint.key_env, "")

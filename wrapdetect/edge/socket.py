@@ -25,11 +25,13 @@ from websockets.exceptions import (
     InvalidURI,
 )
 from websockets.http11 import Response
+from websockets.protocol import Event
 from websockets.typing import Subprotocol
 
 from wrapdetect import __version__
 from wrapdetect.edge.addresses import address_allowed, refusal_of
 from wrapdetect.edge.http import too_long
+from wrapdetect.edge.wire import reading_stopped
 from wrapdetect.model import Failure, FailureKind
 
 logging.getLogger("websockets.client").setLevel(logging.WARNING)  # its debug lines show frames and headers
@@ -47,6 +49,14 @@ MOST_REPLIES = 1_000
 """Frames of one connection that are answered by themselves."""
 MOST_ASIDE = 100
 """Of these, how many are kept until somebody looks."""
+FRAME_LIMIT = 50_000
+"""Most frames after what was last said, pings and pieces of messages among them: three times the longest answers, a
+token a frame."""
+SLICE_BYTES = 128
+"""Bytes given to the parser at once: 64 of the smallest frames, some 0.5 ms."""
+TURN_S, LAST_S = 0.001, 0.01
+"""After so long the loop turns, and the rest of what was read is parsed at the next turn; the second where there is no
+next turn."""
 
 
 class Frame(NamedTuple):
@@ -93,7 +103,7 @@ class Socket:
 
     def __init__(
         self,
-        connection: ClientConnection,
+        connection: "_Bounded",
         stopwatch: Callable[[], float],
         byte_limit: int,
         automatic: Automatic = NOTHING_AUTOMATIC,
@@ -119,6 +129,7 @@ class Socket:
 
     async def say(self, text: str) -> None:
         """Send one text frame. On a closed socket nothing happens: `hear` tells."""
+        self._connection.frames = 0
         try:
             await self._connection.send(text)
         except ConnectionClosed:
@@ -173,7 +184,7 @@ class Socket:
         except ConnectionClosedOK:
             return
         except ConnectionClosed as closed:
-            self.ending = _broken(closed, self._limit)
+            self.ending = too_many_frames() if self._connection.flooded else _broken(closed, self._limit)
             return
         self.ending = too_long(self._limit)
         if self._replied > MOST_REPLIES:
@@ -187,10 +198,60 @@ class Socket:
             await self.say(frame())
 
 
-class _Telling(ClientConnection):
-    """Says when the handshake is about to be sent: there is a connection."""
+class _Bounded(ClientConnection):
+    """Parses what was read slice by slice, and lets the loop turn in between; ends where frames pass their limit.
+
+    The library parses all that a read brought in one go, up to 130,000 empty frames, and answers each ping among them.
+    It says when the handshake is about to be sent, too: there is a connection.
+    """
 
     sending: Callable[[], None]
+    frames = 0
+    flooded = False
+    _unread = b""
+    _turning = False
+
+    def data_received(self, data: bytes) -> None:
+        self._unread += data
+        if not self._turning:
+            self._parse()
+
+    def eof_received(self) -> None:
+        self._parse(last=True)
+        super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._parse(last=True)
+        super().connection_lost(exc)
+
+    def process_event(self, event: Event) -> None:
+        self.frames += 1
+        super().process_event(event)
+
+    def _parse(self, *, last: bool = False) -> None:
+        """What was read; where that takes long, the rest at the next turn, and nothing more is read until then. The
+        `last` is parsed for LAST_S, and what is left of it is lost."""
+        waiting, self._unread, self._turning = memoryview(self._unread), b"", False
+        until_s, at = self.loop.time() + (LAST_S if last else TURN_S), 0
+        while at < len(waiting) and not self.flooded:
+            if self.loop.time() > until_s:
+                if last:
+                    return
+                self._unread, self._turning = bytes(waiting[at:]), True
+                self.transport.pause_reading()
+                self.loop.call_soon(self._go_on)
+                return
+            super().data_received(bytes(waiting[at : at + SLICE_BYTES]))
+            at += SLICE_BYTES
+            if self.frames > FRAME_LIMIT:
+                self.flooded = True
+                self.transport.abort()
+
+    def _go_on(self) -> None:
+        if not self._turning:
+            return
+        self.transport.resume_reading()
+        self._parse()
 
     async def handshake(
         self, additional_headers: HeadersLike | None = None, user_agent_header: str | None = None
@@ -220,14 +281,14 @@ async def open_socket(
     secure = urlsplit(url).scheme == "wss"
     line = await _connected(url, private)
 
-    def telling(protocol: ClientProtocol, **limits: float | int | None) -> _Telling:
-        connection = _Telling(protocol, **limits)  # type: ignore[arg-type]  # as the library gives them
+    def bounded(protocol: ClientProtocol, **limits: float | int | None) -> _Bounded:
+        connection = _Bounded(protocol, **limits)  # type: ignore[arg-type]  # as the library gives them
         connection.sending = sending
         return connection
 
-    connection: ClientConnection | None = None
+    connection: _Bounded | None = None
     try:
-        connection = await connect(
+        made = await connect(
             url,
             sock=line,
             ssl=trusted() if secure else None,
@@ -239,8 +300,11 @@ async def open_socket(
             open_timeout=None,  # the caller's limit holds
             close_timeout=CLOSE_S,
             max_size=byte_limit,
-            create_connection=telling,  # type: ignore[arg-type]  # a factory will do, says the library's documentation
+            max_queue=None,  # else the library would let the reading go on while we do not
+            create_connection=bounded,  # type: ignore[arg-type]  # a factory will do, says the library's documentation
         )
+        assert isinstance(made, _Bounded)
+        connection = made
     except (OSError, EOFError) as error:  # before ValueError: a certificate that fails is both
         raise Unreached(FailureKind.CONNECT, str(error) or type(error).__name__) from error
     except (InvalidHandshake, InvalidURI, ValueError) as error:  # the last two for a redirect that it will not follow
@@ -284,6 +348,12 @@ async def _connected(url: str, private: bool) -> socket.socket:
     raise Unreached(FailureKind.CONNECT, last)
 
 
+def too_many_frames() -> Failure:
+    """The answer was cut off by our own limit on frames."""
+    detail = str(reading_stopped(f"comes in more than {FRAME_LIMIT:,} frames"))
+    return Failure(kind=FailureKind.CUT_OFF, detail=detail)
+
+
 def _no_handshake(error: Exception) -> Exception:
     """Refused or Unreached; or the error itself, where it is a bug of ours."""
     for each in (error, error.__cause__, error.__context__):
@@ -299,6 +369,9 @@ def _no_handshake(error: Exception) -> Exception:
 def _broken(closed: ConnectionClosed, byte_limit: int) -> Failure:
     """What an abnormal close says: theirs where they said one, else ours."""
     if closed.rcvd is None and closed.sent is not None:
+        if closed.sent.code == TOO_BIG and "fragments" in closed.sent.reason:
+            detail = str(reading_stopped(f"has a message in too many pieces ({closed.sent.reason})"))
+            return Failure(kind=FailureKind.CUT_OFF, detail=detail)
         if closed.sent.code == TOO_BIG:
             return too_long(byte_limit)
         kind = FailureKind.GARBLED if closed.sent.code in (1002, 1007) else FailureKind.CUT_OFF

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from wrapdetect.dialects.filling import variables_of
+from wrapdetect.edge.page_login import login_variables
 from wrapdetect.edge.target_tables import STREAMED
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Step, Template
 from wrapdetect.text import whole
@@ -32,7 +33,8 @@ def dump_target(endpoint: Endpoint) -> str:
 
 def _lines(endpoint: Endpoint) -> Iterator[str]:
     root = endpoint.role
-    variables = [*([endpoint.key_env] if endpoint.key_env else []), *variables_of(endpoint)]
+    steps = endpoint.page.login if endpoint.page is not None else ()
+    variables = [*([endpoint.key_env] if endpoint.key_env else []), *variables_of(endpoint), *login_variables(steps)]
     if variables:
         yield f"# Set these variables first; their values are never written down: {', '.join(variables)}"
     yield "[target]" if root == "target" else "[[reference]]"
@@ -67,6 +69,8 @@ def _settings(endpoint: Endpoint) -> Iterator[str]:
         yield f"hosts = [{', '.join(map(_text, endpoint.hosts))}]  # asked beside the address's own"
     if endpoint.private:
         yield "private = true  # a public name may lead to a private address"
+    if endpoint.storage_state:
+        yield f"storage_state = {_text(endpoint.storage_state)}  # cookies and storage of a login; keep it to yourself"
 
 
 def _template(template: Template, root: str) -> Iterator[str]:
@@ -132,12 +136,16 @@ def _request(part: Template | Step | Poll) -> Iterator[str]:
 
 def _page(page: Page, root: str) -> Iterator[str]:
     yield from ("", "# CSS selectors; what is left out is found by looking.", f"[{root}.page]")
-    for key in ("input", "send", "answer", "new_chat"):
+    for key in ("input", "send", "answer", "new_chat", "open"):
         if getattr(page, key):
             yield f"{key} = {_text(getattr(page, key))}"
     if page.accept:
         yield f"accept = [{', '.join(map(_text, page.accept))}]  # pressed where they are seen"
     yield f"quiet_s = {float(page.quiet_s)!r}  # seconds without a change that settle an answer"
+    for step in page.login:
+        yield from ("", f"[[{root}.page.login]]")
+        given = (("fill", step.fill), ("text", step.text), ("press", step.press), ("wait", step.wait))
+        yield from (f"{key} = {_text(value)}" for key, value in given if value)
 
 
 def _pairs(key: str, pairs: Iterable[tuple[str, str]], comment: str = "") -> Iterator[str]:

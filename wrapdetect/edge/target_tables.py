@@ -13,7 +13,7 @@ from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.problems import Problem, template_problems
 from wrapdetect.edge.toml_lines import Loc
 from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, TokenLimit, Weights
-from wrapdetect.ways import AutoReply, Poll, When
+from wrapdetect.ways import AutoReply, PageStep, Poll, When
 
 Api = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
 Way = Literal["openai", "responses", "anthropic", "ollama", "gemini", "template", "page"]
@@ -88,6 +88,15 @@ class TemplateTable(_RequestTable):
     reply: list[ReplyTable] = []
 
 
+class LoginTable(Strict):
+    """[[target.page.login]]"""
+
+    fill: str = ""
+    text: str = ""
+    press: str = ""
+    wait: str = ""
+
+
 class PageTable(Strict):
     """[target.page]"""
 
@@ -97,6 +106,8 @@ class PageTable(Strict):
     new_chat: str = ""
     accept: list[str] = []
     quiet_s: float = 1.0
+    open: str = ""
+    login: list[LoginTable] = []
 
 
 class EndpointTable(Strict):
@@ -115,6 +126,7 @@ class EndpointTable(Strict):
     query: dict[str, str] = {}
     hosts: list[str] = []
     private: bool = False
+    storage_state: str = ""
     template: TemplateTable | None = None
     page: PageTable | None = None
 
@@ -189,6 +201,8 @@ def page_of(table: EndpointTable) -> Page | None:
         new_chat=given.new_chat,
         accept=tuple(given.accept),
         quiet_s=given.quiet_s,
+        open=given.open,
+        login=tuple(PageStep(fill=s.fill, text=s.text, press=s.press, wait=s.wait) for s in given.login),
     )
 
 
@@ -214,13 +228,24 @@ def problems(table: EndpointTable) -> Iterator[Problem]:
     if table.page is not None and not (math.isfinite(table.page.quiet_s) and table.page.quiet_s > 0):
         yield Problem(("page", "quiet_s"), "is no number of seconds above 0")
     if way == "page" and table.key_env is not None:
-        yield Problem(("key_env",), "has no meaning with a page: nothing is logged in; leave it out")
+        yield Problem(("key_env",), "has no meaning with a page; log in by storage_state or [[target.page.login]]")
+    if table.storage_state and way in STREAMED:
+        yield Problem(("storage_state",), f'is for pages and templates, and has no meaning with dialect = "{way}"')
+    for index, step in enumerate(table.page.login if table.page is not None else ()):
+        yield from (Problem(("page", "login", index), what) for what in _step_problems(step))
     if template is not None and way == "template":
         yield from (Problem(("template", *p.loc), p.what) for p in _tables_problems(template))
         built = template_of(table) if not list(_tables_problems(template)) else None
         if built is not None:
             yield from (Problem(("template", *p.loc), p.what) for p in template_problems(built))
             yield from _placeholder_needs(table, built)
+
+
+def _step_problems(step: LoginTable) -> Iterator[str]:
+    if sum(map(bool, (step.fill, step.press, step.wait))) != 1:
+        yield "needs exactly one of fill, press and wait, with a selector"
+    if bool(step.fill) != bool(step.text):
+        yield 'fill and text go together: fill = "#user", text = "{env:USER}"'
 
 
 def _tables_problems(table: TemplateTable) -> Iterator[Problem]:

@@ -12,12 +12,11 @@ user's own cookie what was asked before, or nothing at all: that cannot be seen 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from http.cookiejar import CookieJar
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -41,6 +40,7 @@ from wrapdetect.edge.http import (
     no_answer,
     timed_out,
 )
+from wrapdetect.edge.login_state import read_login
 from wrapdetect.edge.origins import REDIRECTS, may_ask, moved_within
 from wrapdetect.edge.secrets import Keyring, clean_url
 from wrapdetect.edge.template_poll import Polls
@@ -62,9 +62,12 @@ from wrapdetect.edge.template_talk import (
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Step, Template
 from wrapdetect.run import RETRIES_WHEN_LIMITED
 from wrapdetect.secrets.names import SHORTEST_LEARNT
+from wrapdetect.workload import worked
 
 GRACE_S = 0.2
 """How long a stream that said its end may take to end, so that its connection can be used again."""
+LONGEST_END = 4
+"""Bytes of the longest end of an event, and so the most chunks that it may come in."""
 MOST_REDIRECTS = 5
 SEE_OTHER = frozenset({301, 302, 303})
 """Of these, what any browser follows by a GET, whatever it had sent (RFC 9110, 15.4)."""
@@ -73,10 +76,7 @@ EXPIRED = frozenset({401, 403, 419, 440})
 
 
 class TemplateSender:
-    """`send` for run_slots, to endpoints that a template describes. Use as an async context manager.
-
-    `cookies` are what a conversation with an endpoint, by its name, has from its start, such as those of a login.
-    """
+    """`send` for run_slots, to endpoints that a template describes. Use as an async context manager."""
 
     def __init__(
         self,
@@ -89,14 +89,12 @@ class TemplateSender:
         byte_limit: int = BYTE_LIMIT,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        cookies: Mapping[str, CookieJar] | None = None,
         new_id: Callable[[], str] = lambda: str(uuid4()),
     ) -> None:
         self._keyring, self._now, self._stopwatch = keyring, now, stopwatch
         self._timeout_s, self._limit, self._new_id = timeout_s, byte_limit, new_id
-        self._cookies = cookies or {}
         self._values = partial(values_of, ring=keyring, new_id=new_id)
-        self._bots = {e.name: Bot(e, e.template or Template()) for e in endpoints}
+        self._bots = {e.name: Bot(e, e.template or Template(), login=read_login(e)) for e in endpoints}
         make = transport or connections()
         self._lines = {e.name: Lines(make) for e in endpoints}
         self._sockets = Sockets(
@@ -147,8 +145,8 @@ class TemplateSender:
             failure=failure,
         )
         exchange = replace(exchange, missing=asking.missing(), hops=tuple(a.hop(tape.start_s) for a in asking.asides))
-        self._settle(asking, ask, exchange)
-        return self._keyring.clean(exchange, asking.secrets)
+        await self._settle(asking, ask, exchange)
+        return await worked(exchange, lambda: self._keyring.clean(exchange, asking.secrets))
 
     def _talk(self, bot: Bot, key: AskKey, turn: int) -> Talk:
         """The conversation that goes on, or a new one."""
@@ -160,12 +158,12 @@ class TemplateSender:
         bot.talks[key] = Talk(own_id=self._new_id())
         return bot.talks[key]
 
-    def _settle(self, asking: Asking, ask: Ask, exchange: Exchange) -> None:
+    async def _settle(self, asking: Asking, ask: Ask, exchange: Exchange) -> None:
         """Keep the conversation for what comes, or end it."""
         bot, talk, last = asking.bot, asking.talk, exchange.turn + 1 >= len(ask.turns)
         failure = exchange.failure
         if failure is None and (exchange.turn > 0 or not last):  # a limit may stand in a 200, and is asked again
-            failure = decode(exchange, bot.endpoint).failure
+            failure = (await worked(exchange, lambda: decode(exchange, bot.endpoint))).failure
         talk.limited = failure is not None and failure.kind is FailureKind.LIMITED
         if exchange.status in EXPIRED and bot.shared is talk.shared:
             bot.shared = None
@@ -220,7 +218,7 @@ class TemplateSender:
             asking.step, asking.current = "waiting for the steps of the run", Tape(self._stopwatch(), sending=True)
             async with bot.lock:
                 if bot.shared is None:
-                    state = State.with_cookies(self._cookies.get(bot.endpoint.name, ()))
+                    state = State(cookies=bot.login.jar())
                     for number, step in enumerate(bot.template.steps, start=1):
                         if step.when == "run" and step.method not in ON_SOCKET:
                             await self._step(asking, number, step, state)
@@ -328,9 +326,9 @@ class TemplateSender:
                 private=asking.bot.endpoint.private,
             )
             response = await stamping.handle_async_request(request)
-            state.take_cookies(str(url), asking.current.headers)
             assert isinstance(response.stream, httpx.AsyncByteStream)
             try:
+                state.take_cookies(str(url), asking.current.headers)
                 body = aiter(response.stream)
                 async for data in body:
                     if over(data):
@@ -344,17 +342,17 @@ class _Watcher:
     """Sees the end of a stream in bytes that come cut anywhere."""
 
     def __init__(self, template: Template, tape: Tape) -> None:
-        self._template, self._tape, self._rest = template, tape, b""
+        self._template, self._tape, self._rest = template, tape, list[bytes]()
         self._signs = signs_of_end(template)
         self._ends = {"sse": (b"\n\n", b"\r\r", b"\r\n\r\n"), "ndjson": (b"\n",)}.get(template.framing, ())
 
     def __call__(self, data: bytes) -> bool:
         if not self._ends or (self._tape.status or 0) >= 300:
             return False
-        self._rest += data
-        if not self._rest.endswith(self._ends):
+        self._rest.append(data)
+        if not b"".join(self._rest[-LONGEST_END:]).endswith(self._ends):
             return False
-        whole, self._rest = self._rest, b""
+        whole, self._rest = b"".join(self._rest), []
         if self._signs is not None and not any(sign in whole for sign in self._signs):
             return False
         return finished(self._template, whole)

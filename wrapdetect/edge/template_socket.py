@@ -22,6 +22,7 @@ from wrapdetect.edge.template_talk import (
     headers_of,
     shown_of,
 )
+from wrapdetect.edge.wire import CHUNKS_A_TURN
 from wrapdetect.model import Chunk, Failure, FailureKind, Step, Template
 from wrapdetect.ways import AutoReply
 
@@ -79,8 +80,9 @@ class Sockets:
         """The question, and frames up to the end of its answer. Raises Stopped where there is none."""
         bot, state, tape = asking.bot, asking.talk.state, asking.tape
         socket, values = await self._socket(asking), self._values(asking, state)
-        for frame in socket.heard_meanwhile():  # of an earlier question, or of nobody's
+        for number, frame in enumerate(socket.heard_meanwhile(), start=1):  # of an earlier question, or of nobody's
             _write(frame, self._line(asking).tape)
+            await _turn(number)
         outgoing = request_of(bot.template, values)
         tape.sent = shown_of(bot.template, outgoing, values).body
         tape.status, tape.headers, tape.sending, asking.current = socket.status, socket.headers, True, tape
@@ -93,13 +95,15 @@ class Sockets:
                 _write(frame, self._line(asking).tape)
 
     async def _listen(self, template: Template, socket: Socket, tape: Tape) -> None:
-        got, said, signs = 0, False, signs_of_end(template)
+        got, number, said, signs = 0, 0, False, signs_of_end(template)
         while True:
             frame = await _next(socket, template.quiet_s if said else 0.0)
             if frame is None:
                 if socket.ending is not None:
                     raise Stopped(socket.ending)
                 return
+            number += 1
+            await _turn(number)
             got += len(frame.data)
             if got > self._limit:
                 _write(Frame(frame.at_s, frame.data[: self._limit - got]), tape)
@@ -184,6 +188,12 @@ class Sockets:
         aside = Aside("GET", as_socket(join(asking.bot.endpoint.url, path)), "", tape)
         asking.asides.append(aside)
         return aside
+
+
+async def _turn(number: int) -> None:
+    """Let the loop turn after some: frames that lie here already are heard without waiting for anything."""
+    if not number % CHUNKS_A_TURN:
+        await asyncio.sleep(0)
 
 
 async def _next(socket: Socket, quiet_s: float) -> Frame | None:

@@ -14,10 +14,12 @@ from wrapdetect.dialects.filling import FOUND, Outgoing, Values, kept_names, nam
 from wrapdetect.dialects.filters import Masked
 from wrapdetect.dialects.slots import ENV
 from wrapdetect.edge.http import USER_AGENT, Tape
+from wrapdetect.edge.login_state import Login
 from wrapdetect.edge.origins import as_http, join
 from wrapdetect.edge.secrets import Keyring, clean_url
 from wrapdetect.edge.socket import Socket
-from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, Hop, Missing, Step, Template
+from wrapdetect.edge.wire import SET_COOKIE_LIMIT, reading_stopped
+from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Missing, Step, Template
 from wrapdetect.secrets.names import SHORTEST_LEARNT, like_a_secret
 from wrapdetect.ways import Request
 
@@ -70,13 +72,16 @@ class State:
         return {c.name: c.value or "" for c in self.cookies}
 
     def take_cookies(self, url: str, headers: Iterable[tuple[str, str]]) -> None:
-        """Those that the answer to a request sets."""
+        """Those that the answer to a request sets. Raises Stopped where they are more than a conversation may hold."""
         said = Message()
         for name, value in headers:
             if name.lower() == "set-cookie":
                 said[name] = value
         if said:
             self.cookies.extract_cookies(_Answer(said), UrlRequest(url))  # type: ignore[arg-type]  # only info() is used
+        if len(self.cookies) > SET_COOKIE_LIMIT:
+            flood = reading_stopped(f"and those before it set more than {SET_COOKIE_LIMIT} cookies")
+            raise Stopped(Failure(kind=FailureKind.CUT_OFF, detail=str(flood)))
 
     def cookies_for(self, url: str) -> str:
         """What goes out to an address as its header."""
@@ -115,6 +120,7 @@ class Bot:
 
     endpoint: Endpoint
     template: Template
+    login: Login = field(default_factory=Login)
     shared: State | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     talks: dict[AskKey, Talk] = field(default_factory=dict)

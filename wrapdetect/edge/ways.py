@@ -2,17 +2,20 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from wrapdetect.dialects import Call, decode
 from wrapdetect.edge.http import HttpSender
+from wrapdetect.edge.lag import Lag
 from wrapdetect.edge.page import PageSender
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.edge.template import TemplateSender
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Ask, Dialect, Endpoint, Exchange
 from wrapdetect.run import Send
+from wrapdetect.workload import worked
 
 
 class Sender(Protocol):
@@ -53,6 +56,7 @@ async def open_ways(
     """
     kinds: dict[_Makes, list[Endpoint]] = {}
     senders: dict[str, Sender] = {}
+    lag = Lag(stopwatch)
     async with AsyncExitStack() as stack:
         for endpoint in endpoints:
             if endpoint.dialect != "pasted":
@@ -71,7 +75,13 @@ async def open_ways(
             senders |= {e.name: answering for e in endpoints if e.dialect == "pasted"}
 
         async def send(endpoint: Endpoint, ask: Ask, turn: int, attempt: int, call: Call) -> Exchange:
-            exchange = await senders[endpoint.name](endpoint, ask, turn, attempt, call)
-            return keyring.withheld(exchange, decode(exchange, endpoint)) if keyring.holds_any else exchange
+            with lag.watched() as lagged_s:
+                exchange = await senders[endpoint.name](endpoint, ask, turn, attempt, call)
+                late_s = lagged_s()
+            if late_s:
+                exchange = replace(exchange, lag_s=late_s)
+            if not keyring.holds_any:
+                return exchange
+            return await worked(exchange, lambda: keyring.withheld(exchange, decode(exchange, endpoint)))
 
         yield send

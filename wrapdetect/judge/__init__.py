@@ -7,7 +7,7 @@ from typing import NamedTuple
 from wrapdetect.judge.calibrate import NONE, Calibrator
 from wrapdetect.judge.fuse import Posterior, fuse
 from wrapdetect.judge.weigh import Weight, bounded, weigh
-from wrapdetect.model import Control, Dialect, Finding, Missing, Observation, Run, State, Tally
+from wrapdetect.model import LAG_S, Control, Dialect, Finding, Missing, Observation, Run, State, Tally
 from wrapdetect.model import Weights as Openness
 from wrapdetect.seeds import Ruleset, StateRule
 
@@ -24,6 +24,7 @@ SIBLINGS = (
 NO_REFERENCE = "No reference was asked: there is nothing to compare with, so nothing can be said of an upstream."
 MISSING: Mapping[Missing, str] = {
     "fresh_chat": "no conversation could be begun afresh, so that earlier questions may colour later answers",
+    "whole_answer": "some answers are far longer or shorter as read than as its page was sent them: read them by hand",
     "times": "when its answers came is not known, so that times and outages are no evidence",
     "markup": "its answers were read as a page shows them, and marks such as ** and # are rebuilt or lost",
     "temperature": "temperature could not be set",
@@ -152,6 +153,18 @@ def missing_of(run: Run) -> list[str]:
         f"Of {', '.join(names[:SHOWN])}{_more(len(names) - SHOWN)} ({way}): {words}."
         for (way, words), names in alike.items()
         if words
+    ]
+
+
+def lagged_of(run: Run) -> list[str]:
+    """How many exchanges our own program made late, so that no comparison uses their times."""
+    late = Counter(e.endpoint for e in run.exchanges if e.lag_s)
+    if not late:
+        return []
+    named = ", ".join(f"{n} of {name}" for name, n in sorted(late.items())[:SHOWN]) + _more(len(late) - SHOWN)
+    return [
+        f"This program itself stood still for more than {LAG_S * 1000:.0f} ms during {sum(late.values())} exchanges "
+        f"({named}): their times are not used, nor that they ran out of time or broke off where that may be our doing."
     ]
 
 

@@ -1,5 +1,5 @@
 """How an exchange ended: `outcome` is "ok" or the kind of failure, with `detail`; `apology` marks a canned excuse,
-`empty` a well-formed reply without text."""
+`empty` a well-formed reply without text, `lagged` a failure that our own event loop may have made by standing still."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -28,5 +28,7 @@ def read(readings: Sequence[Reading], background: Background) -> Iterator[Observ
             yield reading.observe("detail", quote(failure.detail), "failure")
             if failure.detail == EMPTY:
                 yield reading.observe("empty", True, "failure")
+            if reading.exchange.may_be_ours(failure):
+                yield reading.observe("lagged", True, "failure")
         elif len(reading.reply.text) <= LONGEST_APOLOGY and APOLOGY.search(reading.reply.text):
             yield reading.observe("apology", quote(reading.reply.text), "failure")

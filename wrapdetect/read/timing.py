@@ -13,6 +13,8 @@ def read(readings: Sequence[Reading], background: Background) -> Iterator[Observ
         pieces = reading.reply.pieces
         if reading.reply.failure is not None or not pieces or "times" in reading.exchange.missing:
             continue
+        if reading.exchange.lag_s:  # our own loop stood still: the times are ours
+            continue
         yield reading.observe("first_s", pieces[0].t_s, "timing")
         if len(pieces) < 3:
             continue
