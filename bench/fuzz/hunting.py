@@ -20,7 +20,7 @@ BATCH = 200
 FIXED_S, BYTE_S = 0.4, 4e-6
 """CPU seconds that an input may take: as such, and for each of its bytes (a sound reader takes a tenth of it)."""
 HUNG = 8.0
-"""How many times as long it is waited for."""
+"""How many times as long it is waited for at most."""
 FRAMES = 900
 """Frames of recursion that an input finds, as in a program of its own (Python gives 1,000 in all)."""
 SHRINK_S = 20.0
@@ -70,6 +70,7 @@ class Hunt:
 
     part: Part
     seed: int
+    hung: float = HUNG
     tried: int = 0
     refused: int = 0
     slowest: float = 0.0
@@ -122,7 +123,7 @@ class Hunt:
 
     def _once(self, trial: Trial, *, again: bool = False) -> float:
         start = time.process_time()
-        with stopped_after(HUNG * limit_s(trial.size), f"{trial.size:,} bytes"), few_frames():
+        with stopped_after(self.hung * limit_s(trial.size), f"{trial.size:,} bytes"), few_frames():
             try:
                 trial.run()
             except self.part.own as refusal:

@@ -14,24 +14,26 @@ from wrapdetect.text import whole
 
 SECRET = "sk-planted-0123456789abcdef"
 QUESTION = "What moves the tides?"
+URL = "https://bot.example"
+BODY = f'{{"q":"{QUESTION}","id":"c-1","opts":{{"temperature":0.5}}}}'
+MESSAGES = f'{{"messages":[{{"role":"user","content":"{QUESTION}"}}],"k":"{SECRET}"}}'
+JSON = "content-type: application/json"
 PASTED = (
-    f"curl 'https://bot.example/api/chat?session=1' -H 'content-type: application/json' -H 'authorization: Bearer {SECRET}'"
-    f' --data-raw \'{{"q":"{QUESTION}","id":"c-1","opts":{{"temperature":0.5}}}}\' --compressed',
-    f"curl \"https://bot.example/ask\" ^\r\n  -H \"x-api-key: {SECRET}\" ^\r\n  --data-raw ^\"^{{^\\^\"q^\\^\":^\\^\"{QUESTION}^\\^\"^}}^\"",
-    f"curl 'https://bot.example/f' -X POST --data-urlencode 'q={QUESTION}' -d 'token={SECRET}' -b 'sid={SECRET}; a=b'",
+    f"curl '{URL}/api/chat?session=1' -H '{JSON}' -H 'authorization: Bearer {SECRET}' --data-raw '{BODY}' --compressed",
+    f'curl "{URL}/ask" ^\r\n  -H "x-api-key: {SECRET}" ^\r\n  --data-raw ^"^{{^\\^"q^\\^":^\\^"{QUESTION}^\\^"^}}^"',
+    f"curl '{URL}/f' -X POST --data-urlencode 'q={QUESTION}' -d 'token={SECRET}' -b 'sid={SECRET}; a=b'",
     f"curl -F 'q={QUESTION}' -F 'file=@a.txt' -F key={SECRET} https://user:{SECRET}@bot.example:8443/up?x=1#frag",
-    f"curl $'https://bot.example/\\u0061sk' --json $'{{\"q\":\"{QUESTION}\\\\n\\u00e9\"}}' -H \"X-Key: $BOT_KEY\" -sS -k -L",
-    f"curl -G https://bot.example/s --data-urlencode q='{QUESTION}' --url-query 'a=b' -A ua -e ref -u me:{SECRET}",
-    f"curl https://bot.example/v1 -d @- <<'EOF'\n{{\"messages\":[{{\"role\":\"user\",\"content\":\"{QUESTION}\"}}],\"k\":\"{SECRET}\"}}\nEOF\n",
-    f"POST /api/chat HTTP/1.1\r\nHost: bot.example\r\nCookie: session={SECRET}\r\nContent-Type: application/json\r\n\r\n"
-    f'{{"input":{{"text":"{QUESTION}"}},"conversationId":"c-1"}}',
+    f'curl $\'{URL}/\\u0061sk\' --json $\'{{"q":"{QUESTION}\\\\n\\u00e9"}}\' -H "X-Key: $BOT_KEY" -sS -k -L',
+    f"curl -G {URL}/s --data-urlencode q='{QUESTION}' --url-query 'a=b' -A ua -e ref -u me:{SECRET}",
+    f"curl {URL}/v1 -d @- <<'EOF'\n{MESSAGES}\nEOF\n",
+    f"POST /api/chat HTTP/1.1\r\nHost: bot.example\r\nCookie: session={SECRET}\r\n{JSON}\r\n\r\n{BODY}",
     f"GET /ws?token={SECRET} HTTP/1.1\nHost: bot.example\nUpgrade: websocket\n\n{QUESTION}",
-    f"POST /m HTTP/2\nhost: bot.example\ncontent-type: multipart/form-data; boundary=x\n\n--x\nContent-Disposition: form-data;"
-    f' name="q"\n\n{QUESTION}\n--x--\n',
-    "curl 'https://bot.example/a' --data-raw '{\"q\":\"{prompt}\",\"h\":{messages}}'",
-    "fetch('https://bot.example/a', {body: 'x'})",
-    "PS C:\\Users\\me> curl.exe `\n -H 'a: b' `\n https://bot.example/",
-)  # fmt: skip
+    "POST /m HTTP/2\nhost: bot.example\ncontent-type: multipart/form-data; boundary=x\n\n--x\n"
+    f'Content-Disposition: form-data; name="q"\n\n{QUESTION}\n--x--\n',
+    f'curl \'{URL}/a\' --data-raw \'{{"q":"{{prompt}}","h":{{messages}}}}\'',
+    f"fetch('{URL}/a', {{body: 'x'}})",
+    f"PS C:\\Users\\me> curl.exe `\n -H 'a: b' `\n {URL}/",
+)
 
 
 def draw_pasted(chance: Random) -> Trial:

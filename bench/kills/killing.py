@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import tempfile
 import time
 import traceback
@@ -72,6 +73,8 @@ class Process:
         try:
             os.dup2(self._said.fileno(), 2)
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            # It ends with the process.
+            sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
             code = work()
         except KeyboardInterrupt:
             code = 130

@@ -98,11 +98,9 @@ def command(argv: Sequence[str]) -> int:
     # They end with the process.
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     try:
         main()
     except SystemExit as stop:
-        sys.stderr.flush()
         return stop.code if isinstance(stop.code, int) else 1
     return 0
 
