@@ -119,6 +119,8 @@ def some_values(chance: Random) -> dict[str, object]:
 def draw_template(chance: Random) -> Trial:
     """A template, an answer for it, and values to be filled in."""
     template, data, values = some_template(chance), chance.choice(ANSWERS), some_values(chance)
+    for _ in range(chance.choice((0, 4, 4))):  # most are refused at once
+        template = some_template(chance) if next(template_problems(template), None) else template
     if chance.randrange(3):
         data = mutated_bytes(data, chance, chance.choice(ANSWERS))
     headers = (("content-type", chance.choice(MEDIA)), ("x-id", some_text(chance)[:50]))
