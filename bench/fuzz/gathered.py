@@ -89,13 +89,12 @@ def draw_table(chance: Random) -> Trial:
     """A table of answers or an export, with some of it changed."""
     match chance.randrange(4):
         case 0:
-            data, suffix = mutated_bytes(chance.choice(TABLES), chance), chance.choice((".csv", ".tsv", ".txt"))
+            data, suffix = mutated_bytes(chance.choice(TABLES), chance), chance.choice((".csv", ".csv", ".tsv", ".txt"))
         case 1:
             data, suffix = json_bytes(mutated_json([chance.choice(ROWS)] * 2, chance)), ".json"
         case _:
-            rows = [
-                json_bytes(mutated_json(chance.choice(ROWS), chance) if chance.randrange(2) else ROWS[0]) for _ in "ab"
-            ]
+            row = chance.choice(ROWS)
+            rows = [json_bytes(mutated_json(row, chance) if chance.randrange(2) else row) for _ in range(2)]
             data, suffix = b"\n".join(rows) + b"\n", ".jsonl"
     if chance.randrange(6) == 0:
         data = mutated_bytes(data, chance)
