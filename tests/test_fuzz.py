@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -21,11 +23,14 @@ from wrapdetect.curl import from_text
 from wrapdetect.dialects.filling import unwrapped
 from wrapdetect.dialects.sources import check_source
 from wrapdetect.edge import store
+from wrapdetect.edge.answers import More, read_answers
 from wrapdetect.edge.har import read_har
+from wrapdetect.edge.tables import Fields
 from wrapdetect.errors import FeedError, LibraryError, RunFormatError, SpecError
 from wrapdetect.feeds import FEEDS
-from wrapdetect.model import Exchange, Run
+from wrapdetect.model import Exchange, Instrument, Run
 
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 FORMATS = sorted((ROOT / "fixtures" / "formats").glob("*.jsonl"))
 
 
@@ -72,9 +77,14 @@ def test_an_own_refusal_is_no_fault_and_a_wrong_result_is_one() -> None:
         raise Wrong("other than it was")
 
     for run, faults in ((refuse, 0), (wrong, 1)):
-        hunt = Hunt(Part(name="x", draw=lambda _, run=run: Trial(shown=0, size=0, run=run), own=(SpecError,)), seed=1)
+        trial = Trial(shown=0, size=0, run=run)
+        hunt = Hunt(Part(name="x", draw=partial(_always, trial), own=(SpecError,)), seed=1)
         hunt.batch(0, inputs=3)
         assert len(hunt.faults) == faults
+
+
+def _always(trial: Trial, _: Random) -> Trial:
+    return trial
 
 
 def changed(path: Path, **fields: object) -> bytes:
@@ -147,6 +157,18 @@ def test_an_archive_of_odd_addresses_and_dates_is_no_fault_of_ours(tmp_path: Pat
     path.write_text(json.dumps({"log": {"entries": [entry]}}), encoding="utf-8")
     with pytest.raises((SpecError, LibraryError)):
         read_har(path, None)
+
+
+@pytest.mark.parametrize("name", ["x\ud800", "\udc00", "a\ud83d\ude00"])
+@pytest.mark.parametrize("key", ["model", "generator"])
+def test_a_speaker_of_half_characters_is_recorded_and_read_again(tmp_path: Path, name: str, key: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({key: name, "prompt": "Why?", "answer": "So."}) + "\n", encoding="utf-8")
+    found = read_answers(path, None, Fields(), More(), speaker="bot")
+    run = found.run(
+        found.speakers[0].name, [], run_id="r", now=NOW, instrument=Instrument(versions=(), host="", vantage="")
+    )
+    assert load_run(dump_run(run).encode()).run == run
 
 
 class Dying(tuple[Exchange, ...]):

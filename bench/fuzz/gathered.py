@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from bench.fuzz.bodies import TEXTS, good_body
+from bench.fuzz.exports import EXPORTS
 from bench.fuzz.hunting import Part, Trial, Wrong
 from bench.fuzz.mutating import json_bytes, mutated_bytes, mutated_json
 from wrapdetect.codec import dump_run, load_run
@@ -87,13 +88,16 @@ def draw_archive(chance: Random) -> Trial:
 
 def draw_table(chance: Random) -> Trial:
     """A table of answers or an export, with some of it changed."""
-    match chance.randrange(4):
+    match chance.randrange(5):
         case 0:
             data, suffix = mutated_bytes(chance.choice(TABLES), chance), chance.choice((".csv", ".csv", ".tsv", ".txt"))
         case 1:
             data, suffix = json_bytes(mutated_json([chance.choice(ROWS)] * 2, chance)), ".json"
+        case 2:
+            some = [chance.choice(EXPORTS)] * chance.choice((1, 2))
+            data, suffix = json_bytes(mutated_json(some[0] if len(some) == 1 else some, chance)), ".json"
         case _:
-            row = chance.choice(ROWS)
+            row = chance.choice((*ROWS, *EXPORTS))
             rows = [json_bytes(mutated_json(row, chance) if chance.randrange(2) else row) for _ in range(2)]
             data, suffix = b"\n".join(rows) + b"\n", ".jsonl"
     if chance.randrange(6) == 0:

@@ -80,8 +80,8 @@ def conversation_of(talk: Talk, context: Context, speaker: str) -> Conversation:
         for turn, answer in enumerate(answers[: last + 1])
         if answer is not None
     )
-    name = (whole(talk.speaker).strip() and talk.speaker) or speaker
-    return Conversation(speaker=name, turns=turns[: last + 1], said=said, place=context.place)
+    name = talk.speaker if talk.speaker.strip() else speaker
+    return Conversation(speaker=whole(name), turns=turns[: last + 1], said=said, place=context.place)
 
 
 def _prompt(cells: Cells, column: str, context: Context) -> tuple[Sequence[tuple[str, str]], bool]:
