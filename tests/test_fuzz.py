@@ -19,6 +19,7 @@ from bench.fuzz.registry import PARTS
 from bench.kills.killing import Process, Tally
 from tests.conftest import ROOT
 from wrapdetect.codec import dump_run, load_run
+from wrapdetect.collected.shapes.base import moment
 from wrapdetect.curl import from_text
 from wrapdetect.dialects.filling import unwrapped
 from wrapdetect.dialects.sources import check_source
@@ -157,6 +158,15 @@ def test_an_archive_of_odd_addresses_and_dates_is_no_fault_of_ours(tmp_path: Pat
     path.write_text(json.dumps({"log": {"entries": [entry]}}), encoding="utf-8")
     with pytest.raises((SpecError, LibraryError)):
         read_har(path, None)
+
+
+@pytest.mark.parametrize("when", ["1850-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2500-01-01T00:00:00Z"])
+def test_a_time_of_a_year_that_no_run_can_hold_is_refused_or_unknown(tmp_path: Path, when: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"prompt": "Why?", "answer": "So.", "time": when}) + "\n", encoding="utf-8")
+    with pytest.raises(LibraryError, match="expected a time"):
+        read_answers(path, None, Fields(), More(), speaker="bot")
+    assert moment(when) is None
 
 
 @pytest.mark.parametrize("name", ["x\ud800", "\udc00", "a\ud83d\ude00"])
