@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, get_args
 
 from wrapdetect.codec_history import ENTRIES, Entry, Gathering, history_head, history_lines, read_entry, read_head
-from wrapdetect.codec_ways import dump_endpoint, load_endpoint
+from wrapdetect.codec_ways import check_values, dump_endpoint, load_endpoint
 from wrapdetect.errors import RunFormatError
 from wrapdetect.model import (
     AskKey,
@@ -37,6 +37,7 @@ from wrapdetect.model import (
     Verdict,
     Weights,
 )
+from wrapdetect.prose import quote
 from wrapdetect.text import shown
 
 FORMAT = 4
@@ -71,6 +72,10 @@ MOST_DRAWS, MOST_ASKS = 10_000, 500_000
 LONGEST_S = 1e7
 """Seconds that an exchange may take, or a time in it may lie before its start."""
 YEARS = range(1970, 2200)
+UNREADABLE = (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError)
+"""What reading a line that was never ours may raise."""
+LONGEST_SAID = 400
+"""Characters of what is wrong with a line: names and texts of a file may be of any length."""
 ROWS = 500
 """Chunks that are dumped in one go."""
 HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -187,7 +192,7 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
         try:
             twice += not (exchanges.add(entry) if isinstance(entry, Exchange) else gathering.add(entry))
         except ValueError as misfit:
-            raise RunFormatError(f"{name}, line {number}: {misfit}") from misfit
+            raise RunFormatError(f"{name}, line {number}: {_said(misfit)}") from misfit
     return Loaded(replace(run, exchanges=tuple(exchanges.added), history=gathering.history()), torn, good, twice)
 
 
@@ -347,7 +352,7 @@ def _load_bytes(value: str | dict[str, str]) -> bytes:
 
 def _parse(raw: bytes, name: str, number: int) -> Line:
     try:
-        line = json.loads(raw, parse_constant=_refuse_constant)
+        line = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
         if HALVES.search(raw):
             json.dumps(
                 line, ensure_ascii=False
@@ -392,7 +397,7 @@ def _head(line: Line, name: str) -> Run:
         )
         _check_size(run)
         return run
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except UNREADABLE as error:
         raise RunFormatError(
             f"{name}, line 1: {_said(error)}; expected the first line of a run file of format {FORMAT}"
         ) from error
@@ -450,7 +455,9 @@ def _instrument(line: Line) -> Instrument:
 
 def _pack(line: Line) -> Pack:
     items = tuple(_item(i) for i in line["items"])
-    return Pack(**{**line, "id": str(line["id"]), "items": items})
+    pack = Pack(**{**line, "id": str(line["id"]), "items": items})
+    check_values(pack)
+    return pack
 
 
 def _item(line: Line) -> Item:
@@ -458,14 +465,16 @@ def _item(line: Line) -> Item:
     for key in ("turns", "readers", "expects", "rejects"):
         if not isinstance(fields[key], tuple) or not all(isinstance(v, str) for v in fields[key]):
             raise ValueError(f"{key} of item {line['id']!r} is no list of texts")
-    return Item(**{**fields, "id": str(line["id"])})
+    item = Item(**{**fields, "id": str(line["id"])})
+    check_values(item)
+    return item
 
 
 def _entry(line: Line, name: str, number: int) -> Exchange | Entry:
     kind = next(iter(line), "")
     try:
         return read_entry(line) if kind in ENTRIES else _exchange(line)
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+    except UNREADABLE as error:
         due = f"a line of {kind}" if kind in ENTRIES else "an exchange"
         raise RunFormatError(f"{name}, line {number}: {_said(error)}; expected {due} of format {FORMAT}") from error
 
@@ -515,4 +524,4 @@ def _moment(text: str) -> datetime:
 
 
 def _said(error: Exception) -> str:
-    return f"field {error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+    return f"field {error.args[0]!r} is missing" if isinstance(error, KeyError) else quote(str(error), LONGEST_SAID)

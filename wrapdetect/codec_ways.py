@@ -2,12 +2,32 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import get_args
+from math import isfinite
+from types import UnionType
+from typing import NamedTuple, get_args
 
-from wrapdetect.endpoint import Endpoint
+from wrapdetect.model import Endpoint, Item, Pack
+from wrapdetect.prose import quote
 from wrapdetect.ways import AutoReply, Framing, Mode, Page, PageStep, Poll, Request, Step, Template, When
 
 Line = dict[str, object]
+
+
+class Due(NamedTuple):
+    """What a field's annotation asks for, and how that is said."""
+
+    kind: type | UnionType
+    said: str
+
+
+PLAIN: Mapping[object, Due] = {
+    str: Due(str, "a text"),
+    str | None: Due(str | None, "a text or null"),
+    float: Due(int | float, "a number"),
+    int: Due(int, "a whole number"),
+    bool: Due(bool, "true or false"),
+}
+"""By the annotations of fields that hold one plain value."""
 ONLY_IF_SET = ("template", "page", "hosts", "private", "headers", "query", "storage_state")
 """What most endpoints do not have, and then do not name."""
 TEMPLATE_ONLY_IF_SET: Mapping[str, object] = {"variables": None, "polls": (), "replies": ()}
@@ -36,7 +56,9 @@ def load_endpoint(line: Mapping[str, object]) -> Endpoint:
         "hosts": _texts(hosts, "hosts"),
         **{name: _pairs(line.get(name, ()), name) for name in ("headers", "query")},
     }
-    return Endpoint(**{**line, **ways})  # type: ignore[arg-type]  # a name that is none raises, values are looked at
+    endpoint = Endpoint(**{**line, **ways})  # type: ignore[arg-type]  # a name that is none raises, values are looked at
+    check_values(endpoint)
+    return endpoint
 
 
 def load_template(line: Mapping[str, object]) -> Template:
@@ -58,10 +80,10 @@ def load_template(line: Mapping[str, object]) -> Template:
     ):
         if value not in get_args(allowed):
             raise ValueError(f"template: {value!r} is none of {', '.join(get_args(allowed))}")
-    _check_texts(template)
+    check_values(template)
     parts: tuple[Request, ...] = (*template.steps, *template.polls, *template.replies)
     for part in parts:
-        _check_texts(part)
+        check_values(part)
     return template
 
 
@@ -71,21 +93,20 @@ def _page(line: Mapping[str, object]) -> Page:
         raise ValueError(f"login is {steps!r}; expected a list")
     login = tuple(PageStep(**_object(s, "login")) for s in steps)  # type: ignore[arg-type]
     page = Page(**{**line, "accept": _texts(line.get("accept", ()), "accept"), "login": login})  # type: ignore[arg-type]
-    _check_texts(page)
+    check_values(page)
     for step in login:
-        _check_texts(step)
+        check_values(step)
     return page
 
 
-def _check_texts(part: Request | Page | PageStep) -> None:
-    for field in fields(part):
-        value = getattr(part, field.name)
-        if field.type in (str, "str") and not isinstance(value, str):
-            raise ValueError(f"{field.name} is {value!r}; expected a text")
-        if field.type in (float, "float") and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise ValueError(f"{field.name} is {value!r}; expected a number")
-        if field.type in (int, "int") and (isinstance(value, bool) or not isinstance(value, int)):
-            raise ValueError(f"{field.name} is {value!r}; expected a whole number")
+def check_values(noun: Endpoint | Request | Page | PageStep | Pack | Item) -> None:
+    """Raises ValueError where a plain field holds another kind of value than its noun says, or no finite number."""
+    for field in fields(noun):
+        value, due = getattr(noun, field.name), PLAIN.get(field.type)
+        if due is not None and not (isinstance(value, due.kind) and isinstance(value, bool) == (due.kind is bool)):
+            raise ValueError(f"{field.name} is {quote(repr(value))}; expected {due.said}")
+        if isinstance(value, float) and not isfinite(value):
+            raise ValueError(f"{field.name} is {value}; expected a finite number")
 
 
 def _pairs_of(line: Mapping[str, object]) -> Line:

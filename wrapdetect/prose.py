@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 THINK = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.S | re.I)
 ORPHAN = re.compile(r"\A.*</(think|thinking|reasoning)>", re.S | re.I)  # the template opened the block
@@ -65,3 +66,13 @@ def quote(text: str, limit: int = 160) -> str:
     line = " ".join(text.split())
     line = "".join(c if c.isprintable() else "?" for c in line)
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """Names fit to print, with commas; of very many the first.
+
+    >>> listed(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    shown = [quote(name, 40) for name in names]
+    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
+from wrapdetect.collected.said import YEARS
 from wrapdetect.dialects.body import header_of
 from wrapdetect.dialects.json_text import part, parts, text_in
 from wrapdetect.errors import SpecError
@@ -62,12 +63,20 @@ class Entry:
     broken: bool = False
 
     @property
+    def address(self) -> SplitResult:
+        """Its parts; all empty where it is none."""
+        try:
+            return urlsplit(self.url)
+        except ValueError:
+            return urlsplit("")
+
+    @property
     def host(self) -> str:
-        return urlsplit(self.url).netloc.rpartition("@")[2]
+        return self.address.netloc.rpartition("@")[2]
 
     @property
     def path(self) -> str:
-        return urlsplit(self.url).path
+        return self.address.path
 
     def header(self, name: str) -> str:
         """The first of that name (lower case), or ""."""
@@ -126,7 +135,7 @@ def _entry(raw: Json, place: str) -> Entry:
         sent=_sent(part(request, "postData")),
         started=started,
         took_s=took_s,
-        status=status if isinstance(status, int) else 0,
+        status=status if type(status) is int and status in range(1000) else 0,
         reason=text_at(response, "statusText"),
         headers=tuple(
             (k, v) for k, v in headers if k.lower() != ENCODED and k[:1] != ":"
@@ -208,12 +217,9 @@ def _times(raw: Json) -> tuple[datetime | None, float | None]:
     before_s = sum(filter(None, (_seconds(timings, name) for name in BEFORE_SENDING)))
     phases = [_seconds(timings, name) for name in OF_THE_ANSWER]
     took_s = round(sum(p or 0.0 for p in phases), 6) if phases[1] is not None else None
-    if queued is None or queued.tzinfo is None:
+    if queued is None or queued.tzinfo is None or queued.year not in YEARS:
         return None, took_s
-    try:
-        return (queued + timedelta(seconds=before_s)).astimezone(UTC), took_s
-    except OverflowError:
-        return None, took_s
+    return (queued + timedelta(seconds=before_s)).astimezone(UTC), took_s
 
 
 def _seconds(timings: Json, name: str) -> float | None:

@@ -66,7 +66,7 @@ class Mask:
         return replace(
             said,
             sent=self.text(said.sent),
-            headers=tuple((k, self.text(v)) for k, v in said.headers),
+            headers=tuple((self.text(k), self.text(v)) for k, v in said.headers),
             chunks=self._chunks(said.chunks),
             failure=failure and Failure(kind=failure.kind, detail=self.text(failure.detail)),
         )

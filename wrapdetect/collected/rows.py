@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from wrapdetect.collected.envelopes import ROLES, SAYING, SPEAKING, is_structure, message_of
-from wrapdetect.collected.said import Conversation, Said
+from wrapdetect.collected.said import YEARS, Conversation, Said
 from wrapdetect.collected.shapes.base import Context, Talk
 from wrapdetect.errors import LibraryError
 from wrapdetect.model import Chunk, Missing
-from wrapdetect.prose import quote
+from wrapdetect.prose import listed, quote
 from wrapdetect.text import whole
 
 UNKNOWN: tuple[Missing, ...] = ("request", "status", "raw_chunks", "temperature", "token_limit", "token_counts")
@@ -80,8 +80,8 @@ def conversation_of(talk: Talk, context: Context, speaker: str) -> Conversation:
         for turn, answer in enumerate(answers[: last + 1])
         if answer is not None
     )
-    name = (whole(talk.speaker).strip() and talk.speaker) or speaker
-    return Conversation(speaker=name, turns=turns[: last + 1], said=said, place=context.place)
+    name = talk.speaker if talk.speaker.strip() else speaker
+    return Conversation(speaker=whole(name), turns=turns[: last + 1], said=said, place=context.place)
 
 
 def _prompt(cells: Cells, column: str, context: Context) -> tuple[Sequence[tuple[str, str]], bool]:
@@ -104,7 +104,7 @@ def _answer(cells: Cells, column: str, context: Context, *, structured: bool) ->
 
 def _text(cells: Cells, column: str, place: str) -> str:
     if column not in cells:
-        raise LibraryError(f"{place}: no {column!r}; found {', '.join(quote(c, 40) for c in cells) or 'nothing'}")
+        raise LibraryError(f"{place}: no {column!r}; found {listed(cells) or 'nothing'}")
     value = cells[column]
     if not isinstance(value, str):
         kind = "nothing (null)" if value is None else type(value).__name__
@@ -168,7 +168,7 @@ def _started(cells: Cells, column: str | None, place: str) -> datetime | None:
         moment = moment if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or moment.tzinfo is None or moment.year not in YEARS:
         raise LibraryError(
             f"{place}: {column!r} holds {quote(str(value), 40)!r}; expected a time with its zone, such as "
             "2026-01-05T12:00:00Z: mend it, or leave the times out with --time-field none"

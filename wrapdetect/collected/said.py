@@ -5,6 +5,9 @@ from datetime import datetime
 
 from wrapdetect.model import AskKey, Chunk, Dialect, Endpoint, Exchange, Failure, Missing, Template
 
+YEARS = range(1990, 2100)
+"""When a chatbot may have been asked; a time of another year is a mistake."""
+
 
 def speaker(
     name: str, url: str, model: str, *, dialect: Dialect = "pasted", template: Template | None = None

@@ -109,7 +109,7 @@ def _conversations(entry: Entry, endpoint: Endpoint, template: Template) -> Iter
 
 def _target_of(entry: Entry, endpoint: Endpoint) -> str | None:
     """Path and query beyond the endpoint's address; None where the request went elsewhere."""
-    theirs, ours = urlsplit(entry.url), urlsplit(endpoint.url)
+    theirs, ours = entry.address, urlsplit(endpoint.url)
     if theirs.netloc != ours.netloc or not unquote(theirs.path).startswith(unquote(ours.path)):
         return None
     return theirs.path[len(ours.path) :] + (f"?{theirs.query}" if theirs.query else "")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote
 
+from wrapdetect import prose
 from wrapdetect.curl.request import Request
 from wrapdetect.dialects.filling import JSON, MULTIPART
 from wrapdetect.dialects.multipart import Part, body_of, unlike_all
@@ -147,7 +148,7 @@ def _long(name: str, value: Callable[[], str | None]) -> tuple[str, str]:
         return name, ""
     known = (*SHORT.values(), *BODY_OPTIONS, *FORM_OPTIONS, *VALUED, "--url", "--url-query", "--oauth2-bearer")
     if name not in known:
-        raise SpecError(f"curl's option {name} is not known here; leave it out")
+        raise SpecError(f"curl's option {prose.quote(name, 60)} is not known here; leave it out")
     given = value()
     if given is None:
         raise SpecError(f"curl's option {name} has no value; paste the command whole")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from wrapdetect.errors import SpecError
+from wrapdetect.prose import quote
 
 Variable = Callable[[str], str]
 
@@ -67,7 +68,7 @@ def without_heredoc(text: str, variable: Variable) -> tuple[str, str | None]:
         return text, None
     end = re.compile(rf"^[ \t]*{found[2]}[ \t]*$", re.MULTILINE).search(text, found.end())
     if end is None:
-        raise SpecError(f"the text after << never ends by a line {found[2]}; paste the command whole")
+        raise SpecError(f"the text after << never ends by a line {quote(found[2], 60)}; paste the command whole")
     body = text[found.end() : end.start()].removesuffix("\n")
     if not found[1]:
         body = _expanded(body, 0, variable, end="")[0]

@@ -35,7 +35,7 @@ MULTIPART = "multipart/form-data"
 _JSON_PART = re.compile(rf'"(?:[^"\\]|\\.)*+(?:"|$)|{PLACEHOLDER.pattern}', re.DOTALL)
 _BARE = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _FORM_FIELD = re.compile(r"[^\s=&{}\"]+=[^\s&]*")
-_ENVELOPE = re.compile(r"\d+(?:/[^,\[{]*,)?\d*(?=[\[{])")
+_ENVELOPE = re.compile(r"\A[0-9]++(?:/[^,\[{]*+,[0-9]*+)?(?=[\[{])")
 _END_OF_RECORD = "\x1e\x00"
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 

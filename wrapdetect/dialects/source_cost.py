@@ -14,6 +14,7 @@ from jsonpath.segments import JSONPathRecursiveDescentSegment
 from jsonpath.selectors import Filter, IndexSelector, NameSelector
 
 from wrapdetect.errors import SpecError
+from wrapdetect.text import one_line
 
 MOST_HITS = 20_000
 """Values that one path may find; where it finds more, it finds nothing."""
@@ -34,7 +35,7 @@ def check_path(path: JSONPath | CompoundJSONPath, source: str) -> None:
     wrapdetect.errors.SpecError: '$..a..b' cannot be used: it descends (..) 2 times; expected once at most
     """
     for problem in _problems(path) if isinstance(path, JSONPath) else ("it joins two paths",):
-        raise SpecError(f"{source!r} cannot be used: {problem}")
+        raise SpecError(f"{one_line(source[:160])!r} cannot be used: {problem}")
 
 
 def _problems(path: JSONPath) -> Iterator[str]:

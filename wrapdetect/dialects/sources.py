@@ -22,7 +22,7 @@ from jsonpath.exceptions import JSONPathError
 
 from wrapdetect.dialects.source_cost import MOST_HITS, check_path
 from wrapdetect.errors import SpecError
-from wrapdetect.text import whole
+from wrapdetect.text import one_line, whole
 
 KINDS = "$.. (JSONPath), re:PATTERN, header:NAME, cookie:NAME, event:NAME or text"
 NO_JSON = object()
@@ -173,7 +173,7 @@ def compiled(source: str) -> Finder:
     if not others:
         return _single(first)
     if len(others) >= LONGEST_CHAIN:
-        raise SpecError(f"{source!r} has {len(others) + 1} parts; expected at most {LONGEST_CHAIN}")
+        raise SpecError(f"{one_line(source[:160])!r} has {len(others) + 1} parts; expected at most {LONGEST_CHAIN}")
     finders = [_single(one) for one in (first, *others)]
 
     def chain(received: Received) -> list[object]:
@@ -198,14 +198,14 @@ def _single(source: str) -> Finder:
     kind, colon, name = source.partition(":")
     if kind + colon in _NAMED and (TOKEN.fullmatch(name) or (kind == "event" and name)):
         return _named(kind, name)
-    raise SpecError(f"{source!r} is no source; expected {KINDS}")
+    raise SpecError(f"{one_line(source[:160])!r} is no source; expected {KINDS}")
 
 
 def _json_path(source: str) -> Finder:
     try:
         path = _ENVIRONMENT.compile(source)
-    except (JSONPathError, RecursionError) as error:
-        raise SpecError(f"{source!r} is no JSONPath (RFC 9535): {_first_line(error)}") from error
+    except (JSONPathError, RecursionError, ValueError) as error:  # the library reads 1e999 as a whole number
+        raise SpecError(f"{one_line(source[:160])!r} is no JSONPath (RFC 9535): {_first_line(error)}") from error
     check_path(path, source)
     if _PLAIN.fullmatch(source):
         return _plain_path(source)
@@ -264,7 +264,7 @@ def _regex(source: str) -> "re2._Regexp":
     except re2.error as error:
         said = error.args[0]
         words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-        raise SpecError(f"{source!r} is no regular expression: {words} (as RE2 reads it)") from error
+        raise SpecError(f"{one_line(source[:160])!r} is no regular expression: {words} (as RE2 reads it)") from error
 
 
 def _encodable(text: str) -> str:

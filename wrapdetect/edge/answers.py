@@ -13,7 +13,7 @@ from wrapdetect.collected.rows import Columns, conversation_of, read_row
 from wrapdetect.collected.shapes import SHAPES, Context, Shape, questions_of, recognise
 from wrapdetect.edge.tables import USUAL, Fields, Record, choose, guess_format, place_of_names, read_records
 from wrapdetect.errors import LibraryError, SpecError
-from wrapdetect.prose import quote
+from wrapdetect.prose import listed, quote
 
 CONVERSATION = ("conversation", "messages", "conversations")
 TIME = ("time", "started", "timestamp", "asked_at", "created_at")
@@ -123,7 +123,7 @@ def _optional(found: Sequence[str], part: str, wanted: str | None, usual: Sequen
     if wanted is None:
         return next((name for name in usual if name in found), None)
     if wanted != NONE and wanted not in found:
-        seen = ", ".join(quote(name, 40) for name in found) or "none"
+        seen = listed(found) or "none"
         raise LibraryError(f"{place}: --{part}-field {quote(wanted, 40)}: no such column; found {seen}")
     return None if wanted == NONE else wanted
 

@@ -6,7 +6,6 @@ One process at a time has a file for itself (edge/locks). Only its owner may rea
 import os
 import stat
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -96,12 +95,8 @@ def create(path: Path, run: Run) -> RunFile:
     try:
         _make_folder(path.parent)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | NO_WAITING, PRIVATE)
-    except FileExistsError as error:
-        if path.is_symlink() and not path.exists():
-            raise SpecError(f"{path} is a link that leads nowhere; remove it, or choose another --out") from error
-        if path.exists() and not path.is_file():
-            raise SpecError(f"{path} is no plain file; a recording needs one: choose another --out") from error
-        raise SpecError(f"{path} is there already; add --resume to go on with it, or choose another --out") from error
+    except FileExistsError:
+        _refuse_taken(path)
     except OSError as error:
         _cannot(path, error, "choose another place (--out)")
     file = _ours(path, descriptor)
@@ -114,15 +109,40 @@ def create(path: Path, run: Run) -> RunFile:
 
 
 def write(path: Path, run: Run) -> None:
-    """A whole run at once, there whole or not at all. Raises SpecError where the file is there already or cannot be
-    made."""
-    with create(path, run) as file:
+    """A whole run at once, there whole or not at all, whenever it is killed: until then its lines stand beside it, in
+    .NAME.part, which the next writing begins anew. Raises SpecError where the file is there already or cannot be made.
+    """
+    if os.path.lexists(path):
+        _refuse_taken(path)
+    part = path.with_name(f".{path.name[:200]}.part")
+    try:
+        _make_folder(path.parent)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | NO_WAITING
+        descriptor = os.open(part, flags, PRIVATE)
+    except OSError as error:
+        _cannot(path, error, "choose another place (--out)")
+    with _ours(part, descriptor):
         try:
-            for line in islice(dump_lines(run), 1, None):
-                _write(file.descriptor, line)
+            os.ftruncate(descriptor, 0)
+            for line in dump_lines(run):
+                _write(descriptor, line)
+            _name(part, path)
+        except FileExistsError:
+            _refuse_taken(path)
         except OSError as error:
-            path.unlink()
             _cannot(path, error, "make room, or choose another place")
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _name(part: Path, path: Path) -> None:
+    """Raises FileExistsError where something of that name came meanwhile."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        part.rename(path)
 
 
 def resume(path: Path) -> RunFile:
@@ -192,6 +212,14 @@ def _ours(path: Path, descriptor: int) -> RunFile:
         os.close(descriptor)
         raise SpecError(f"{path} is being written by another wrapdetect; wait for its end, or choose another --out")
     return RunFile(path, descriptor)
+
+
+def _refuse_taken(path: Path) -> NoReturn:
+    if path.is_symlink() and not path.exists():
+        raise SpecError(f"{path} is a link that leads nowhere; remove it, or choose another --out")
+    if path.exists() and not path.is_file():
+        raise SpecError(f"{path} is no plain file; a recording needs one: choose another --out")
+    raise SpecError(f"{path} is there already; add --resume to go on with it, or choose another --out")
 
 
 def _cannot(path: Path, error: OSError, advice: str) -> NoReturn:

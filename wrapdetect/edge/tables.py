@@ -20,7 +20,7 @@ from wrapdetect.edge import store
 from wrapdetect.errors import LibraryError
 from wrapdetect.library import Row
 from wrapdetect.model import Item
-from wrapdetect.prose import quote
+from wrapdetect.prose import listed
 
 BOM = "\ufeff"
 LONGEST_CELL = 1 << 28
@@ -173,7 +173,7 @@ def _column(found: Sequence[str], part: str, wanted: str | None, place: str) -> 
     for name in USUAL[part] if wanted is None else (wanted,):
         if name in found:
             return name
-    seen = ", ".join(quote(name, 40) for name in found) or "none"
+    seen = listed(found) or "none"
     if wanted is not None:
         raise LibraryError(f"{place}: --{part}-field {wanted}: no such column; found {seen}")
     raise LibraryError(
@@ -195,9 +195,7 @@ def _rows(path: Path, columns: Columns, speaker: str, first: Record, records: Re
 
 def _text(record: Mapping[str, object], column: str, place: str) -> str:
     if column not in record:
-        raise LibraryError(
-            f"{place}: no {column!r}; found {', '.join(quote(name, 40) for name in record) or 'nothing'}"
-        )
+        raise LibraryError(f"{place}: no {column!r}; found {listed(record) or 'nothing'}")
     value = record[column]
     if not isinstance(value, str):
         kind = "nothing (null)" if value is None else type(value).__name__
@@ -364,7 +362,7 @@ def _delimiter(first: str) -> str:
 
 def _refuse_doubled(header: Sequence[str], place: str) -> None:
     if len(set(header)) != len(header):
-        raise LibraryError(f"{place}: a column stands there twice; expected each name once: {', '.join(header)}")
+        raise LibraryError(f"{place}: a column stands there twice; expected each name once: {listed(header)}")
 
 
 def _csv_row(reader: Iterator[list[str]], place: str) -> list[str] | None:

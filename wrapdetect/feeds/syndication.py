@@ -38,6 +38,8 @@ from wrapdetect.prose import quote
 
 __all__ = ["UPDATE", "parse_atom", "parse_rss"]
 
+PROLOG_LIMIT = 4_096
+"""Bytes before the first element: feedparser takes time that grows with the square of the white space there."""
 DEPTH_LIMIT = 64
 ENTRY_LIMIT = 2000
 """Levels of elements, and entries, of one feed; status pages have 5 levels (XHTML text some more), 25 or 50 entries."""
@@ -101,6 +103,8 @@ def _root(data: bytes, source: Source, expected: str) -> str:
     def start(name: str, _: object) -> None:
         nonlocal root, depth, entries
         local = name.rpartition(":")[2]
+        if not root and parser.CurrentByteIndex > PROLOG_LIMIT:
+            raise source.wrong(f"XML with {parser.CurrentByteIndex:,} bytes before its first element", expected)
         root = root or local
         depth += 1
         entries += local in ("item", "entry")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from wrapdetect.collected.envelopes import answer_in, asked_in, is_structure, opened
+from wrapdetect.collected.said import YEARS
 from wrapdetect.errors import LibraryError
 from wrapdetect.prose import quote
 
@@ -106,9 +107,10 @@ def moment(value: object) -> datetime | None:
         return datetime.fromtimestamp(value, UTC)
     try:
         found = datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
-        return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+        utc = found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
+    return utc if utc is not None and utc.year in YEARS else None
 
 
 def seconds(value: object, *, of: float = 1.0) -> float | None:
