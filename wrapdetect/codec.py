@@ -169,8 +169,14 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
     exchanges, gathering = _Exchanges(run), Gathering(run.history)
     torn, good, twice = tail, len(data) - len(tail), 0
     for number, raw in enumerate(lines[1:], start=2):
+        if raw == lines[0]:
+            twice += 1
+            continue
         try:
-            entry = _entry(upgrade(_parse(raw, name, number), found), name, number)
+            line = _parse(raw, name, number)
+            if "format" in line and "endpoints" in line:
+                raise RunFormatError(f"{name}, line {number}: another recording begins here; expected one a file")
+            entry = _entry(upgrade(line, found), name, number)
         except RunFormatError:
             if number != len(lines):
                 raise
