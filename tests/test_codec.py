@@ -466,3 +466,11 @@ def test_another_recording_in_the_same_file_is_named() -> None:
     first, other = ((SHIPPED / name).read_bytes() for name in ("3.jsonl", "2.jsonl"))
     with pytest.raises(RunFormatError, match=f"line {len(first.splitlines()) + 1}: another recording begins here"):
         load_run(first + other)
+
+
+def test_more_endpoints_than_any_audit_asks_are_refused_and_not_compared() -> None:
+    head, *rest = dump_run(a_run()).encode().splitlines(keepends=True)
+    line = json.loads(head)
+    line["endpoints"] += [{**line["endpoints"][-1], "name": f"r{n}"} for n in range(1_000)]
+    with pytest.raises(RunFormatError, match="endpoints; expected at most 1,000"):
+        load_run(json.dumps(line).encode() + b"\n" + b"".join(rest))

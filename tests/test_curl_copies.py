@@ -244,7 +244,7 @@ def test_a_long_paste_is_read_in_time_that_grows_with_it() -> None:
         assert isinstance(template, Template)
 
 
-BARE = "curl https://bot.example/ask --json '{\"q\": \"Hi?\"}'"
+BARE = 'curl https://bot.example/ask --json \'{"q": "Hi?"}\''
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_what_stands_around_a_command_in_a_terminal_or_a_manual_is_left_out(past
     [
         ('curl https://bot.example/a -H "X-Key: ${KEY:-none}" -d q=Hi', "no plain variable"),
         ('curl https://bot.example/a -d "q=${Q:0:3}"', "no plain variable"),
-        ('curl.exe \'https://bot.example/a\' -H "X-Key: $(Get-Content k)" -d q=Hi', "runs another command"),
+        ("curl.exe 'https://bot.example/a' -H \"X-Key: $(Get-Content k)\" -d q=Hi", "runs another command"),
         ("curl https://{prompt}.bot.example/a", "holds a placeholder"),
         ("curl 'https://{{base}}/a' -d q=Hi", "holds a placeholder"),
         ("POST /a HTTP/1.1\nHost: {env:HOST}.example\n\nq=Hi", "web address"),

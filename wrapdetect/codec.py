@@ -59,7 +59,7 @@ CONVERTERS: Mapping[int, Converter] = {1: _with_history, 2: _with_ways}
 """CONVERTERS[n] turns a line of format n into one of format n + 1; tests keep it complete up to FORMAT."""
 
 
-MOST_DRAWS, MOST_ASKS = 10_000, 500_000
+MOST_DRAWS, MOST_ASKS, MOST_ENDPOINTS = 10_000, 500_000, 1_000
 """What a run may plan: draws of each item, and asks in all; a file that says more was not written by an audit."""
 LONGEST_S = 1e7
 """Seconds that an exchange may take, or a time in it may lie before its start."""
@@ -413,6 +413,8 @@ def shown(value: int) -> str:
 
 def _endpoints(rows: Sequence[Line], *, watched: bool) -> tuple[Endpoint, ...]:
     """Exactly one target; or none of any role, where services are only `watched`."""
+    if not watched and len(rows) > MOST_ENDPOINTS:
+        raise ValueError(f"it asks {len(rows):,} endpoints; expected at most {MOST_ENDPOINTS:,}")
     endpoints = tuple(_endpoint(row) for row in rows)
     names = [e.name for e in endpoints]
     if [e.role for e in endpoints].count("target") != 1 and (endpoints or not watched):

@@ -243,11 +243,17 @@ def _has_a_place(value: str) -> bool:
     )
 
 
+MOST_FILTERS = 8
+"""In a row; each base64 makes a third more of what it is given."""
+
+
 def _filter_problems(part: Request) -> Iterator[Problem]:
     places: list[tuple[Loc, str]] = [(("path",), part.path), (("body",), part.body)]
     places += [(("headers", name), value) for name, value in part.headers]
     for loc, text in places:
         for slot in (s for s in parse(text) if isinstance(s, Slot)):
+            if len(slot.filters) > MOST_FILTERS:
+                yield Problem(loc, f"{{{slot.name}}} has {len(slot.filters)} filters; expected at most {MOST_FILTERS}")
             for name in (f for f in slot.filters if f not in FILTERS):
                 known = ", ".join(FILTERS)
                 yield Problem(
