@@ -216,3 +216,9 @@ def test_more_filters_in_a_row_than_anybody_needs_are_refused() -> None:
     assert any("has 9 filters; expected at most 8" in problem.what for problem in template_problems(of))
     fits = replace(of, body="{prompt|" + "|".join(["base64"] * 8) + "}")
     assert not list(template_problems(fits))
+
+
+def test_more_steps_than_any_chat_needs_are_refused() -> None:
+    of = Template(path="/a", body="{prompt}", answer="$.a", steps=(Step(path="/s"),) * 101)
+    assert ["holds 101 steps" in problem.what for problem in template_problems(of)] == [True]
+    assert not list(template_problems(replace(of, steps=of.steps[:100])))

@@ -1,6 +1,6 @@
 """Times as pages spell them; what cannot be read is refused by name."""
 
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -204,3 +204,27 @@ def test_an_entry_whose_own_time_cannot_be_read_is_refused_by_name(pub: str) -> 
     page = read("rss", both)
     assert len(page.incidents) == 1
     assert "entry 1: published" in page.refused[0]
+
+
+POSTED = 1_795_176_000  # 2026-11-20 12:00 UTC, 04:00 in PST
+
+
+@pytest.mark.parametrize(
+    ("text", "began", "ended"),
+    [
+        ("Between 1:10 AM and 3:20 AM PST, we saw errors.", "11-20 09:10", "11-20 11:20"),
+        ("between 11:50 PM and 3:20 AM PST errors", "11-20 07:50", "11-20 11:20"),
+        ("Between 9:00 PM and 10:00 PM PST", "11-20 05:00", "11-20 06:00"),
+        ("Between November 18 at 11:10 PM and November 19 at 1:20 AM PST", "11-19 07:10", "11-19 09:20"),
+        ("Between 3:10 AM PST and 3:50 AM PST", "11-20 11:10", "11-20 11:50"),
+        ("Between 1:10 AM and 3:20 AM IST", None, None),  # of several zones
+        ("Between 1:10 and 3:20", None, None),
+        ("Between 13:10 AM and 3:20 AM PST", None, None),
+        ("Between February 30 at 1:10 AM and 3:20 AM PST", None, None),
+    ],
+)
+def test_a_time_of_day_alone_is_the_last_before_the_post(text: str, began: str | None, ended: str | None) -> None:
+    found = stated(text, POSTED)
+    shown = [None if s is None else datetime.fromtimestamp(s, UTC).strftime("%m-%d %H:%M") for s in found]
+    assert shown == [began, ended]
+    assert stated(text) == (None, None)

@@ -55,8 +55,16 @@ class Problem(NamedTuple):
     what: str
 
 
+MOST_BESIDE = 100
+"""Requests and replies beside the question; a login and a handshake take five."""
+
+
 def template_problems(template: Template) -> Iterator[Problem]:
     """Whatever in a template cannot be used; locations as in its table."""
+    many = len(template.steps) + len(template.polls) + len(template.replies)
+    if many > MOST_BESIDE:
+        yield Problem((), f"holds {many:,} steps, polls and replies; expected at most {MOST_BESIDE}")
+        return
     for loc, part in _places(template):
         yield from (Problem((*loc, *p.loc), p.what) for p in _request_problems(part, template))
     yield from _answer_problems(template)

@@ -148,7 +148,7 @@ def _post(raw: Mapping[str, object], source: Source) -> Post:
         components=_components(raw, markup),
         severity=max(worst),
         posted_s=posted_s,
-        stated=wording.Stated(None, None) if updates else _not_ahead(wording.stated(text), posted_s),
+        stated=wording.Stated(None, None) if updates else _not_ahead(wording.stated(text, posted_s), posted_s),
     )
 
 
