@@ -77,3 +77,13 @@ def test_a_developer_can_see_where_a_fault_arose() -> None:
     done = run(fault("raise ValueError('x')"), WRAPDETECT_TRACEBACK="1")
     assert done.returncode == 70
     assert "Traceback" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31mb", "a\x9bb", "a\u202eb", "a\x07\rb", "a\udcffb"])
+def test_no_name_of_a_file_drives_the_terminal(name: str) -> None:
+    _, source = fault(f"from wrapdetect.errors import SpecError; raise SpecError('cannot read ' + {name!r})")
+    done = run(("-c", f"from wrapdetect.commands.terminal import say\nsay({name!r})\n{source}"))
+    shown = done.stderr.decode()
+    assert done.returncode == 2
+    assert len(shown.splitlines()) == 2
+    assert all(c.isprintable() or c == "\n" for c in shown)

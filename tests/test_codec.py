@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -28,6 +29,8 @@ from wrapdetect.codec import (
 )
 from wrapdetect.errors import RunFormatError
 from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Finding, Hop, Missing, Observation, Run
+
+SHIPPED = Path(__file__).parents[1] / "fixtures" / "formats"
 
 FIXED = settings(derandomize=True, deadline=None, max_examples=120)
 KEY = AskKey("style", "tides", 0)
@@ -448,3 +451,26 @@ def test_findings_keep_every_field() -> None:
 @pytest.mark.parametrize("value", [True, False, None, 7, "0.123456"])
 def test_rounding_leaves_what_is_no_float_alone(value: object) -> None:
     assert rounded(value) is value
+
+
+def test_a_file_that_was_copied_behind_itself_still_opens() -> None:
+    data = (SHIPPED / "3.jsonl").read_bytes()
+    lines = data.splitlines(keepends=True)
+    for again in (data, lines[0], lines[0] * 3, b"".join(lines[3:])):
+        loaded = load_run(data + again)
+        assert loaded.run == load_run(data).run
+        assert loaded.twice == len(again.splitlines())
+
+
+def test_another_recording_in_the_same_file_is_named() -> None:
+    first, other = ((SHIPPED / name).read_bytes() for name in ("3.jsonl", "2.jsonl"))
+    with pytest.raises(RunFormatError, match=f"line {len(first.splitlines()) + 1}: another recording begins here"):
+        load_run(first + other)
+
+
+def test_more_endpoints_than_any_audit_asks_are_refused_and_not_compared() -> None:
+    head, *rest = dump_run(a_run()).encode().splitlines(keepends=True)
+    line = json.loads(head)
+    line["endpoints"] += [{**line["endpoints"][-1], "name": f"r{n}"} for n in range(1_000)]
+    with pytest.raises(RunFormatError, match="endpoints; expected at most 1,000"):
+        load_run(json.dumps(line).encode() + b"\n" + b"".join(rest))

@@ -85,9 +85,9 @@ def histories(draw: st.DrawFn) -> History:
             replace(draw(heartbeats(name)), vantage=vantage)
             for name, vantage in draw(st.lists(st.tuples(names, vantages), max_size=4, unique=True))
         ),
-        incidents=tuple(draw(st.lists(incidents, max_size=3))),
-        coverage=tuple(draw(st.lists(coverage, max_size=3))),
-        prints=tuple(draw(st.lists(prints, max_size=3))),
+        incidents=tuple(draw(st.lists(incidents, max_size=3, unique=True))),
+        coverage=tuple(draw(st.lists(coverage, max_size=3, unique=True))),
+        prints=tuple(draw(st.lists(prints, max_size=3, unique=True))),
     )
 
 

@@ -242,3 +242,58 @@ def test_a_long_paste_is_read_in_time_that_grows_with_it() -> None:
         except SpecError:
             continue
         assert isinstance(template, Template)
+
+
+BARE = 'curl https://bot.example/ask --json \'{"q": "Hi?"}\''
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        f"% {BARE}",
+        f"me@host ~ % {BARE}",
+        f"root@host:~# {BARE}",
+        f"[me@host dir]$ {BARE}",
+        f"me@host ~> {BARE}",  # fish
+        f"❯ {BARE}",
+        f"PS C:\\Users\\me> {BARE}",
+        f"$ sudo {BARE}",
+        f"# ask it\n\n# twice\n{BARE}",
+        f"```bash\n{BARE}\n```",
+        f"~~~\n{BARE}\n~~~\n",
+        BARE.replace(" --json", " \\  \n  --json"),
+        BARE.replace(" --json", " \\\t\n  --json"),
+        f"{BARE} # asks",
+    ],
+)
+def test_what_stands_around_a_command_in_a_terminal_or_a_manual_is_left_out(pasted: str) -> None:
+    found = from_text(pasted, prompt="Hi?")
+    assert (found.url, found.template.path, found.template.body) == ("https://bot.example", "/ask", '{"q": "{prompt}"}')
+
+
+@pytest.mark.parametrize(
+    ("pasted", "why"),
+    [
+        ('curl https://bot.example/a -H "X-Key: ${KEY:-none}" -d q=Hi', "no plain variable"),
+        ('curl https://bot.example/a -d "q=${Q:0:3}"', "no plain variable"),
+        ("curl.exe 'https://bot.example/a' -H \"X-Key: $(Get-Content k)\" -d q=Hi", "runs another command"),
+        ("curl https://{prompt}.bot.example/a", "holds a placeholder"),
+        ("curl 'https://{{base}}/a' -d q=Hi", "holds a placeholder"),
+        ("POST /a HTTP/1.1\nHost: {env:HOST}.example\n\nq=Hi", "web address"),
+    ],
+)
+def test_what_nobody_here_can_fill_in_is_refused(pasted: str, why: str) -> None:
+    with pytest.raises(SpecError, match=why):
+        from_text(pasted, prompt="Hi")
+
+
+@pytest.mark.parametrize("stand_in", ["%MY_KEY%", "$env:MY_KEY", "${MY_KEY}", "<key>"])
+def test_a_name_where_a_key_should_stand_is_said(stand_in: str) -> None:
+    found = from_text(f"curl https://bot.example/a -H 'X-Api-Key: {stand_in}' -d q=Hi", prompt="Hi")
+    assert any("holds no key but" in note for note in found.notes)
+
+
+def test_a_question_may_be_a_querys_only_word() -> None:
+    assert from_text("curl https://bot.example/a --url-query 'Hi there?'", prompt="Hi there?").template.path == (
+        "/a?{prompt}"
+    )

@@ -1,5 +1,6 @@
 """Filters: what was kept is sent as the other side wants it; the set is closed, and no filter is skipped in silence."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.edge.asking_templates import a_bot, an_ask, ask_all
 from tests.edge.misbehaving import Peer, fixed, serving
 from wrapdetect.dialects.filling import fill_text, names_in, request_of
 from wrapdetect.dialects.filters import FILTERS, CannotFilter, Masked, filtered
+from wrapdetect.dialects.problems import template_problems
 from wrapdetect.edge.config import parse_config
 from wrapdetect.edge.target_config import dump_target
 from wrapdetect.errors import ConfigError
@@ -206,3 +208,17 @@ def test_a_variable_that_another_endpoint_states_is_not_read_for_this_one() -> N
         first, second = (r.head for r in server.requests)
     assert "x-a: planted-value-1" in first
     assert "x-a: {env:A}" in second
+
+
+def test_more_filters_in_a_row_than_anybody_needs_are_refused() -> None:
+    """Each base64 makes a third more of it: of 500 in a row no machine comes to an end."""
+    of = Template(path="/a", body="{prompt|" + "|".join(["base64"] * 9) + "}", answer="$.a")
+    assert any("has 9 filters; expected at most 8" in problem.what for problem in template_problems(of))
+    fits = replace(of, body="{prompt|" + "|".join(["base64"] * 8) + "}")
+    assert not list(template_problems(fits))
+
+
+def test_more_steps_than_any_chat_needs_are_refused() -> None:
+    of = Template(path="/a", body="{prompt}", answer="$.a", steps=(Step(path="/s"),) * 101)
+    assert ["holds 101 steps" in problem.what for problem in template_problems(of)] == [True]
+    assert not list(template_problems(replace(of, steps=of.steps[:100])))

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 
 from wrapdetect.errors import WrapdetectError
+from wrapdetect.prose import printable
 
 MONITOR_PACKAGES = ("sqlalchemy", "alembic", "apprise", "prometheus_client")
 """Of the extra [monitor]."""
@@ -31,7 +32,7 @@ def ended(command: Callable[[], object]) -> int:
     except Exception as error:
         _drop_output()
         message, code = _told(error)
-        print(f"wrapdetect: {message}", file=sys.stderr)
+        print(f"wrapdetect: {printable(message)}", file=sys.stderr)
         if os.environ.get(SHOW):
             traceback.print_exc()
         return code

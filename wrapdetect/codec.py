@@ -67,7 +67,7 @@ CONVERTERS: Mapping[int, Converter] = {1: _with_history, 2: _with_ways, 3: _with
 """CONVERTERS[n] turns a line of format n into one of format n + 1; tests keep it complete up to FORMAT."""
 
 
-MOST_DRAWS, MOST_ASKS = 10_000, 500_000
+MOST_DRAWS, MOST_ASKS, MOST_ENDPOINTS = 10_000, 500_000, 1_000
 """What a run may plan: draws of each item, and asks in all; a file that says more was not written by an audit."""
 LONGEST_S = 1e7
 """Seconds that an exchange may take, or a time in it may lie before its start."""
@@ -182,8 +182,14 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
     exchanges, gathering = _Exchanges(run), Gathering(run.history)
     torn, good, twice = tail, len(data) - len(tail), 0
     for number, raw in enumerate(lines[1:], start=2):
+        if raw == lines[0]:
+            twice += 1
+            continue
         try:
-            entry = _entry(upgrade(_parse(raw, name, number), found), name, number)
+            line = _parse(raw, name, number)
+            if "format" in line and "endpoints" in line:
+                raise RunFormatError(f"{name}, line {number}: another recording begins here; expected one a file")
+            entry = _entry(upgrade(line, found), name, number)
         except RunFormatError:
             if number != len(lines):
                 raise
@@ -423,6 +429,8 @@ def number_shown(value: int) -> str:
 
 def _endpoints(rows: Sequence[Line], *, watched: bool) -> tuple[Endpoint, ...]:
     """Exactly one target; or none of any role, where services are only `watched`."""
+    if not watched and len(rows) > MOST_ENDPOINTS:
+        raise ValueError(f"it asks {len(rows):,} endpoints; expected at most {MOST_ENDPOINTS:,}")
     endpoints = tuple(_endpoint(row) for row in rows)
     names = [e.name for e in endpoints]
     if [e.role for e in endpoints].count("target") != 1 and (endpoints or not watched):

@@ -89,17 +89,18 @@ class Gathering:
         self._begun = begun
         self._names = {s.name for s in begun.services} if begun else set()
         self._days: dict[tuple[str, str], dict[int, Beats]] = {}  # by service and vantage
-        self._others: list[Incident | Coverage | Print] = []
+        self._others: dict[Incident | Coverage | Print, None] = {}
 
     def add(self, entry: Entry) -> bool:
-        """False for a day of a service that is there already. Raises ValueError for a service that the first line does
-        not hold."""
+        """False for what is there already: the same line, or a day of a service. Raises ValueError for a service that
+        the first line does not hold."""
         if entry.service not in self._names:
             found = f"no service {entry.service!r}" if self._begun else "no history"
             raise ValueError(f"the first line holds {found}; the file is joined from two or damaged: export it again")
         if not isinstance(entry, Beats):
-            self._others.append(entry)
-            return True
+            again = entry in self._others
+            self._others[entry] = None
+            return not again
         day, days = entry.round_s[0] // DAY_S, self._days.setdefault((entry.service, entry.vantage), {})
         if day in days:
             return False

@@ -57,6 +57,15 @@ def words(text: str) -> list[str]:
     return found
 
 
+def printable(text: str) -> str:
+    """A message fit to print: the names of files in it, which may hold anything, drive no terminal.
+
+    >>> printable("recorded in a\\x1b[31m.jsonl")
+    'recorded in a?[31m.jsonl'
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
 def quote(text: str, limit: int = 160) -> str:
     """One line fit to print: no control characters, so that a hostile answer cannot drive a terminal.
 

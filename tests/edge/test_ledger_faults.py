@@ -214,3 +214,28 @@ def test_a_disk_without_room_for_a_new_store_is_told_and_tried_again(tmp_path: P
     assert "the disk refused" in done.stdout
     with opened(path) as ledger:
         ledger.claim(600)
+
+
+def test_a_store_that_is_moved_away_is_away_until_it_is_back(tmp_path: Path) -> None:
+    path, aside = tmp_path / "m.db", tmp_path / "aside.db"
+    with opened(path) as ledger:
+        ledger.set_cadence(60)
+        path.rename(aside)
+        for call in (ledger.services, lambda: ledger.set_cadence(90), ledger.claim, lambda: ledger.pack(0)):
+            with pytest.raises(StoreAway, match=r"m.db is gone: its file was moved"):
+                call()
+        assert not path.exists()
+        aside.rename(path)
+        ledger.set_cadence(120)
+
+
+def test_another_file_in_the_place_of_a_store_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    with opened(path) as ledger:
+        ledger.set_cadence(60)
+        path.rename(tmp_path / "aside.db")
+        path.write_bytes(b"")
+        with pytest.raises(StoreError, match="another file was put in the place") as caught:
+            ledger.set_cadence(90)
+        assert not isinstance(caught.value, StoreAway)
+        assert path.read_bytes() == b""

@@ -11,6 +11,7 @@ from tests.edge.asking_templates import a_bot, an_ask, ask_one, converse, sender
 from tests.edge.misbehaving import Behaviour, Peer, fixed, serving
 from wrapdetect.codec_ways import dump_endpoint, load_endpoint
 from wrapdetect.dialects import decode
+from wrapdetect.dialects.polling import MOST_MISSING
 from wrapdetect.model import Exchange, FailureKind, Step, Template
 from wrapdetect.ways import Poll
 
@@ -272,3 +273,94 @@ def test_polls_are_kept_in_a_run_and_written_only_where_there_are_any() -> None:
         changed = {**line, "template": {**line["template"], "polls": [{**line["template"]["polls"][0], **broken}]}}
         with pytest.raises((ValueError, TypeError)):
             load_endpoint(changed)
+
+
+@pytest.mark.parametrize(
+    ("answers", "polls"),
+    [
+        ([fixed(b"no such job", status="404 Not Found")] * 3 + said(DONE), 4),
+        ([fixed(b"", status="304 Not Modified"), *said(DONE)], 2),
+        (said('{"job": {"state": "PENDING"}, "answer": "The"}', DONE), 2),
+        (said('{"status": "success", "data": {"status": "Processing"}, "answer": "The"}', DONE), 2),
+        (said('{"data": {"task": {"state": "in queue"}}, "answer": "The"}', DONE), 2),
+        (said('{"done": false, "answer": "The"}', '{"done": true, "answer": "The moon."}'), 2),
+        (said('{"isFinished": false, "answer": "The"}', DONE), 2),
+        (said('{"result": {"ready": false}, "answer": "The"}', DONE), 2),
+        (said('{"status": "completed", "next": {"status": "queued"}, "answer": "The moon."}'), 1),
+        (said('{"done": null, "answer": "The moon."}'), 1),
+        (said('{"messages": [{"status": "queued"}], "answer": "The moon."}'), 1),
+    ],
+)
+def test_a_job_at_work_is_known_wherever_and_however_it_says_so(answers: Sequence[Behaviour], polls: int) -> None:
+    (exchange,), _, heard = asked(polling(*answers))
+    assert texts(BOT, [exchange]) == ["The moon."]
+    assert heard == ["/v1/ask", *["/v1/jobs/j1"] * polls]
+
+
+def test_an_address_that_is_never_there_is_a_wrong_one() -> None:
+    (exchange,), _, heard = asked(polling(fixed(b"gone", status="404 Not Found")))
+    assert exchange.failure is not None
+    assert exchange.failure.kind is FailureKind.REFUSED
+    assert len(heard) == 1 + MOST_MISSING
+
+
+@pytest.mark.parametrize(
+    ("until", "waits", "failed"),
+    [
+        ("header:X-Job", ("running", "IN_QUEUE"), False),
+        ("header:X-Job", ("pending", "failed"), True),
+        ("header:X-Job => re:^done$", ("running", "started"), False),
+        ("$.state", ("queued", "processing"), False),
+        ("$.state", ("queued", "cancelled"), True),
+        ('re:"state": "over"', ("queued", "failed"), False),  # a pattern is the user's own word
+    ],
+)
+def test_until_may_find_the_status_itself(until: str, waits: Sequence[str], failed: bool) -> None:
+    def of(state: str) -> Behaviour:
+        body = json.dumps({"state": "over" if state == "done" else state, "answer": "The moon."})
+        return fixed(body.encode(), headers=(f"x-job: {state}",))
+
+    template = replace(ASK, polls=(replace(ASK.polls[0], until=until),))
+    (exchange,), _, heard = asked(polling(*map(of, (*waits, "done"))), template)
+    assert len(heard) == (3 if failed else 4)
+    assert (exchange.failure is not None and exchange.failure.kind is FailureKind.SERVER) == failed
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect"])
+def test_a_poll_that_leads_to_the_result_is_followed_on_its_host(status: str) -> None:
+    def behave(peer: Peer) -> None:
+        path = peer.request.head.split(" ")[1]
+        if path.endswith("/ask"):
+            JOB(peer)
+        elif "/jobs/" in path:
+            fixed(b"", status=status, headers=("location: /results/9?x=1",))(peer)
+        else:
+            fixed(DONE.encode())(peer)
+
+    (exchange,), _, heard = asked(behave)
+    assert texts(BOT, [exchange]) == ["The moon."]
+    assert heard == ["/v1/ask", "/v1/jobs/j1", "/results/9?x=1"]
+    assert [h.status for h in exchange.hops] == [202, int(status[:3])]
+
+
+@pytest.mark.parametrize("where", ["http://other.test/9", "//other.test/9", "http://[::1", "file:///etc/passwd"])
+def test_a_poll_is_led_to_no_other_host(where: str) -> None:
+    (exchange,), _, heard = asked(polling(fixed(b"", status="303 See Other", headers=(f"location: {where}",))))
+    assert exchange.failure is not None
+    assert exchange.failure.kind is FailureKind.REFUSED
+    assert heard == ["/v1/ask", "/v1/jobs/j1"]
+
+
+@pytest.mark.parametrize(("keep", "path"), [("header:Location", "{where}"), ("$.job", "/jobs/{where}")])
+def test_a_question_that_sees_other_leads_to_its_job(keep: str, path: str) -> None:
+    def behave(peer: Peer) -> None:
+        if peer.request.head.startswith("POST"):
+            fixed(b"", status="303 See Other", headers=("location: /v1/jobs/j1",))(peer)
+        else:
+            fixed(b'{"job": "j1", "status": "done", "answer": "The moon."}')(peer)
+
+    template = replace(ASK, keep=(("where", keep),), polls=(replace(ASK.polls[0], path=path),))
+    (exchange,), _, heard = asked(behave, template)
+    assert texts(a_bot("https://bot.example", template), [exchange]) == ["The moon."]
+    assert set(heard[1:]) == {"/v1/jobs/j1"}
+    assert exchange.sent == '{"q": "Why?"}'

@@ -204,3 +204,40 @@ def test_a_server_that_hangs_up_on_an_unanswered_ping_is_told_of(ping: str, *, h
     assert failure is not None
     assert failure.kind is FailureKind.CUT_OFF
     assert ("ping that nobody answered" in failure.detail) is hinted
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        ['{"t": "The "}\x1e{"type":6}\x1e{"t": "moon."}\x1e{"end": true}\x1e'],
+        ['{"t": "The "}\x1e', '{"type":6}\x1e', '{"t": "moon."}\x1e', '{"end": true}\x1e'],
+        ['{"type":6}\x1e{"t": "The moon."}\x1e', '{"type":6}\x1e{"end": true}\x1e'],
+        ['\x1e{"t": "The moon."}', '{"end": true}'],  # a JSON text sequence
+    ],
+)
+def test_records_that_share_a_frame_are_heard_one_by_one(frames: Sequence[str]) -> None:
+    pings = sum(frame.count('"type":6') for frame in frames)
+    heard: list[str] = []
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.recv()
+        for frame in frames:
+            await connection.send(frame)
+        heard.extend([str(await connection.recv()) for _ in range(pings)])
+
+    template = replace(JSON, replies=(AutoReply(when="$.type", body='{"type":6}\x1e'),))
+    exchanges = asked(handler, template)
+    assert texts(a_bot("ws://b.example", template), exchanges) == ["The moon."]
+    assert heard == ['{"type":6}\x1e'] * pings
+    assert b"".join(c.data for c in exchanges[0].chunks).decode().count('"type":6') == 0
+
+
+def test_a_ping_that_nobody_answered_is_hinted_at_without_an_answer_too() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send("2")
+
+    (exchange,) = asked(handler, JSON)
+    failure = decode(exchange, a_bot("ws://b.example", JSON)).failure
+    assert failure is not None
+    assert "a ping that nobody answered?" in failure.detail

@@ -1,6 +1,6 @@
 """Times as pages spell them; what cannot be read is refused by name."""
 
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -24,6 +24,17 @@ TEN = at("2026-11-10T10:00:00")
         "2026-11-10 02:00:00 PST",
         "2026-11-10 02:00 US/Pacific",
         "Tue, 10 Nov 2026 10:00:00 GMT",
+        "Tue, 10 Nov 2026 10:00:00 +0000 (UTC)",
+        "Tue, 10 Nov 2026 02:00:00 -0800 (Pacific Standard Time)",
+        "Tue Nov 10 2026 10:00:00 GMT+0000 (Coordinated Universal Time)",
+        "2026-11-10T10:00:00Z[UTC]",
+        "2026-11-10T11:00:00+01:00[Europe/Berlin]",
+        "2026-11-10 10:00:00 +0000 UTC",
+        "2026-11-10 02:00:00.123456789 -0800 PST m=+0.01",
+        "2026-11-10t10:00:00z",
+        "Tue Nov 10 10:00:00 UTC 2026",
+        "Tue Nov 10 02:00:00 PST 2026",
+        "November 10, 2026 at 10:00 AM UTC",
         "Tue, 10 Nov 2026 10:00:00 Z",
         "Tue, 10 Nov 2026 10:00:00 UT",
         "Tue, 10 Nov 2026 10:00:00 +0000",
@@ -65,6 +76,8 @@ def test_no_time_is_none(text: object) -> None:
         ("2026-11-10T10:00:00", "has no zone"),
         ("2026-11-10", "has no zone"),
         ("Tue, 10 Nov 2026 10:00:00", "has no zone"),
+        ("Tue, 10 Nov 2026 10:00:00 (local)", "is not known"),
+        ("2026-11-10T10:00:00 (UTC or so)", "expected ISO 8601"),
         ("Tue, 10 Nov 2026 10:00:00 XYZ", "the zone XYZ is not known"),
         ("2026-11-10 10:00:00 IST", "may be any of +5.5 h, +1 h, +2 h"),
         ("Tue, 10 Nov 2026 10:00:00 BST", "may be any of"),
@@ -191,3 +204,27 @@ def test_an_entry_whose_own_time_cannot_be_read_is_refused_by_name(pub: str) -> 
     page = read("rss", both)
     assert len(page.incidents) == 1
     assert "entry 1: published" in page.refused[0]
+
+
+POSTED = 1_795_176_000  # 2026-11-20 12:00 UTC, 04:00 in PST
+
+
+@pytest.mark.parametrize(
+    ("text", "began", "ended"),
+    [
+        ("Between 1:10 AM and 3:20 AM PST, we saw errors.", "11-20 09:10", "11-20 11:20"),
+        ("between 11:50 PM and 3:20 AM PST errors", "11-20 07:50", "11-20 11:20"),
+        ("Between 9:00 PM and 10:00 PM PST", "11-20 05:00", "11-20 06:00"),
+        ("Between November 18 at 11:10 PM and November 19 at 1:20 AM PST", "11-19 07:10", "11-19 09:20"),
+        ("Between 3:10 AM PST and 3:50 AM PST", "11-20 11:10", "11-20 11:50"),
+        ("Between 1:10 AM and 3:20 AM IST", None, None),  # of several zones
+        ("Between 1:10 and 3:20", None, None),
+        ("Between 13:10 AM and 3:20 AM PST", None, None),
+        ("Between February 30 at 1:10 AM and 3:20 AM PST", None, None),
+    ],
+)
+def test_a_time_of_day_alone_is_the_last_before_the_post(text: str, began: str | None, ended: str | None) -> None:
+    found = stated(text, POSTED)
+    shown = [None if s is None else datetime.fromtimestamp(s, UTC).strftime("%m-%d %H:%M") for s in found]
+    assert shown == [began, ended]
+    assert stated(text) == (None, None)

@@ -394,3 +394,50 @@ def test_no_json_brings_a_reader_down(tree: object, format_: FeedFormat) -> None
     assert all(i.ended_s is None or i.ended_s >= i.began_s for i in page.incidents)
     assert all((i.id + i.title).isprintable() for i in page.incidents)
     assert page.said.isprintable()
+
+
+def _report(*posts: tuple[str, str], **fields: object) -> object:
+    """A Better Stack page of one report: its posts are the hour and the state of its resource."""
+    updates = [
+        {"id": str(n), "type": "status_update", "attributes": {
+            "published_at": f"2026-03-20T{hour}:00:00Z", "status_report_id": "r",
+            "affected_resources": [{"status_page_resource_id": "s", "status": state}],
+        }}
+        for n, (hour, state) in enumerate(posts)
+    ]  # fmt: skip
+    report = {"title": "API", "report_type": "manual", "starts_at": "2026-03-20T08:00:00Z", **fields}
+    return {
+        "data": {"id": "1", "type": "status_page", "attributes": {}},
+        "included": [{"id": "r", "type": "status_report", "attributes": report}, *updates],
+    }
+
+
+def _issue(**fields: object) -> object:
+    return [{"number": 1, "title": "API is down", "created_at": "2026-03-20T08:00:00Z", "labels": ["status"], **fields}]
+
+
+NINE, TEN = "2026-03-20T09:00:00Z", "2026-03-20T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("format_", "tree", "lasts"),
+    [
+        ("better_stack", _report(("08", "downtime"), ends_at=None, aggregate_state="downtime"), True),
+        ("better_stack", _report(("08", "resolved"), ends_at=None, aggregate_state="degraded"), True),
+        ("better_stack", _report(("08", "downtime"), ("09", "resolved"), ("10", "downtime"), ends_at=NINE), True),
+        ("better_stack", _report(("08", "downtime"), ("10", "degraded"), ends_at=NINE, aggregate_state=None), True),
+        ("better_stack", _report(("08", "downtime"), ("09", "resolved"), ends_at=NINE), False),
+        ("better_stack", _report(("08", "downtime"), ("10", "resolved"), ends_at=TEN), False),
+        ("better_stack", _report(("08", "downtime"), ("09", "resolved"), ends_at=None, aggregate_state=None), False),
+        ("upptime", _issue(state="open", closed_at=NINE, state_reason="reopened"), True),
+        ("upptime", _issue(state="open", closed_at=None), True),
+        ("upptime", _issue(state="closed", closed_at=NINE), False),
+    ],
+)
+def test_what_was_ended_and_goes_on_again_lasts(format_: FeedFormat, tree: object, lasts: bool) -> None:
+    assert (one(format_, tree).ended_s is None) == lasts
+
+
+def test_a_feed_may_begin_with_an_empty_line() -> None:
+    feed = b'<?xml version="1.0"?><rss version="2.0"><channel></channel></rss>'
+    assert read("rss", b"\r\n \n" + feed) == read("rss", feed)

@@ -54,6 +54,8 @@ def export(path: Path, out: Path, *, since: datetime | None, target: str | None)
 def import_(path: Path, files: Sequence[Path], *, vantage: str | None = None) -> None:
     """Bring run files into the store. What is there already stays. `vantage` says whence a file was seen that does not
     name it; what our own saw lies with ours, and what others saw beside it."""
+    if vantage is not None and not (vantage.strip() == vantage and vantage.isprintable()):
+        raise SpecError("--vantage: the name holds a space at its end or a control character; expected such as tokyo")
     with opened(path) as monitor:
         for file in files:
             loaded = store.load(file)

@@ -86,6 +86,8 @@ def changes(before: MonitorConfig, after: MonitorConfig, ids: Mapping[str, int])
     if len(changed) > NAMED:
         yield f"changed {len(changed) - NAMED} services more"
     yield from (f"changed [{table}]" for table, part in SETTINGS.items() if part(before) != part(after))
+    if before.vantage != after.vantage:
+        yield "vantage is other: what was recorded before is taken for seen from there too, unless the store is new"
     if (before.metrics_port, before.metrics_host) != (after.metrics_port, after.metrics_host):
         yield "[metrics] is other, and only a new start changes where they are served"
     yield f"kept {_named(kept, ids)}" if kept else "no service is kept"

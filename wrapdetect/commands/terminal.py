@@ -3,10 +3,12 @@
 import shutil
 import sys
 
+from wrapdetect.prose import printable
+
 
 def say(text: str) -> None:
-    """A line for the person at the terminal; standard output is for the report."""
-    print(text, file=sys.stderr, flush=True)
+    """A line for the person at the terminal, whatever names of files it holds; standard output is for the report."""
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def width() -> int:

@@ -26,7 +26,12 @@ from wrapdetect.model import Template
 
 MOST_PASTED = 2_000_000
 """Characters of a request."""
-PROMPT_OF_A_SHELL = re.compile(r"(?:PS )?[A-Za-z]:\\[^>\n]*>\s*")
+PROMPT_OF_A_SHELL = re.compile(
+    r"(?:(?:\s*(?:#[^\n]*|```[^\n]*|~~~[^\n]*)?\n)*)\s*"  # empty lines, comments, the fence of Markdown
+    r"(?:(?:PS )?[A-Za-z]:\\[^>\n]*>\s*|[^\n'\"]{0,100}?[$%#>❯➜]\s+)?(?:sudo\s+)?(?=\S*curl(?:\.exe)?[\s^])"
+)
+"""What stands before a command that was copied from a terminal or a manual."""
+FENCE = re.compile(r"\n\s*(?:```|~~~)\s*\Z")
 NO_CURL = re.compile(
     r"(?:await\s+|return\s+|const\s+\w+\s*=\s*)*(?:fetch|axios)\b|\$?(?:session|headers|body|response)\s*=|"
     r"Invoke-(?:WebRequest|RestMethod)\b|(?:iwr|irm|wget|httpie?|https?|import|from|requests|xh)\s",
@@ -52,7 +57,9 @@ def from_text(text: str, *, prompt: str | None = None, conversation_id: str | No
     """A curl command or a raw request, whichever it is. Raises SpecError."""
     if len(text) > MOST_PASTED:
         raise SpecError(f"{len(text):,} characters were pasted; one request has {MOST_PASTED:,} at most")
-    start = PROMPT_OF_A_SHELL.sub("", text.lstrip("\ufeff \t\r\n$>"))
+    bare = FENCE.sub("\n", text.lstrip("\ufeff \t\r\n$>"))
+    prompt_ = PROMPT_OF_A_SHELL.match(bare)
+    start = bare[prompt_.end() :] if prompt_ else bare
     if NO_CURL.match(start):
         raise SpecError("this is no curl command; copy the request again, as cURL (bash)")
     if re.match(r"\S*curl(\.exe)?[\s^]", start):
@@ -157,6 +164,8 @@ def _address(request: Request) -> SplitResult:
         fits = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         fits = False
+    if fits and set("{}") & set(parts.netloc.rpartition("@")[2]):
+        raise SpecError("the host of the request holds a placeholder; write the host out")
     if any(stand_in in (parts.netloc if fits else url) for stand_in in request.variables):
         raise SpecError("the address of the request holds a variable of the shell; write the host out")
     if not fits:

@@ -94,8 +94,8 @@ def map_fields(text: str, change: Change) -> str:
     def one(part: str) -> str:
         name, equals, raw = part.partition("=")
         value = in_literals(parse(raw if equals else name), unquote_plus)
-        new = _map_inner(plain(in_literals(parse(name), unquote_plus)), value, change) if equals else value
-        return part if new == value else name + equals + percent(new)
+        new = _map_inner(plain(in_literals(parse(name), unquote_plus)) if equals else "", value, change)
+        return part if new == value else (name + equals if equals else "") + percent(new)
 
     return "&".join(map(one, text.split("&"))) if text else text
 

@@ -17,7 +17,8 @@ SESSION_WORDS = frozenset({"session", "sid", "sessionid"})
 SHORTEST_SESSION = 12
 """Characters of letters and digits from which on a session's id may be what lets somebody in."""
 STAND_IN = re.compile(
-    r"<[^<>]*>|\[[^\[\]]*\]|\$\{?\w+\}?|\{+\w+\}+|.*\.\.\.|x{4,}|\*{3,}|.*\byour?[-_ ].*|.*[-_ ](?:goes[-_ ])?here|"
+    r"<[^<>]*>|\[[^\[\]]*\]|\$\{?(?:env:)?\w+\}?|%\w+%|"
+    r"\{+\w+\}+|.*\.\.\.|x{4,}|\*{3,}|.*\byour?[-_ ].*|.*[-_ ](?:goes[-_ ])?here|"
     r"(?:api|access|secret)[-_]?(?:key|token)|token|insert.*|replace.*",
     re.IGNORECASE,
 )

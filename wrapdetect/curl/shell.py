@@ -28,6 +28,8 @@ _QUOTED = re.compile(r"""\\.|\$'(?:[^'\\]|\\.)*+(?:'|$)|'[^']*(?:'|$)|"(?:[^"\\]
 _DOUBLED = re.compile(r'[{\[,:]""\w|\w""[:,}\]]')
 """Quotes within quotes, as older browsers wrote them for Windows."""
 _SLASHES = re.compile(r'(?=[\\"])(\\*)("?)')
+_GOES_ON = re.compile(r"\\(?:\n|[ \t]+\n)")
+"""At the end of a line; a space behind it, which a page may have added, is not meant."""
 _BROKEN = re.compile(r"\s|`[ \t]*\n")
 _POWER = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
 
@@ -79,8 +81,8 @@ def _bash(text: str, variable: Variable) -> Iterator[str]:
     word: str | None = None
     at = 0
     while at < len(text):
-        if text.startswith("\\\n", at):  # the line goes on
-            at += 2
+        if text[at] == "\\" and (goes_on := _GOES_ON.match(text, at)):
+            at = goes_on.end()
             continue
         if text[at].isspace():
             if word is not None:
@@ -115,6 +117,8 @@ def _variable(text: str, at: int, variable: Variable) -> tuple[str, int]:
     if text.startswith("$(", at) or text[at] == "`":
         raise SpecError("the command runs another command inside ($(..) or `..`); put its result there instead")
     match = _VARIABLE.match(text, at)
+    if match is None and text.startswith("${", at):
+        raise SpecError("the command holds a ${..} that is no plain variable; write $NAME, or its value, in its place")
     return (variable(match[1] or match[2]), match.end()) if match else (text[at], at + 1)
 
 
@@ -224,6 +228,9 @@ def _power_part(text: str, at: int, variable: Variable) -> tuple[str, int]:
 
 
 def _power_double(inner: str, variable: Variable) -> str:
+    if re.search(r"(?:^|[^`])\$\(", inner):
+        raise SpecError("the command runs another command inside ($(..)); put its result there instead")
+
     def one(match: re.Match[str]) -> str:
         if match[0] == '""':
             return '"'

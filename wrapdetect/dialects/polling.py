@@ -8,8 +8,10 @@ from wrapdetect.dialects.sources import Received, find_in, holds
 from wrapdetect.model import Poll, Template
 
 JobState = Literal["answered", "running", "failed"]
-PENDING = frozenset({202, 425, 429})
+PENDING = frozenset({202, 304, 425, 429})
 """Statuses of a poll that say to come again; 429 says so to whoever asks too often, while the job goes on."""
+MISSING, MOST_MISSING = 404, 20
+"""Some have no address for what is not there yet; for whom it is none after so many polls, it is a wrong one."""
 AT_WORK = frozenset(
     {
         "queued", "pending", "running", "processing", "inprogress", "started", "starting", "waiting", "submitted",
@@ -18,6 +20,14 @@ AT_WORK = frozenset(
 )  # fmt: skip
 GIVEN_UP = frozenset({"failed", "failure", "error", "cancelled", "canceled", "expired", "aborted", "rejected"})
 """What jobs say of themselves, in lower case, without spaces and signs."""
+ENVELOPE = frozenset({"ok", "success"})
+"""As a rule of the request, and not of the job."""
+FINISHED = frozenset(
+    {"done", "isdone", "finished", "isfinished", "complete", "completed", "iscomplete", "ready", "isready"}
+)
+"""Members that are false while a job is at work, spelt as above."""
+MOST_INNER = 3
+"""How deep in its JSON a job tells its status: {"data": {"job": {"state": ..}}}."""
 
 
 def job_state(
@@ -29,7 +39,11 @@ def job_state(
         if holds(poll.failed, each):
             return "failed", find_in(poll.failed, each) or ""
     if poll.until:
-        return ("answered" if any(holds(poll.until, r) for r in received) else "running"), ""
+        found = {_letters(find_in(poll.until, r) or "") for r in received if holds(poll.until, r)}
+        told = found if "re:" not in poll.until else set[str]()  # a pattern is the user's own word
+        if told & GIVEN_UP:
+            return "failed", find_in(poll.until, received[0]) or ""
+        return ("answered" if found - (told & AT_WORK) else "running"), ""
     said = job_status(received)
     if status in PENDING or said in AT_WORK:
         return "running", ""
@@ -43,11 +57,23 @@ def job_state(
 
 
 def job_status(received: Sequence[Received]) -> str:
-    """As most jobs say it, where it is one JSON object; "" else.
+    """As most jobs say it, where it is one JSON object; "" else. Of several that it tells, the outermost.
 
     >>> job_status([Received('{"status": "In-Progress"}')]), job_status([Received("running")])
     ('inprogress', '')
+    >>> job_status([Received('{"job": {"state": "PENDING"}}')]), job_status([Received('{"done": false, "text": "So"}')])
+    ('pending', 'running')
     """
     value = received[0].json if len(received) == 1 else None
-    said = next((value[k] for k in ("status", "state") if k in value), "") if isinstance(value, dict) else ""
+    objects = [value] if isinstance(value, dict) else []
+    for _ in range(MOST_INNER):
+        for each in objects:
+            said = next((w for k in ("status", "state") if (w := _letters(each.get(k))) not in ENVELOPE | {""}), "")
+            if said or any(v is False and _letters(k) in FINISHED for k, v in each.items()):
+                return said or "running"
+        objects = [v for each in objects for v in each.values() if isinstance(v, dict)]
+    return ""
+
+
+def _letters(said: object) -> str:
     return re.sub(r"[\W_]", "", said).lower() if isinstance(said, str) else ""

@@ -56,8 +56,16 @@ class Problem(NamedTuple):
     what: str
 
 
+MOST_BESIDE = 100
+"""Requests and replies beside the question; a login and a handshake take five."""
+
+
 def template_problems(template: Template) -> Iterator[Problem]:
     """Whatever in a template cannot be used; locations as in its table."""
+    many = len(template.steps) + len(template.polls) + len(template.replies)
+    if many > MOST_BESIDE:
+        yield Problem((), f"holds {many:,} steps, polls and replies; expected at most {MOST_BESIDE}")
+        return
     for loc, part in _places(template):
         yield from (Problem((*loc, *p.loc), p.what) for p in _request_problems(part, template))
     yield from _answer_problems(template)
@@ -241,11 +249,17 @@ def _has_a_place(value: str) -> bool:
     )
 
 
+MOST_FILTERS = 8
+"""In a row; each base64 makes a third more of what it is given."""
+
+
 def _filter_problems(part: Request) -> Iterator[Problem]:
     places: list[tuple[Loc, str]] = [(("path",), part.path), (("body",), part.body)]
     places += [(("headers", name), value) for name, value in part.headers]
     for loc, text in places:
         for slot in (s for s in parse(text) if isinstance(s, Slot)):
+            if len(slot.filters) > MOST_FILTERS:
+                yield Problem(loc, f"{{{slot.name}}} has {len(slot.filters)} filters; expected at most {MOST_FILTERS}")
             for name in (f for f in slot.filters if f not in FILTERS):
                 known = ", ".join(FILTERS)
                 yield Problem(

@@ -25,6 +25,8 @@ from wrapdetect.errors import SpecError
 from wrapdetect.text import one_line, whole
 
 KINDS = "$.. (JSONPath), re:PATTERN, header:NAME, cookie:NAME, event:NAME or text"
+RECORD = "\x1e"
+"""Ends a record of SignalR, and begins one of a JSON text sequence (RFC 7464)."""
 NO_JSON = object()
 """Stands for the value of a text that is not JSON."""
 
@@ -141,6 +143,16 @@ def names_of(source: str) -> tuple[str, ...] | None:
 def needs_json(source: str) -> bool:
     """Whether a source can find anything in JSON only."""
     return source.startswith("$")
+
+
+def records(frame: bytes) -> list[bytes]:
+    """What a websocket's frame holds: one message, or several of SignalR, each with the sign that ends it.
+
+    >>> records(b"{}"), records(b"{}\\x1e[]\\x1e")
+    ([b'{}'], [b'{}\\x1e', b'[]\\x1e'])
+    """
+    sign = RECORD.encode()
+    return [each + sign for each in frame.split(sign)[:-1]] if frame.endswith(sign) else [frame]
 
 
 def check_source(source: str, where: str) -> None:
@@ -295,6 +307,6 @@ def _first_line(error: Exception) -> str:
 
 def _json_of(text: str) -> object:
     try:
-        return json.loads(text)
+        return json.loads(text.strip(RECORD))
     except (ValueError, RecursionError):
         return NO_JSON

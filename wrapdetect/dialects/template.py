@@ -11,7 +11,17 @@ from wrapdetect.dialects.body import BodyError, encoding_of, inflate, lines, nam
 from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.json_text import Answer, content_kind, short
 from wrapdetect.dialects.polling import AT_WORK, PENDING, JobState, job_state, job_status
-from wrapdetect.dialects.sources import NO_JSON, Received, find_in, holds, is_source, names_of, needs_json, span_of
+from wrapdetect.dialects.sources import (
+    NO_JSON,
+    Received,
+    find_in,
+    holds,
+    is_source,
+    names_of,
+    needs_json,
+    records,
+    span_of,
+)
 from wrapdetect.dialects.stream import END, is_life, is_notice, split_lines
 from wrapdetect.dialects.told import is_error, is_refusal, kind_of_text, kind_told
 from wrapdetect.model import Ask, AutoReply, Chunk, Endpoint, Exchange, FailureKind, Poll, Template
@@ -181,10 +191,10 @@ def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> I
     last_s = chunks[-1].t_s if chunks else 0.0
     headers = exchange.headers
     if template.framing == "websocket":
-        for chunk in chunks:
-            text = _frame_text(chunk.data)
+        for t_s, frame in ((chunk.t_s, one) for chunk in chunks for one in records(chunk.data)):
+            text = _frame_text(frame)
             if text is not None and replying(template, received := Received(text, headers)) is None:
-                yield Part(chunk.t_s, received)
+                yield Part(t_s, received)
     elif template.framing == "body" or _is_one_object(template, exchange, body):
         if body.strip():
             yield Part(last_s, Received(text_of(body), headers))
@@ -240,15 +250,14 @@ def _read_parts(template: Template, parts: Sequence[Part], chunks: Sequence[Chun
         if template.done and is_source(template.done) and holds(template.done, received):
             done = True
             break
+    hint = _ping_hint(template, parts)
     if not found:
         _refuse_errors(parts)
         if odd is not None:
             raise odd
-        _fail_unfound(template, chunks)
+        _fail_unfound(template, chunks, hint)
     for piece in _growth(found) if template.mode == "replace" else found:
         answer.add(*piece)
-    unanswered = template.framing == "websocket" and any(_PING.fullmatch(p.received.text) for p in parts[-3:])
-    hint = "; a ping that nobody answered? [[target.template.reply]] does" if unanswered else ""
     return answer.reply(done=done or not template.done, sign=f"its end ({template.done}){hint}", as_sent=True)
 
 
@@ -257,6 +266,11 @@ def _refuse_errors(parts: Sequence[Part]) -> None:
     for body in (part.received.json for part in parts):
         if isinstance(body, dict) and is_refusal(body):
             raise BodyError(kind_told(body), f"error in the answer: {short(body)}")
+
+
+def _ping_hint(template: Template, parts: Sequence[Part]) -> str:
+    unanswered = template.framing == "websocket" and any(_PING.fullmatch(p.received.text) for p in parts[-3:])
+    return "; a ping that nobody answered? [[target.template.reply]] does" if unanswered else ""
 
 
 def _text_in(template: Template, part: Part) -> str | None:
@@ -390,7 +404,7 @@ def refuse_page(template: Template, chunks: Sequence[Chunk]) -> None:
         )
 
 
-def _fail_unfound(template: Template, chunks: Sequence[Chunk]) -> NoReturn:
+def _fail_unfound(template: Template, chunks: Sequence[Chunk], ping: str = "") -> NoReturn:
     start = b"".join(c.data for c in chunks)[:2000].decode(errors="replace")
     if not start.strip():
         raise BodyError(FailureKind.GARBLED, "no frame came" if template.framing == "websocket" else "an empty body")
@@ -398,7 +412,7 @@ def _fail_unfound(template: Template, chunks: Sequence[Chunk]) -> NoReturn:
     where = unit.get(template.framing, "") + "what came"
     at_work = job_status([Received(start)]) in AT_WORK
     hint = ". A job that is still at work? [[target.template.poll]] asks until it is done" if at_work else ""
-    raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing in {where}: {short(start)}{hint}")
+    raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing in {where}: {short(start)}{hint}{ping}")
 
 
 TEMPLATE = Codec(

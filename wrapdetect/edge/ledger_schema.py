@@ -4,6 +4,7 @@ SQLite in WAL mode, or PostgreSQL by URL. Writers take turns: SQLite by BEGIN IM
 held for the transaction; so a writer may look first and write then. Readers see one moment and wait for nobody.
 """
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -151,6 +152,7 @@ class Database:
         self.sqlite = self._url.get_backend_name() == "sqlite"
         if self.sqlite:
             _check_file(self._url, make=make)
+        self._file: tuple[int, int] | None = None
         with self._faults("open"):
             engine = _engine(self._url, wait_s)
         self._readers = engine.execution_options(**({} if self.sqlite else {"isolation_level": "REPEATABLE READ"}))
@@ -161,6 +163,7 @@ class Database:
         except BaseException:
             self.close()
             raise
+        self._file = self._file_now()
 
     def close(self) -> None:
         self._engine.dispose()
@@ -236,8 +239,26 @@ class Database:
             for pragma in pragmas:
                 conn.executescript(f"PRAGMA {pragma}")  # execute() would free one page of many and stop
 
+    def _file_now(self) -> tuple[int, int] | None:
+        """Which file stands at the path of the store; None where none does, and for what is no file."""
+        try:
+            found = os.stat(self._url.database or "")
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino) if self.sqlite else None
+
+    def _same_file(self) -> None:
+        """A file that was moved goes on to be written, by the connection to it, and nobody finds there what was seen.
+        Raises StoreAway where there is none now, StoreError where it is another."""
+        if self._file is None or (now := self._file_now()) == self._file:
+            return
+        if now is None:
+            raise StoreAway(f"the store {self.name} is gone: its file was moved or removed; put it back")
+        raise StoreError(f"another file was put in the place of the store {self.name}; start the monitor anew")
+
     @contextmanager
     def _faults(self, doing: str) -> Iterator[None]:
+        self._same_file()
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:

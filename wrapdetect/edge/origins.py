@@ -6,6 +6,9 @@ from wrapdetect.model import Endpoint
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """Statuses that lead elsewhere (RFC 9110, 15.4)."""
+SEE_OTHER = frozenset({301, 302, 303})
+"""Those after which whatever was sent, a GET follows."""
+MOST_REDIRECTS = 5
 
 
 def may_ask(endpoint: Endpoint, url: str) -> bool:

@@ -29,6 +29,7 @@ from websockets.protocol import Event
 from websockets.typing import Subprotocol
 
 from wrapdetect import __version__
+from wrapdetect.dialects.sources import records
 from wrapdetect.edge.addresses import address_allowed, refusal_of
 from wrapdetect.edge.http import too_long
 from wrapdetect.edge.wire import reading_stopped
@@ -167,20 +168,10 @@ class Socket:
         self._listener.add_done_callback(lambda _: self._news.set())
         try:
             while self._unheard_bytes <= self._limit:
-                data = await self._connection.recv(decode=False)
-                frame = Frame(self._stopwatch(), data)
-                reply = self._automatic.reply(data)
-                if reply is None:
-                    self._frames.append(frame)
-                    self._unheard_bytes += len(data)
-                    self._news.set()
-                    continue
-                self._aside.append(frame)
-                self._replied += 1
+                for data in records(await self._connection.recv(decode=False)):
+                    await self._hear(Frame(self._stopwatch(), data))
                 if self._replied > MOST_REPLIES:
                     break
-                if reply:
-                    await self._connection.send(reply)
         except ConnectionClosedOK:
             return
         except ConnectionClosed as closed:
@@ -191,6 +182,18 @@ class Socket:
             detail = f"more than {MOST_REPLIES:,} frames wanted a reply of their own"
             self.ending = Failure(kind=FailureKind.GARBLED, detail=detail)
         await self._connection.close(TOO_BIG)
+
+    async def _hear(self, frame: Frame) -> None:
+        reply = self._automatic.reply(frame.data)
+        if reply is None:
+            self._frames.append(frame)
+            self._unheard_bytes += len(frame.data)
+            self._news.set()
+            return
+        self._aside.append(frame)
+        self._replied += 1
+        if reply and self._replied <= MOST_REPLIES:
+            await self._connection.send(reply)
 
     async def _beat(self, every_s: float, frame: Callable[[], str]) -> None:
         while True:

@@ -41,7 +41,7 @@ from wrapdetect.edge.http import (
     timed_out,
 )
 from wrapdetect.edge.login_state import read_login
-from wrapdetect.edge.origins import REDIRECTS, may_ask, moved_within
+from wrapdetect.edge.origins import MOST_REDIRECTS, may_ask
 from wrapdetect.edge.secrets import Keyring, clean_url
 from wrapdetect.edge.template_poll import Polls
 from wrapdetect.edge.template_socket import ON_SOCKET, Sockets
@@ -55,6 +55,7 @@ from wrapdetect.edge.template_talk import (
     address_of,
     carries_the_question,
     headers_of,
+    led_on,
     shown_of,
     shown_url,
     values_of,
@@ -68,9 +69,6 @@ GRACE_S = 0.2
 """How long a stream that said its end may take to end, so that its connection can be used again."""
 LONGEST_END = 4
 """Bytes of the longest end of an event, and so the most chunks that it may come in."""
-MOST_REDIRECTS = 5
-SEE_OTHER = frozenset({301, 302, 303})
-"""Of these, what any browser follows by a GET, whatever it had sent (RFC 9110, 15.4)."""
 EXPIRED = frozenset({401, 403, 419, 440})
 """Statuses that say that a session is over (419 and 440 by custom): the steps `run` are made again for the next ask."""
 
@@ -252,12 +250,11 @@ class TemplateSender:
             if asking.carried is None and carries_the_question(step):
                 asking.carried = tape
             await self._request(asking, outgoing, url, state, lambda _: False)
-            where = next((v for k, v in tape.headers if k.lower() == "location"), None)
-            moved = moved_within(str(url), where) if where is not None and tape.status in REDIRECTS else None
-            if moved is None or (outgoing.method != "GET" and tape.status not in SEE_OTHER):
+            led = led_on(outgoing, str(url), tape)
+            if led is None:
                 break
-            outgoing, sent = _as_get(outgoing), ""
-            url, url_shown = self._url(asking, outgoing._replace(path=moved)), clean_url(moved, SHORTEST_LEARNT)
+            outgoing, sent = led, ""
+            url, url_shown = self._url(asking, led), clean_url(led.path, SHORTEST_LEARNT)
         if (failure := no_answer(tape, self._limit)) is not None:
             raise asking.stopped(failure)
         return _text_of(tape, asking)
@@ -374,12 +371,6 @@ def _with_the_step(carried: Tape | None, tape: Tape) -> float:
     tape.chunks = [Chunk(t_s=c.t_s + early_s, data=c.data) for c in tape.chunks]
     tape.start_s = carried.start_s
     return early_s
-
-
-def _as_get(outgoing: Outgoing) -> Outgoing:
-    """What follows a redirect: the same headers, but for those of a body that is not sent again."""
-    headers = tuple((n, v) for n, v in outgoing.headers if not n.lower().startswith("content-"))
-    return Outgoing("GET", outgoing.path, headers, "")
 
 
 def _text_of(tape: Tape, asking: Asking) -> str:

@@ -12,13 +12,15 @@ from datetime import UTC, datetime
 from wrapdetect.dialects.body import BodyError, header_of
 from wrapdetect.dialects.filling import Outgoing, names_in, request_of
 from wrapdetect.dialects.json_text import short
+from wrapdetect.dialects.polling import MISSING, MOST_MISSING
 from wrapdetect.dialects.slots import CONVERSATION_ID
 from wrapdetect.dialects.template import kept_by, polled
 from wrapdetect.edge.http import Tape, no_answer
-from wrapdetect.edge.origins import join
+from wrapdetect.edge.origins import MOST_REDIRECTS, REDIRECTS, join
 from wrapdetect.edge.secrets import clean_url
-from wrapdetect.edge.template_talk import Aside, Asking, Filled, State, shown_of, shown_url
+from wrapdetect.edge.template_talk import Aside, Asking, Filled, State, address_of, led_on, shown_of, shown_url
 from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Template
+from wrapdetect.secrets.names import SHORTEST_LEARNT
 from wrapdetect.ways import Poll, Request
 
 KEPT_BYTES = 1_000_000
@@ -46,13 +48,15 @@ class Polls:
         """The question, and polls up to its answer, which becomes the tape. Raises Stopped where there is none."""
         template, asked = asking.bot.template, asking.tape
         asking.step = "the question"
+        first = len(asking.asides)
         try:
             await self._ask(asking, template)
         finally:
-            aside = asking.asides[-1]
+            aside = asking.asides[first]
             path = clean_url(aside.url.removeprefix(join(asking.bot.endpoint.url, "")))
             asked.sent, asked.start_s = aside.sent or f"{aside.method} {path}", aside.tape.start_s
-        self._refuse(asking)
+        if not (_keeps_the_way(asking, template) and asking.current.status in REDIRECTS):
+            self._refuse(asking)
         self._take(asking, template.keep, replace(template, framing="body"))
         for number, poll in enumerate(template.polls, start=1):
             asking.step = f"poll {number}" if len(template.polls) > 1 else "the poll"
@@ -68,10 +72,13 @@ class Polls:
         last = poll is template.polls[-1]
         if not last:
             template = replace(template, framing="body")
-        left = KEPT_BYTES
+        left, missing = KEPT_BYTES, 0
         for _ in range(poll.most_tries):
             await self._ask(asking, poll)
             state, told = polled(template, poll, _as_exchange(asking.current))
+            missing += asking.current.status == MISSING
+            if asking.current.status == MISSING and missing < MOST_MISSING:
+                state = "running"
             if state == "failed":
                 detail = f"the job failed: {short(told)}"
                 raise asking.stopped(Failure(kind=FailureKind.SERVER, detail=detail))
@@ -90,20 +97,27 @@ class Polls:
             self._take(asking, poll.keep, template)
 
     async def _ask(self, asking: Asking, part: Request) -> None:
-        """One request, as a hop."""
-        state = asking.talk.state
+        """One request, as a hop, and where it leads on, one more for each redirect."""
+        state, base = asking.talk.state, asking.bot.endpoint.url
         values = self._values(asking, state)
-        outgoing = request_of(part, values)
-        tape = asking.current = Tape(self._stopwatch())
-        base = asking.bot.endpoint.url
-        aside = Aside(outgoing.method, base, "", tape)
-        asking.asides.append(aside)
-        try:
-            await self._request(asking, outgoing)
-        finally:
-            shown = shown_of(part, outgoing, values)
-            aside.url, aside.sent = shown_url(base, shown), shown.body
-            asking.secrets |= state.secrets()
+        outgoing: Outgoing | None = request_of(part, values)
+        for number in range(MOST_REDIRECTS + 1):
+            assert outgoing is not None
+            tape = asking.current = Tape(self._stopwatch())
+            aside = Aside(outgoing.method, base, "", tape)
+            asking.asides.append(aside)
+            try:
+                await self._request(asking, outgoing)
+            finally:
+                if number:
+                    aside.url = clean_url(outgoing.path, SHORTEST_LEARNT)
+                else:
+                    shown = shown_of(part, outgoing, values)
+                    aside.url, aside.sent = shown_url(base, shown), shown.body
+                asking.secrets |= state.secrets()
+            outgoing = None if _keeps_the_way(asking, part) else led_on(outgoing, address_of(base, outgoing), tape)
+            if outgoing is None:
+                return
 
     def _take(self, asking: Asking, keep: Sequence[tuple[str, str]], template: Template) -> None:
         """What is kept of what came. A poll that needs it never goes out with what an earlier question left."""
@@ -123,6 +137,12 @@ class Polls:
     def _refuse(self, asking: Asking) -> None:
         if (failure := no_answer(asking.current, self._limit)) is not None:
             raise asking.stopped(failure)
+
+
+def _keeps_the_way(asking: Asking, part: Request) -> bool:
+    """Whether the question's Location is kept, to be polled, and not followed at once."""
+    template = asking.bot.template
+    return part is template and any(source.lower() == "header:location" for _, source in template.keep)
 
 
 def _as_exchange(tape: Tape) -> Exchange:

@@ -15,7 +15,7 @@ from wrapdetect.dialects.filters import Masked
 from wrapdetect.dialects.slots import ENV
 from wrapdetect.edge.http import USER_AGENT, Tape
 from wrapdetect.edge.login_state import Login
-from wrapdetect.edge.origins import as_http, join
+from wrapdetect.edge.origins import REDIRECTS, SEE_OTHER, as_http, join, moved_within
 from wrapdetect.edge.secrets import Keyring, clean_url
 from wrapdetect.edge.socket import Socket
 from wrapdetect.edge.wire import SET_COOKIE_LIMIT, reading_stopped
@@ -251,6 +251,17 @@ def address_of(base: str, outgoing: Outgoing) -> str:
 def shown_url(base: str, shown: Outgoing) -> str:
     """The same of a request whose secrets are masked."""
     return clean_url(address_of(base, shown), SHORTEST_LEARNT) if shown.whole else join(base, shown.path)
+
+
+def led_on(outgoing: Outgoing, url: str, tape: Tape) -> Outgoing | None:
+    """The GET that follows a redirect within its origin; None where nothing does. It has the same headers, but for
+    those of a body that is not sent again."""
+    where = next((v for k, v in tape.headers if k.lower() == "location"), None)
+    moved = moved_within(url, where) if where is not None and tape.status in REDIRECTS else None
+    if moved is None or (outgoing.method != "GET" and tape.status not in SEE_OTHER):
+        return None
+    headers = tuple((n, v) for n, v in outgoing.headers if not n.lower().startswith("content-"))
+    return Outgoing("GET", moved, headers, "")
 
 
 def carries_the_question(step: Step) -> bool:

@@ -84,7 +84,9 @@ def _entry(raw: object, *, source: Source, beside: _Beside) -> Entry:
     grades = [_state(p.get("affected_resources")) for p in (fields, *posts)] + [word(fields, "aggregate_state")]
     planned = is_planned(word(fields, "report_type"))
     now = phase(word(fields, "aggregate_state"))
-    over = now == "over" or (ended_s is not None and ended_s <= source.fetched_s)
+    newest = max(updates, key=lambda u: u.at_s, default=None)
+    goes_on = newest is not None and ended_s is not None and newest.at_s > ended_s and phase(newest.status) == "open"
+    over = now == "over" or (ended_s is not None and ended_s <= source.fetched_s and not goes_on)
     touched = [
         word(r, "status_page_resource_id") for p in (fields, *posts) for r in objects(p.get("affected_resources"))
     ]
@@ -96,7 +98,7 @@ def _entry(raw: object, *, source: Source, beside: _Beside) -> Entry:
         severity=0
         if planned
         else max((severity_of(g) for g in grades if g not in ("", "resolved")), default=0) or UNSTATED,
-        status="resolved" if over else "",
+        status="resolved" if over else "open" if now == "open" else "",
         updates=tuple(updates),
         stated_s=ended_s if over or planned else None,  # of what lasts, an end that lies ahead is a guess
         components=tuple(dict.fromkeys(name for t in touched if (name := beside.names.get(t, "")))),

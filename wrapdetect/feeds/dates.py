@@ -31,13 +31,20 @@ CLOCK = r"(?P<clock>\d{1,2}:\d\d(?::\d\d)?)(?:\.\d{1,9})?(?:\s?(?P<half>[AaPp])\
 
 SPELT = re.compile(
     rf"(?:[A-Za-z]{{3,9}},?\s+)?(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s-]+(?P<month>{MONTH})|"
-    rf"(?P<month2>{MONTH})\s+(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?)\.?,?[\s-]+(?P<year>\d{{4}}|\d\d),?\s+{CLOCK}"
+    rf"(?P<month2>{MONTH})\s+(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?)\.?,?[\s-]+(?P<year>\d{{4}}|\d\d),?\s+(?:at\s+)?{CLOCK}"
     r"\s*(?P<zone>\S.*)?",
     re.IGNORECASE,
 )
 """RFC 822 and its kin: "Fri, 27 Nov 2026 10:00:00 Z", "Nov 10, 2026 8:00 AM PST"."""
+GO = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})? [+-]\d{4}) [A-Z]{3,5}(?: m=[+-][\d.]{1,20})?")
+"""As programs in Go print a time: "2026-11-10 08:00:00 +0000 UTC"."""
+UNIX = re.compile(rf"([A-Z][a-z]{{2}}) +({MONTH}) +(\d{{1,2}}) (\d\d:\d\d:\d\d) ([A-Z]{{3,5}}) (\d{{4}})")
+"""As `date` prints it: "Fri Nov 27 10:00:00 UTC 2026"."""
 ISO_AND_ZONE = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)\s?([A-Z][A-Za-z/_+:0-9-]{1,30})")
 """ISO with a zone in words: "2026-11-10 08:00:00 UTC"."""
+COMMENT = re.compile(r"\s*(?:\([A-Za-z /]{1,60}\)|\[[A-Za-z_/]{1,40}\])\Z")
+"""Behind an offset or Z its name stands as a comment: "+0000 (UTC)" (RFC 822), "+01:00[Europe/Berlin]" (RFC 9557)."""
+NUMERIC = re.compile(r"(?:\d[Zz]|[+-]\d\d:?\d\d)\Z")
 OFFSET = re.compile(r"(?:UTC|GMT|Z)?([+-])(\d{1,2})(?::?(\d\d))?")
 
 ZONES: Mapping[str, tuple[float, ...]] = {
@@ -138,6 +145,9 @@ def _epoch_s(value: object) -> int | None:
 
 def _moment(text: str, zone: tzinfo | None, name: str) -> datetime | None:
     """The time in UTC; None for what is no date at all. Raises EntryError for one without a zone that is known."""
+    bare = COMMENT.sub("", text)
+    text = bare if NUMERIC.search(bare) else text
+    text = UNIX.sub(r"\1, \3 \2 \6 \4 \5", GO.sub(r"\1", text))
     spelt, worded = SPELT.fullmatch(text), ISO_AND_ZONE.fullmatch(text)
     said = (spelt["zone"] if spelt else worded[2] if worded else None) or ""
     try:
@@ -146,7 +156,7 @@ def _moment(text: str, zone: tzinfo | None, name: str) -> datetime | None:
             month, day = spelt["month"] or spelt["month2"], int(spelt["day"] or spelt["day2"])
             moment = of_clock(year, month, day, spelt["clock"], spelt["half"])
         else:
-            moment = datetime.fromisoformat(worded[1] if worded else text)
+            moment = datetime.fromisoformat(worded[1] if worded else text.upper())
         if spelt or moment.tzinfo is None:
             moment = moment.replace(tzinfo=_zone_of(said.strip(), zone, name, text))
         return EPOCH + (moment - EPOCH)

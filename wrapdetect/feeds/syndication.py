@@ -78,6 +78,7 @@ def parse_atom(data: bytes, source: Source) -> Parsed:
 
 
 def _parse(data: bytes, source: Source, roots: set[str], expected: str) -> Parsed:
+    data = data.lstrip(b" \t\r\n")  # some programs print a line before it
     root = _root(data, source, expected)
     if root not in roots:
         raise source.wrong(describe(data) if root == "html" else f"XML whose root is <{quote(root, 40)}>", expected)
@@ -151,7 +152,7 @@ def _post(raw: Mapping[str, object], source: Source) -> Post:
         components=_components(raw, markup),
         severity=max(worst),
         posted_s=posted_s,
-        stated=wording.Stated(None, None) if updates else _not_ahead(wording.stated(text), posted_s),
+        stated=wording.Stated(None, None) if updates else _not_ahead(wording.stated(text, posted_s), posted_s),
     )
 
 

@@ -94,7 +94,7 @@ def _issue(raw: object, *, source: Source) -> Entry | None:
         began_s=opened_s,
         early_s=CHECKED_EVERY_S,
         late_s=0,
-        ended_s=source.time(issue, "closed_at"),
+        ended_s=None if word(issue, "state") == "open" else source.time(issue, "closed_at"),
         severity=0 if "maintenance" in labels else 1 if "degraded" in title.lower() else 3,
     )
     return Entry(incident, opened_s)

@@ -2,7 +2,8 @@
 
 Statuspage: "Jun 18, 18:09 UTC Resolved - This ..."; LambStatus with the year; Instatus "Nov 10, 08:00:12 GMT+0 -
 Investigating - ..."; Google Cloud "began at 2026-03-10 01:00 and ended at ... (all times are US/Pacific)"; Azure
-"Starting at 08:00 UTC on 27 Nov 2026", "Between 08:00 and 10:12 UTC on 27 November 2026".
+"Starting at 08:00 UTC on 27 Nov 2026", "Between 08:00 and 10:12 UTC on 27 November 2026"; AWS "Between 1:10 AM and
+3:20 AM PST".
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-from wrapdetect.feeds.dates import CLOCK, EPOCH, MONTH, ZONE, EntryError, instant, of_clock, offsets, zone_named
+from wrapdetect.feeds.dates import CLOCK, EPOCH, MONTH, MONTHS, ZONE, EntryError, instant, of_clock, offsets, zone_named
 from wrapdetect.feeds.status import Update
 from wrapdetect.prose import quote
 
@@ -35,6 +36,13 @@ AZURE = re.compile(
     rf"(?:\s{{1,3}}(?:and|to|until)\s{{1,3}}(\d\d:\d\d)\s{{1,3}}(UTC)\s{{1,3}}on\s{{1,3}}{DAY})?",
     re.IGNORECASE,
 )
+AWS = re.compile(
+    rf"\bbetween\s{{1,3}}(?:(?P<month>{MONTH})\s(?P<day>\d{{1,2}}),?\s(?:at\s)?)?(?P<clock>\d{{1,2}}:\d\d)\s?(?P<half>[AP])M"
+    rf"(?:\s[A-Z]{{3,4}})?\s{{1,3}}and\s{{1,3}}(?:(?P<month2>{MONTH})\s(?P<day2>\d{{1,2}}),?\s(?:at\s)?)?"
+    r"(?P<clock2>\d{1,2}:\d\d)\s?(?P<half2>[AP])M\s(?P<zone>[A-Z]{3,4})\b",
+    re.IGNORECASE,
+)
+"""The day is told where it is not that of the post."""
 
 
 class Stated(NamedTuple):
@@ -62,8 +70,9 @@ def updates(text: str, posted_s: int, zone: tzinfo | None = None) -> tuple[Updat
     return tuple(dated)
 
 
-def stated(text: str) -> Stated:
+def stated(text: str, posted_s: int | None = None) -> Stated:
     """What the text says of the beginning and the end, with the zone in words; nothing where it cannot be read.
+    A time of day alone is the last such one before `posted_s`.
 
     >>> stated("Impact Statement: Starting at 08:00 UTC on 27 Nov 2026, a subset")
     Stated(began_s=1795766400, ended_s=None)
@@ -77,9 +86,27 @@ def stated(text: str) -> Stated:
             began = found.group(3, 4, 5) if found[3] else found.group(8, 9, 10)
             if found[2] or found[7]:
                 return Stated(_at(found[1], *began), _at(found[6], *found.group(8, 9, 10)) if found[6] else None)
+        elif posted_s is not None and (found := AWS.search(text)) and len(hours := offsets(found["zone"])) == 1:
+            ended_s = _before(found, "2", hours[0], posted_s)
+            began_s = None if ended_s is None else _before(found, "", hours[0], ended_s)
+            return Stated(began_s, None if began_s is None else ended_s)
     except (EntryError, ValueError):
         pass
     return Stated(None, None)
+
+
+def _before(found: re.Match[str], which: str, hours: float, until_s: int) -> int | None:
+    """The last second up to `until_s` that has the day, where one is told, and the time of day of a match."""
+    month, clock, half = found[f"month{which}"], found[f"clock{which}"], found[f"half{which}"]
+    shift_s = round(hours * HOUR_S)
+    for back in range(2 if not month else 30):
+        day = datetime.fromtimestamp(until_s + shift_s - back * 24 * HOUR_S, UTC)
+        name = MONTHS[day.month - 1]
+        at_s = _seconds(of_clock(day.year, name, day.day, clock, half)) - shift_s
+        told = not month or (name == month[:3].lower() and day.day == int(found[f"day{which}"]))
+        if told and at_s <= until_s:
+            return at_s
+    return None
 
 
 def _at(clock: str, day: str, month: str, year: str) -> int:
