@@ -143,6 +143,25 @@ def test_a_pasted_body_of_many_placeholders_is_refused_in_one_pass() -> None:
         from_text(f"POST /x HTTP/1.1\r\nHost: bot.example\r\n\r\n{body}"[:240_000])
 
 
+@pytest.mark.parametrize("word", ["'" + "\n" * 100_000 + "a'", "x" * 200_000, "-" + "y" * 200_000 + "'"])
+def test_the_word_of_a_here_document_is_looked_for_once(word: str) -> None:
+    with pytest.raises(SpecError):
+        from_text(f"curl https://bot.example/ -d @- <<{word} {{}}")
+
+
+@pytest.mark.parametrize("start", ["# a\n", "```\n", "~~~ sh\n  ", "$ ", "x\n"])
+@pytest.mark.parametrize("blank", ["\n", " \n", "\t", "#\n", "```\n"])
+def test_what_stands_before_a_pasted_command_is_looked_through_once(start: str, blank: str) -> None:
+    with pytest.raises(SpecError):
+        from_text(start + blank * 20_000 + "x" + blank * 20_000)
+
+
+@pytest.mark.parametrize("host", ["bo t", "bo\\t", "b\x00t"])
+def test_a_host_that_is_none_is_refused(host: str) -> None:
+    with pytest.raises(SpecError):
+        from_text(f"POST /x HTTP/1.1\nHost: {host}\n\n{{prompt}}")
+
+
 @pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \n", b"\t"])
 def test_a_feed_with_a_long_way_to_its_first_element_is_refused(blank: bytes) -> None:
     data = b"<?xml version='1.0'?><!-- x" + blank * 100_000 + b"--><feed></feed>"
