@@ -24,6 +24,8 @@ from wrapdetect.dialects.slots import ENV, Slot, env, names_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Template
 
+LONGEST_HOST = 253
+"""Characters of a host's name (RFC 1035)."""
 MOST_PASTED = 2_000_000
 """Characters of a request."""
 PROMPT_OF_A_SHELL = re.compile(
@@ -165,7 +167,7 @@ def _address(request: Request) -> SplitResult:
             not re.search(r"[\s?#\\]", parts.netloc)
             and parts.netloc.isprintable()
             and parts.scheme in ("http", "https", "ws", "wss")
-            and bool(parts.hostname)
+            and 0 < len(parts.hostname or "") <= LONGEST_HOST
             and (parts.port or 1) > 0
         )
     except ValueError:
