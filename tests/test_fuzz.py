@@ -149,12 +149,12 @@ def test_the_word_of_a_here_document_is_looked_for_once(word: str) -> None:
         from_text(f"curl https://bot.example/ -d @- <<{word} {{}}")
 
 
-@pytest.mark.parametrize("start", ["# a\n", "```\n", "~~~ sh\n  ", "$ ", "x\n"])
 @pytest.mark.parametrize("body", ["[7{prompt}]", '{"a": -1{n}}', "[1.{prompt}]", "[{prompt}1]"])
 def test_a_placeholder_is_no_part_of_a_number(body: str) -> None:
     assert kind_of_body(Template(body=body, headers=(("content-type", "application/json"),))) != JSON
 
 
+@pytest.mark.parametrize("start", ["# a\n", "```\n", "~~~ sh\n  ", "$ ", "x\n"])
 @pytest.mark.parametrize("blank", ["\n", " \n", "\t", "#\n", "```\n"])
 def test_what_stands_before_a_pasted_command_is_looked_through_once(start: str, blank: str) -> None:
     with pytest.raises(SpecError):
