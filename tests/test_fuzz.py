@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from wrapdetect.codec import dump_run, load_run
 from wrapdetect.collected.shapes.base import moment
 from wrapdetect.curl import from_text
-from wrapdetect.dialects.filling import unwrapped
+from wrapdetect.dialects.filling import JSON, kind_of_body, unwrapped
 from wrapdetect.dialects.sources import check_source
 from wrapdetect.edge import store
 from wrapdetect.edge.answers import More, read_answers
@@ -29,7 +29,7 @@ from wrapdetect.edge.har import read_har
 from wrapdetect.edge.tables import Fields
 from wrapdetect.errors import FeedError, LibraryError, RunFormatError, SpecError
 from wrapdetect.feeds import FEEDS
-from wrapdetect.model import Exchange, Instrument, Run
+from wrapdetect.model import Exchange, Instrument, Run, Template
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 FORMATS = sorted((ROOT / "fixtures" / "formats").glob("*.jsonl"))
@@ -141,6 +141,30 @@ def test_a_pasted_body_of_many_placeholders_is_refused_in_one_pass() -> None:
     body = '{"a": "b"' + ' {prompt}"x": "{n}' * 5_000
     with pytest.raises(SpecError, match="not JSON"):
         from_text(f"POST /x HTTP/1.1\r\nHost: bot.example\r\n\r\n{body}"[:240_000])
+
+
+@pytest.mark.parametrize("word", ["'" + "\n" * 100_000 + "a'", "x" * 200_000, "-" + "y" * 200_000 + "'"])
+def test_the_word_of_a_here_document_is_looked_for_once(word: str) -> None:
+    with pytest.raises(SpecError):
+        from_text(f"curl https://bot.example/ -d @- <<{word} {{}}")
+
+
+@pytest.mark.parametrize("body", ["[7{prompt}]", '{"a": -1{n}}', "[1.{prompt}]", "[{prompt}1]"])
+def test_a_placeholder_is_no_part_of_a_number(body: str) -> None:
+    assert kind_of_body(Template(body=body, headers=(("content-type", "application/json"),))) != JSON
+
+
+@pytest.mark.parametrize("start", ["# a\n", "```\n", "~~~ sh\n  ", "$ ", "x\n"])
+@pytest.mark.parametrize("blank", ["\n", " \n", "\t", "#\n", "```\n"])
+def test_what_stands_before_a_pasted_command_is_looked_through_once(start: str, blank: str) -> None:
+    with pytest.raises(SpecError):
+        from_text(start + blank * 20_000 + "x" + blank * 20_000)
+
+
+@pytest.mark.parametrize("host", ["bo t", "b" * 300, "bo\\t", "b\x00t"])
+def test_a_host_that_is_none_is_refused(host: str) -> None:
+    with pytest.raises(SpecError):
+        from_text(f"POST /x HTTP/1.1\nHost: {host}\n\n{{prompt}}")
 
 
 @pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \n", b"\t"])

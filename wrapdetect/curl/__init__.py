@@ -24,14 +24,16 @@ from wrapdetect.dialects.slots import ENV, Slot, env, names_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Template
 
+LONGEST_HOST = 253
+"""Characters of a host's name (RFC 1035)."""
 MOST_PASTED = 2_000_000
 """Characters of a request."""
 PROMPT_OF_A_SHELL = re.compile(
-    r"(?:(?:\s*(?:#[^\n]*|```[^\n]*|~~~[^\n]*)?\n)*)\s*"  # empty lines, comments, the fence of Markdown
+    r"(?:[^\S\n]*(?:#[^\n]*|```[^\n]*|~~~[^\n]*)?\n)*[^\S\n]*"  # empty lines, comments, the fence of Markdown
     r"(?:(?:PS )?[A-Za-z]:\\[^>\n]*>\s*|[^\n'\"]{0,100}?[$%#>❯➜]\s+)?(?:sudo\s+)?(?=\S*curl(?:\.exe)?[\s^])"
 )
 """What stands before a command that was copied from a terminal or a manual."""
-FENCE = re.compile(r"\n\s*(?:```|~~~)\s*\Z")
+FENCE = re.compile(r"\n[^\S\n]*(?:```|~~~)\s*\Z")
 NO_CURL = re.compile(
     r"(?:await\s+|return\s+|const\s+\w+\s*=\s*)*(?:fetch|axios)\b|\$?(?:session|headers|body|response)\s*=|"
     r"Invoke-(?:WebRequest|RestMethod)\b|(?:iwr|irm|wget|httpie?|https?|import|from|requests|xh)\s",
@@ -161,7 +163,13 @@ def _address(request: Request) -> SplitResult:
     url = request.url if "://" in request.url else f"https://{request.url}"
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname) and (parts.port or 1) > 0
+        fits = (
+            not re.search(r"[\s?#\\]", parts.netloc)
+            and parts.netloc.isprintable()
+            and parts.scheme in ("http", "https", "ws", "wss")
+            and 0 < len(parts.hostname or "") <= LONGEST_HOST
+            and (parts.port or 1) > 0
+        )
     except ValueError:
         fits = False
     if fits and set("{}") & set(parts.netloc.rpartition("@")[2]):

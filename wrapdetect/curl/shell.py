@@ -18,7 +18,7 @@ _ANSI_ESCAPE = re.compile(
     r"\\(?:u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|(.))", re.DOTALL
 )
 _END = re.compile(r"\||;|>|<|&(?=\s|&|$)|#(?=\s)")
-_HEREDOC = re.compile(r"""(?<=\s)<<-?[ \t]*(['"\\]?)(\w+)['"]?([^\n]*)\n""")
+_HEREDOC = re.compile(r"""(?<=\s)<<-?[ \t]*(['"\\]?)(\w++)['"]?([^\n]*+)\n""")
 _HEREDOC_WORD = re.compile(r"""(['"])\w+\1""")
 _PLAIN_QUOTE = re.compile(r"[^'\"`]*\"")
 _ESCAPED = re.compile(r'\^[&{}\[\]<>|%"\\]')

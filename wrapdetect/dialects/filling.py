@@ -129,7 +129,7 @@ def kind_of_body(part: Request) -> str:
     body = unwrapped(part.body.strip()) if is_frame(part) else part.body.strip()
     looks_like_it = body[:1] in ("{", "[") and PLACEHOLDER.fullmatch(body) is None
     if "json" in said or (looks_like_it and not said.startswith((FORM, MULTIPART))):  # pages send it as text/plain, too
-        return JSON if is_json(_JSON_PART.sub(_bare_as_zero, body)) else TEXT
+        return JSON if is_json(_JSON_PART.sub(_bare_as_null, body)) else TEXT
     if said.startswith(FORM):
         return FORM
     if said.startswith(MULTIPART):
@@ -155,9 +155,9 @@ def _outside_names(body: str) -> list[str]:
     return PLACEHOLDER.sub("x", body).split("&")
 
 
-def _bare_as_zero(match: re.Match[str]) -> str:
-    """A placeholder without quotes is a value; doubled it is text, and no JSON."""
-    return match[0] if match[0].startswith('"') or match[1] else "0"
+def _bare_as_null(match: re.Match[str]) -> str:
+    """A placeholder without quotes is a whole value (not the end of a number); doubled it is text, and no JSON."""
+    return match[0] if match[0].startswith('"') or match[1] else "null"
 
 
 def _fill_body(body: str, kind: str, values: Values) -> str:
