@@ -8,6 +8,7 @@ from typing import cast
 
 from wrapdetect.dialects.base import Piece, Reply, without_text
 from wrapdetect.dialects.body import BodyError, header_of
+from wrapdetect.dialects.remote_json import parse
 from wrapdetect.dialects.told import is_error, is_refusal, is_stop_by_error, kind_of_text, kind_told
 from wrapdetect.model import Exchange, FailureKind
 from wrapdetect.text import whole
@@ -28,9 +29,11 @@ def content_kind(exchange: Exchange) -> str:
 def json_object(text: str) -> Json:
     """Raises BodyError, showing how the text begins, where it is no JSON object."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = parse(text)
+    except json.JSONDecodeError as error:
         raise BodyError(FailureKind.GARBLED, f"not JSON: {short(text)}") from error
+    except ValueError as error:
+        raise BodyError(FailureKind.GARBLED, f"not JSON that can be read, {error}: {short(text)}") from error
     return as_object(value, text)
 
 

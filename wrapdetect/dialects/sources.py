@@ -20,6 +20,7 @@ import re2
 from jsonpath import JSONPathEnvironment
 from jsonpath.exceptions import JSONPathError
 
+from wrapdetect.dialects.remote_json import parse
 from wrapdetect.dialects.source_cost import MOST_HITS, check_path
 from wrapdetect.errors import SpecError
 from wrapdetect.text import one_line, whole
@@ -307,6 +308,6 @@ def _first_line(error: Exception) -> str:
 
 def _json_of(text: str) -> object:
     try:
-        return json.loads(text.strip(RECORD))
-    except (ValueError, RecursionError):
+        return parse(text.strip(RECORD))
+    except ValueError:
         return NO_JSON

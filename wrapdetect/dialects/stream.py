@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 
 from wrapdetect.dialects.body import BOM, BodyError, Event, lines, named_events, text_of
 from wrapdetect.dialects.json_text import Json, as_object, json_object, refuse_error, short
+from wrapdetect.dialects.remote_json import parse
 from wrapdetect.dialects.told import is_limit, kind_of_text, says_trouble
 from wrapdetect.model import Chunk, FailureKind
 
@@ -200,6 +201,6 @@ _NONE = object()
 
 def _value(text: str) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse(text)
+    except ValueError:
         return _NONE

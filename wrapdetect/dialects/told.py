@@ -4,11 +4,11 @@ By what stands in the places of an error only (its codes, types and messages), n
 of OpenAI, Anthropic, Google (google.rpc.Status), Ollama, Azure, AWS, FastAPI and of the gateways before them.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from wrapdetect.dialects.remote_json import parse
 from wrapdetect.model import FailureKind
 
 READ = 64_000
@@ -351,6 +351,6 @@ def _value_in(text: str) -> object:
 
 def _json_of(text: str) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse(text)
+    except ValueError:
         return None
