@@ -68,6 +68,8 @@ def _said(content: object, name: str, depth: int) -> str:
 
 def _of_part(part: Mapping[str, object], name: str, depth: int) -> str:
     kind = part.get("type")
+    if kind is None and "role" in part and "text" not in part:
+        raise BodyError(FailureKind.GARBLED, f"{name} holds messages, where text or a list of parts is due")
     if part.get("thought") is True or (isinstance(kind, str) and UNSAID.search(kind.lower())):
         return ""
     if kind == "refusal" and part.get("refusal") is not None:
