@@ -318,7 +318,9 @@ def test_half_an_answer_that_ends_by_a_fault_or_a_limit_is_none(finish: str, kin
         assert kind_in(came(json.dumps(body).encode(), "application/json"), "openai_stream") == kind
 
 
-@pytest.mark.parametrize("finish", ["stop", "length", "MAX_TOKENS", "max_tokens_exceeded", "end_turn", "eos", "tool_calls"])
+@pytest.mark.parametrize(
+    "finish", ["stop", "length", "MAX_TOKENS", "max_tokens_exceeded", "end_turn", "eos", "tool_calls"]
+)
 def test_an_answer_that_ended_as_answers_do_is_one(finish: str) -> None:
     body = {"choices": [{"index": 0, "message": {"content": "All of it."}, "finish_reason": finish}]}
     assert read_as(came(json.dumps(body).encode(), "application/json"), "openai_plain").text == "All of it."

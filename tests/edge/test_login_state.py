@@ -65,7 +65,9 @@ BAD = {
     "row_without_value": ('[{"name": "sid", "domain": "chat.example"}]', "cookie 1: expected name, value and domain"),
     "row_with_two_cookies": (json.dumps([row(value=VALUE + "; admin=1")]), "cookie 1: holds a line break"),
     "an_origin_that_is_none": (
-        json.dumps({"cookies": [], "origins": [{"origin": "http://[x", "localStorage": [{"name": "a", "value": "b"}]}]}),
+        json.dumps(
+            {"cookies": [], "origins": [{"origin": "http://[x", "localStorage": [{"name": "a", "value": "b"}]}]}
+        ),
         "",
     ),
     "a_url_that_is_none": (json.dumps([{"name": "sid", "value": VALUE, "url": "http://[x"}]), "expected name, value"),
@@ -258,7 +260,9 @@ def test_notes_and_useless_files_are_told_where_a_target_is_checked(
         read_keys([bot(path)])
 
 
-@pytest.mark.parametrize("url", ["http://[x/", "http://[::1", "http://\u2100/", "ftp://chat.example", "chat.example", "http://"])
+@pytest.mark.parametrize(
+    "url", ["http://[x/", "http://[::1", "http://\u2100/", "ftp://chat.example", "chat.example", "http://"]
+)
 def test_an_address_that_is_none_is_told_before_a_window_opens(url: str) -> None:
     with pytest.raises(SpecError, match="no address of a page"):
         login_target(url, state=None, hosts=[])

@@ -298,7 +298,9 @@ def _text_in(template: Template, part: Part) -> str | None:
 def said_by(source: str, received: Received) -> str | None:
     """What a source finds, as an answer: parts are read as in any API. Raises BodyError for other structure."""
     hits = hits_in(source, received)
-    return "".join(said_in(h, source) if isinstance(h, list | dict) else text_of_value(h) for h in hits) if hits else None
+    return (
+        "".join(said_in(h, source) if isinstance(h, list | dict) else text_of_value(h) for h in hits) if hits else None
+    )
 
 
 def error_in(template: Template, received: Received) -> str | None:

@@ -19,7 +19,8 @@ DEEPEST, WIDEST = 5, 40
 
 CODES = frozenset(
     {
-        *("code", "type", "status", "reason", "error", "err", "exception", "kind", "name", "statuscode", "errorcode", "errcode", "errno"),
+        *("code", "type", "status", "reason", "error", "kind", "name", "statuscode", "errorcode", "errcode", "errno"),
+        *("err", "exception"),
         *("httpcode", "httpstatus", "httpstatuscode", "errortype", "retcode", "statustext"),
     }
 )

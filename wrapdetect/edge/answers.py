@@ -89,7 +89,7 @@ def _shaped(
             yield conversation_of(talk, context, speaker)
 
 
-def _is_failure(cells: Record, columns: Columns, left: Counter[str]) -> bool:
+def _is_failure(cells: Mapping[str, object], columns: Columns, left: Counter[str]) -> bool:
     """Whether a row tells an error in the place of an answer: that is no empty answer."""
     failed = columns.answer is not None and cells.get(columns.answer) in (None, "") and any(map(cells.get, ERRORS))
     left.update({"rows with an error and no answer": 1} if failed else {})
