@@ -97,8 +97,9 @@ LIMITED_SAID = re.compile(
     re.IGNORECASE,
 )
 REFUSED_SAID = re.compile(
-    r"api[\s_-]?key|unauthori[sz]ed|not authori[sz]ed|authenticat|no auth|invalid (?:api )?(?:token|key|credential|model)"
-    r"|exceeded your .{0,30}credit|out of credit|unknown model|no such|does not exist|permission|forbidden|access denied|not found|billing|payment required"
+    r"api[\s_-]?key|unauthori[sz]ed|not authori[sz]ed|authenticat|no auth"
+    r"|invalid (?:api )?(?:token|key|credential|model)|exceeded your .{0,30}credit|out of credit"
+    r"|unknown model|no such|does not exist|permission|forbidden|access denied|not found|billing|payment required"
     r"|insufficient (?:credit|balance|fund)|credit balance|deactivated|suspended|not supported|unsupported"
     r"|does not support|must be verified|余额|欠费|令牌|密钥|未授权|field required",
     re.IGNORECASE,
