@@ -394,6 +394,19 @@ READ: dict[str, tuple[str, bytes, Talks, str]] = {
         [("j", ["[sic] who?"], ["{so} it is"])],
         "",
     ),
+    "Alpaca, an instruction with its input": (
+        "a.json",
+        pretty([{"instruction": "Who baked", "input": "the bread?", "output": A}]),
+        [("a", ["Who baked\n\nthe bread?"], [A])],
+        "",
+    ),
+    "Alpaca, no input": ("a.json", pretty([{"instruction": Q, "input": "", "output": A}]), [("a", [Q], [A])], ""),
+    "an error in the place of an answer": (
+        "e.jsonl",
+        lines({"prompt": Q, "answer": "", "error": "429"}, {"prompt": Q, "answer": A, "error": None}),
+        [("e", [Q], [A])],
+        "rows with an error and no answer: 1",
+    ),
     "sep=;": ("e.csv", f"sep=;\r\nprompt;answer\r\n{Q};{A}\r\n".encode(), [("e", [Q], [A])], ""),
     "UTF-16 with its mark, tabs": (
         "e.txt.csv",

@@ -38,6 +38,8 @@ SAID: list[tuple[object, str]] = [
     ([{"type": "tool_use", "input": {}}, {"type": "text", "text": "Hi."}], "Hi."),
     ([{"functionCall": {"name": "x"}}, {"text": "Hi."}], "Hi."),
     ([["Hi"], "."], "Hi."),
+    ([{"type": "text", "content": "Hi"}, {"type": "text", "text": "."}], "Hi."),
+    ([{"type": "output", "value": "Hi."}], "Hi."),
 ]
 UNREADABLE: list[object] = [
     True,

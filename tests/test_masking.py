@@ -54,6 +54,10 @@ SPELLINGS: Mapping[str, Callable[[str], str]] = {
         for n, c in enumerate(k)
     ),
     "percent_of_escapes": lambda k: quote(each("\\u{:04x}")(k), safe=""),
+    "percent_of_javascript": each("%u{:04x}"),
+    "percent_of_javascript_in_turn": lambda k: "".join(c if n % 2 else f"%u{ord(c):04X}" for n, c in enumerate(k)),
+    "digits_above_the_line": lambda k: k.translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")),
+    "digits_below_the_line": lambda k: k.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")),
     "entities_of_percent": lambda k: each("&#37;{:02x}")(k),
     "full_width": lambda k: "".join(chr(ord(c) + 0xFEE0) for c in k),
     "full_width_escaped": lambda k: "".join(f"\\u{ord(c) + 0xFEE0:04x}" for c in k),

@@ -341,3 +341,31 @@ def test_no_end_of_a_stream_lacks_its_signs(
     ):
         signs = signs_of_end(template)
         assert signs is None or not over(template, piece) or any(s in piece.encode() for s in signs)
+
+
+REPLY, DELTA = Template(answer="$.reply"), Template(answer="$.delta", framing="sse")
+AS_IN_ANY_API: list[tuple[Template, str, str]] = [
+    (REPLY, '{"reply": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Hi."}]}', "Hi."),
+    (REPLY, '{"reply": ["Hi", "."]}', "Hi."),
+    (REPLY, '{"reply": 42}', "42"),
+    (REPLY, '\ufeff{"reply": "Hi."}', "Hi."),
+    (REPLY, '{"reply": "Hi.", "error": null, "code": 0, "msg": "success"}', "Hi."),
+    (REPLY, '{"reply": {"a": 1}}', "garbled"),
+    (REPLY, '{"reply": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]}', "garbled"),
+    (REPLY, '{"reply": "", "code": 429, "msg": "slow down"}', "limited"),
+    (REPLY, '{"reply": "", "success": false, "message": "invalid token"}', "refused"),
+    (DELTA, 'data: {"delta": [{"type": "text", "text": "Hi."}]}\n\n', "Hi."),
+    (DELTA, 'data: {"delta": "Hi."}\n\ndata: {"status": "in_progress"}\n\n', "Hi."),
+    (DELTA, 'data: {"delta": "Ha"}\n\ndata: {"code": 401, "msg": "unauthorized"}\n\n', "refused"),
+    (DELTA, 'data: {"delta": "Ha"}\n\ndata: {"code": 429, "msg": "x"}\n\n', "limited"),
+    (DELTA, 'data: {"delta": "Ha"}\n\ndata: Rate limit exceeded\n\n', "limited"),
+    (DELTA, 'data: {"delta": "Ha"}\n\ndata: Internal server error\n\n', "server"),
+]
+
+
+@pytest.mark.parametrize(("template", "body", "told"), AS_IN_ANY_API)
+def test_content_and_errors_of_a_template_are_read_as_in_any_api(template: Template, body: str, told: str) -> None:
+    chunks = (Chunk(t_s=0.1, data=body.encode()),)
+    exchange = an_exchange("bot", AskKey("style", "tides", 0), headers=(("content-type", "text/plain"),), chunks=chunks)
+    reply = decode(exchange, an_endpoint("bot", dialect="template", template=template))
+    assert (reply.failure.kind.value if reply.failure else reply.text) == told

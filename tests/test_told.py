@@ -56,6 +56,26 @@ LIMITED: list[object] = [
     {"status": "RESOURCE_EXHAUSTED"},
     {"code": 429.0, "msg": "x"},
     {"type": "about:blank", "title": "Too Many Requests", "status": 429},
+    {"err": {"code": 429, "msg": "x"}},
+    {"data": {"error": {"code": 429, "message": "x"}}},
+    {"result": {"error": {"type": "rate_limit_error"}}},
+    {"exception": "RateLimitException", "message": "x"},
+    {"message": "You use a trial key, which is limited to 10 API calls / minute."},
+    {"message": "Limit Exceeded"},
+    {"message": "Too many tokens, please wait before trying again."},
+    {"header": {"code": 11202, "message": "the number of requests exceeds the limit"}},
+    {"object": "error", "type": "service_tier_capacity_exceeded", "message": "x", "code": "3505"},
+    {"error": {"message": "Trop de requêtes, réessayez plus tard"}},
+    {"error": "Zu viele Anfragen. Bitte warten Sie."},
+    {"error": "Demasiadas solicitudes"},
+    {"error": True, "message": "Muitas requisições"},
+    {"error": {"message": "Troppe richieste"}},
+    {"error": {"message": "リクエストが多すぎます"}},
+    {"error": {"message": "レート制限を超えました"}},
+    {"error": "Слишком много запросов"},
+    {"error": {"message": "요청이 너무 많습니다"}},
+    {"error": {"code": "1302", "message": "您当前的并发数过高"}},
+    {"error": {"code": "1305", "message": "当前请求过多，请稍后重试"}},
 ]
 REFUSED: list[object] = [
     {"error": {"code": 401, "message": "No auth credentials found"}},
@@ -80,6 +100,9 @@ REFUSED: list[object] = [
     {"object": "error", "message": "x", "type": "BadRequestError", "code": 400},
     {"message": "Unauthorized", "statusCode": 401},
     {"success": False, "message": "invalid token"},
+    {"message": "invalid api token"},
+    {"errors": [{"message": "x", "extensions": {"code": "UNAUTHENTICATED"}}], "data": None},
+    {"error": "You have exceeded your monthly included credits"},
 ]
 SERVER: list[object] = [
     {"error": {"code": 502, "message": "Provider returned error"}},
@@ -190,6 +213,10 @@ def test_a_status_is_corrected_by_what_its_body_says(status: int, body: bytes, k
         {"type": "codex.rate_limits", "limits": {}},
         {"status": "in_progress"},
         {"warnings": ["rate limit soon"]},
+        {"data": {"error": None}},
+        {"result": {"errors": []}},
+        {"err": None},
+        {"header": {"code": 0, "message": "Success"}},
     ],
 )
 def test_what_stands_beside_an_answer_and_says_that_all_is_fine_is_no_error(body: dict[str, object]) -> None:
@@ -271,3 +298,37 @@ def test_whatever_an_error_holds_it_has_a_kind(value: object) -> None:
     assert kind_of_text(json.dumps(value)).value in ("limited", "refused", "server")
     if isinstance(value, dict):
         assert isinstance(is_refusal(value), bool)
+
+
+@pytest.mark.parametrize(
+    ("finish", "kind"),
+    [
+        ("error", "server"),
+        ("overloaded", "server"),
+        ("interrupted", "server"),
+        ("connection_error", "server"),
+        ("rate_limit", "limited"),
+        ("quota_exceeded", "limited"),
+        ("RESOURCE_EXHAUSTED", "limited"),
+    ],
+)
+def test_half_an_answer_that_ends_by_a_fault_or_a_limit_is_none(finish: str, kind: str) -> None:
+    for said in ("message", "delta"):
+        body = {"choices": [{"index": 0, said: {"content": "Half of it"}, "finish_reason": finish}]}
+        assert kind_in(came(json.dumps(body).encode(), "application/json"), "openai_stream") == kind
+
+
+@pytest.mark.parametrize(
+    "finish", ["stop", "length", "MAX_TOKENS", "max_tokens_exceeded", "end_turn", "eos", "tool_calls"]
+)
+def test_an_answer_that_ended_as_answers_do_is_one(finish: str) -> None:
+    body = {"choices": [{"index": 0, "message": {"content": "All of it."}, "finish_reason": finish}]}
+    assert read_as(came(json.dumps(body).encode(), "application/json"), "openai_plain").text == "All of it."
+
+
+@pytest.mark.parametrize("place", ["message", "delta"])
+def test_an_error_within_a_message_is_one(place: str) -> None:
+    body = {"choices": [{"index": 0, place: {"content": "", "error": {"code": 429}}, "finish_reason": "stop"}]}
+    half = {"choices": [{"index": 0, "delta": {"content": "Half"}}]}
+    data = f"data: {json.dumps(half)}\n\ndata: {json.dumps(body)}\n\n".encode()
+    assert kind_in(came(data, "text/event-stream"), "openai_stream") == "limited"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wrapdetect.codec_ways import dump_endpoint, load_endpoint
-from wrapdetect.commands.login import check_place, tell_logins, write_login
+from wrapdetect.commands.login import check_place, login_target, tell_logins, write_login
 from wrapdetect.edge.config import load_config
 from wrapdetect.edge.login_state import Cookie, Login, login_notes, parse_login, read_login
 from wrapdetect.edge.page_login import login_variables
@@ -63,6 +63,14 @@ BAD = {
     "no_list": ('{"cookies": 3}', "no list of cookies"),
     "other_object": ('{"a": 1}', "no list of cookies"),
     "row_without_value": ('[{"name": "sid", "domain": "chat.example"}]', "cookie 1: expected name, value and domain"),
+    "row_with_two_cookies": (json.dumps([row(value=VALUE + "; admin=1")]), "cookie 1: holds a line break"),
+    "an_origin_that_is_none": (
+        json.dumps(
+            {"cookies": [], "origins": [{"origin": "http://[x", "localStorage": [{"name": "a", "value": "b"}]}]}
+        ),
+        "",
+    ),
+    "a_url_that_is_none": (json.dumps([{"name": "sid", "value": VALUE, "url": "http://[x"}]), "expected name, value"),
     "row_with_a_line_break": (json.dumps([row(value=VALUE + "\r\nx: y")]), "cookie 1: holds a line break"),
     "origin_without_storage": ('{"cookies": [], "origins": [{"origin": 3}]}', "origin 1: expected origin"),
     "prose": ("Dear all, here is my login.", "no cookie that can be read"),
@@ -250,3 +258,11 @@ def test_notes_and_useless_files_are_told_where_a_target_is_checked(
     assert "others may read it (mode 0640)" in capsys.readouterr().err
     with pytest.raises(SpecError, match=r"nothing for chat\.example, but for 127\.0\.0\.1; log in again: wrapdetect"):
         read_keys([bot(path)])
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[x/", "http://[::1", "http://\u2100/", "ftp://chat.example", "chat.example", "http://"]
+)
+def test_an_address_that_is_none_is_told_before_a_window_opens(url: str) -> None:
+    with pytest.raises(SpecError, match="no address of a page"):
+        login_target(url, state=None, hosts=[])

@@ -1,6 +1,8 @@
 """Keys: masked wherever they come back, never shown, and read from the environment only."""
 
+import gzip
 import json
+import zlib
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -55,6 +57,62 @@ def test_a_key_across_chunks_is_masked_and_lengths_and_times_stay(cut: int) -> N
     after = KEYRING.clean(before)
     assert body_of(after) == b"You sent " + b"*" * len(KEY) + b" and that is wrong \xff"
     assert [(c.t_s, len(c.data)) for c in after.chunks] == [(c.t_s, len(c.data)) for c in before.chunks]
+
+
+SAID = json.dumps({"choices": [{"message": {"content": f"You sent {KEY}."}}]}).encode()
+RAW = zlib.compress(SAID)[2:-4]
+PACKED = {
+    "gzip": ("gzip", gzip.compress(SAID)),
+    "zlib": ("deflate", zlib.compress(SAID)),
+    "cut off": ("gzip", gzip.compress(SAID)[:-9]),
+    "no label": ("", gzip.compress(SAID)),
+    "zlib without a label": ("", zlib.compress(SAID)),
+    "identity": ("identity", gzip.compress(SAID)),
+    "another label": ("br", gzip.compress(SAID)),
+    "an unknown label": ("x-mill", RAW),
+    "two labels": ("gzip, identity", gzip.compress(SAID)),
+    "packed twice": ("gzip, gzip", gzip.compress(gzip.compress(SAID))),
+    "packed twice, one label": ("gzip", gzip.compress(gzip.compress(SAID))),
+    "bare deflate": ("deflate", RAW),
+    "two members": ("gzip", gzip.compress(b"x") + gzip.compress(SAID)),
+    "damaged behind it": ("gzip", gzip.compress(SAID)[:-8] + b"\xff" * 8),
+}
+
+
+def unpacked(data: bytes) -> bytes:
+    """All that can be got out of it."""
+    for bits in (47, -15):
+        try:
+            return data + unpacked(zlib.decompressobj(wbits=bits).decompress(data))
+        except zlib.error:
+            continue
+    return data
+
+
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("size", [10**6, 7])
+def test_a_packed_body_holds_no_key_however_it_is_labelled(name: str, size: int) -> None:
+    label, data = PACKED[name]
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    headers = (("Content-Encoding", label),) if label else ()
+    after = KEYRING.clean(came_back(*pieces, headers=headers))
+    assert KEY.encode() not in unpacked(body_of(after))
+    assert [c.t_s for c in after.chunks] == [0.1 * n for n in range(1, len(pieces) + 1)]
+
+
+@pytest.mark.parametrize(("label", "data"), [("gzip", gzip.compress(b"Hi.")), ("", b"x^2 is a square"), ("br", b"Hi.")])
+def test_a_packed_body_without_the_key_stays_as_it_is(label: str, data: bytes) -> None:
+    before = came_back(data, headers=(("content-encoding", label),) if label else ())
+    assert KEYRING.clean(before) == before
+
+
+@pytest.mark.parametrize("label", ["gzip", "deflate"])
+def test_the_words_of_a_packed_refusal_are_read(label: str) -> None:
+    pack = gzip.compress if label == "gzip" else zlib.compress
+    packed = pack(json.dumps({"error": {"message": f"Rate limit reached for {KEY}"}}).encode())
+    exchange = echoing(lambda peer: fixed(packed, status="400 Bad", headers=(f"content-encoding: {label}",))(peer))
+    assert exchange.failure is not None
+    assert (exchange.failure.kind, "Rate limit reached for ***" in exchange.failure.detail) == ("limited", True)
 
 
 def test_a_body_without_the_key_stays_as_it_is() -> None:

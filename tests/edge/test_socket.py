@@ -290,6 +290,11 @@ def test_a_close_for_who_may_not_come_in_is_refused(code: int) -> None:
     assert talk(closing(code, "log in")).failure.kind == "refused"
 
 
+@pytest.mark.parametrize(("code", "said"), [(1008, "rate limit exceeded"), (4429, "slow"), (4000, "Too many requests")])
+def test_a_close_for_who_asks_too_much_is_a_limit(code: int, said: str) -> None:
+    assert talk(closing(code, said)).failure.kind == "limited"
+
+
 def test_an_error_frame_is_a_failure_of_theirs() -> None:
     talked = talk(saying(piece("The mo"), json.dumps({"error": "model is gone"})))
     assert (talked.failure.kind, "model is gone" in talked.failure.detail) == ("server", True)

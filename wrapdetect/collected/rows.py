@@ -91,6 +91,9 @@ def _prompt(cells: Cells, column: str, context: Context) -> tuple[Sequence[tuple
     prompt = _text(cells, column, context.place)
     if not prompt.strip():
         raise LibraryError(f"{context.place}: {column!r} is empty; expected the question that was asked")
+    more = cells.get("input") if column == "instruction" else None  # Alpaca's: what the instruction is about
+    if isinstance(more, str) and more.strip():
+        prompt = f"{prompt}\n\n{whole(more)}"
     return [("user", prompt)], False
 
 

@@ -39,9 +39,13 @@ def login_target(url: str, *, state: Path | None, hosts: list[str]) -> int:
 
     Only what belongs to the address's host and to `hosts` is kept. Raises SpecError.
     """
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SpecError(f"{quote(url, 200)}: no address of a page; expected one such as https://chat.example/")
-    path = state or Path(f"{(urlsplit(url).hostname or '').replace(':', '_')}.state.json")
+    path = state or Path(f"{parts.hostname.replace(':', '_')}.state.json")
     check_place(path)
     endpoint = Endpoint(name=TARGET, role="target", url=url, model="", dialect="page", hosts=tuple(hosts))
     login = asyncio.run(_logged_in(endpoint))

@@ -13,6 +13,8 @@ from wrapdetect.text import one_line
 DECODED_LIMIT = 4_000_000
 """Bytes of a decompressed body, twice what is read of a plain one; more is a bomb, not an answer."""
 
+GZIP = b"\x1f\x8b"  # how each member begins
+
 LINE_LIMIT = 200_000
 """Lines of a body that is read line by line: four for each piece that an answer may have."""
 
@@ -75,6 +77,8 @@ def inflate(chunks: Sequence[Chunk], encoding: str) -> tuple[Chunk, ...]:
             data = engine.decompress(chunk.data, DECODED_LIMIT - total + 1)
         except zlib.error as error:
             raise BodyError(FailureKind.GARBLED, f"damaged {encoding} body ({error})") from error
+        if engine.unused_data[:2] == GZIP:
+            raise BodyError(FailureKind.GARBLED, f"{encoding} body of several members")
         total += len(data)
         if total > DECODED_LIMIT:
             raise BodyError(FailureKind.CUT_OFF, f"{encoding} body grows past {DECODED_LIMIT:,} bytes")

@@ -14,6 +14,8 @@ UNSAID = re.compile(
     r"reason|think|thought|tool|function|image|audio|video|file|document|search|summary|executable|code_|citation|source|step|media"
 )
 """In a part's `type`: thinking, and what is no text; any other part is read by its text."""
+TEXTS = ("text", "content", "value")
+"""Keys of a part under which its text stands, in one API or another."""
 DEEPEST = 8
 
 
@@ -40,6 +42,9 @@ def said_in_message(message: Mapping[str, object], name: str = "content") -> str
     if isinstance(content, str) and not message.get("refusal"):
         return content
     said, refusal = said_in(content, name), said_in(message.get("refusal"), "refusal")
+    audio = message.get("audio")
+    if isinstance(audio, Mapping) and not said:  # what was spoken
+        said = said_in(audio.get("transcript"), "transcript")
     return said if refusal == said else said + refusal
 
 
@@ -63,9 +68,14 @@ def _said(content: object, name: str, depth: int) -> str:
 
 def _of_part(part: Mapping[str, object], name: str, depth: int) -> str:
     kind = part.get("type")
+    if kind is None and "role" in part and "text" not in part:
+        raise BodyError(FailureKind.GARBLED, f"{name} holds messages, where text or a list of parts is due")
     if part.get("thought") is True or (isinstance(kind, str) and UNSAID.search(kind.lower())):
         return ""
-    text = part.get("refusal") if kind == "refusal" and part.get("refusal") is not None else part.get("text")
+    if kind == "refusal" and part.get("refusal") is not None:
+        text = part["refusal"]
+    else:
+        text = next((part[key] for key in TEXTS if part.get(key) is not None), None)
     if isinstance(text, Mapping) and "value" in text:  # of OpenAI's Assistants
         text = text["value"]
     return _said(text, f"{name}'s text", depth + 1)

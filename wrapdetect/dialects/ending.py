@@ -22,7 +22,8 @@ LONGEST_ERROR = 20_000
 Ending = Callable[[bytes], float | None]
 """Given each chunk; gives the seconds that the stream may still take, or None: as long as it likes."""
 
-_DONE = re.compile(rb'(?:data:)?\s{0,9}"?\[(?:DONE|done)\]"?\s{0,9}')
+_DONE = re.compile(rb"""(?:data:\s{0,9}){0,2}["'<]?\[?(?:done|end|eos|eof)\]?[">';]{0,3}\s{0,9}""", re.I)
+_MAYBE_DONE = re.compile(rb"""(?:\[|data:\s{0,9}["'<]?)(?:done|end|eos|eof)""", re.I)
 SURE: Mapping[str, re.Pattern[bytes]] = {
     "anthropic": re.compile(rb'"type"\s{0,9}:\s{0,9}"message_stop"'),
     "responses": re.compile(rb'"type"\s{0,9}:\s{0,9}"response\.(?:completed|incomplete|failed)"'),
@@ -76,7 +77,7 @@ class _Watcher:
 
     def _may_end(self, data: bytes) -> bool:
         """Whether any sign stands in whole lines."""
-        if b"[DONE]" in data or b"[done]" in data or b'"error"' in data:
+        if b'"error"' in data or _MAYBE_DONE.search(data):
             return True
         likely = self._likely is not None and self._likely.search(data)
         return bool(likely or (self._sure is not None and self._sure.search(data)))

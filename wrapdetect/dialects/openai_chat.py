@@ -65,14 +65,17 @@ def _first_index(events: Iterable[Sequence[Json]]) -> int:
 
 def _index(choice: Json) -> int:
     index = choice.get("index")
+    if isinstance(index, str) and index.isascii() and index.isdecimal() and len(index) < 5:
+        return int(index)
     return index if type(index) is int else 0
 
 
 def _choice(choices: Sequence[Json], index: int) -> Json:
     """The choice of that index, or an empty one. Raises BodyError where it tells an error."""
     found = next((c for c in choices if _index(c) == index), {})
-    if found.get("error"):
-        refuse_error({"error": found["error"]}, "choice")
+    for place in (found, part(found, "message"), part(found, "delta")):
+        if place.get("error"):
+            refuse_error({"error": place["error"]}, "choice")
     return found
 
 

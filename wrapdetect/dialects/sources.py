@@ -93,8 +93,13 @@ def find(
 
 def find_in(source: str, received: Received) -> str | None:
     """As `find`, in what may be searched by other sources too."""
-    hits = [hit for hit in compiled(source)(received) if hit is not None]
+    hits = hits_in(source, received)
     return "".join(map(text_of_value, hits)) if hits else None
+
+
+def hits_in(source: str, received: Received) -> list[object]:
+    """All that a source finds, but for null."""
+    return [hit for hit in compiled(source)(received) if hit is not None]
 
 
 def holds(source: str, received: Received) -> bool:

@@ -17,6 +17,8 @@ from wrapdetect.model import Chunk, FailureKind
 
 END = ("[DONE]", '"[DONE]"', "[done]", "data: [DONE]", "data:[DONE]")
 """Ends a stream where it stands alone: many APIs took it over from one."""
+BARE_END = re.compile(r"""(?:data:\s*)?["'<]?\[?(?:done|end|eos|eof)\]?[">';]*""", re.IGNORECASE)
+"""The same in other dress, where nothing but JSON is due."""
 LIFE = re.compile(r"(?:ping|pong|heart_?beat|keep_?alive|comment)s?", re.IGNORECASE)
 """Names and types of events that say that the connection lives."""
 FEW = 4
@@ -129,7 +131,7 @@ def _lines(chunks: Sequence[Chunk]) -> Stream:
     whole = chunks[-1].data.endswith(b"\n")
     objects: list[Stamped] = []
     for number, (t_s, line) in enumerate(found, start=1):
-        if line in END:
+        if BARE_END.fullmatch(line):
             return Stream(tuple(objects), done=True)
         if number == len(found) and not whole and _value(line) is _NONE:
             break
@@ -147,10 +149,11 @@ def _events(chunks: Sequence[Chunk]) -> Stream:
         failed = failed or event.name.lower() == "error"
         alone = len(event.lines) < 2  # as most are
         for t_s, data, torn in [(event.t_s, event.data or "", event.end == "torn")] if alone else split_lines(event):
+            data = data.removeprefix("data:")  # some gateways dress an event twice
             value = _value(data)
             if value is _NONE or isinstance(value, str):
                 data = value if isinstance(value, str) else data
-                if data.strip() in END and not failed:
+                if BARE_END.fullmatch(data.strip()) and not failed:
                     return _found(objects, odd, done=True)
                 if torn:
                     break

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, so_far
-from wrapdetect.dialects.body import BodyError, encoding_of, inflate, lines, named_events, text_of
+from wrapdetect.dialects.body import BOM, BodyError, encoding_of, inflate, lines, named_events, text_of
+from wrapdetect.dialects.content import said_in
 from wrapdetect.dialects.filling import names_in, parts_of
 from wrapdetect.dialects.json_text import Answer, content_kind, short
 from wrapdetect.dialects.polling import AT_WORK, PENDING, JobState, job_state, job_status
@@ -15,12 +16,14 @@ from wrapdetect.dialects.sources import (
     NO_JSON,
     Received,
     find_in,
+    hits_in,
     holds,
     is_source,
     names_of,
     needs_json,
     records,
     span_of,
+    text_of_value,
 )
 from wrapdetect.dialects.stream import END, is_life, is_notice, split_lines
 from wrapdetect.dialects.told import is_error, is_refusal, kind_of_text, kind_told
@@ -197,7 +200,7 @@ def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> I
                 yield Part(t_s, received)
     elif template.framing == "body" or _is_one_object(template, exchange, body):
         if body.strip():
-            yield Part(last_s, Received(text_of(body), headers))
+            yield Part(last_s, Received(text_of(body.removeprefix(BOM)), headers))
     elif template.framing == "ndjson":
         found = list(lines(chunks))
         for index, line in enumerate(found, start=1):
@@ -241,18 +244,23 @@ def _read_parts(template: Template, parts: Sequence[Part], chunks: Sequence[Chun
             text = _text_in(template, part)
         except BodyError as error:
             if part.torn or not is_notice(received.text):
+                if not part.torn and not set(received.text) & set('{}"'):  # words that tell trouble
+                    raise _told(received.text) from error
                 raise
             text, odd = None, odd or error
         if text is not None:
             found.append(Piece(part.t_s, text))
+        elif not template.error:
+            _refuse_errors([part])
         if template.model:
             answer.named(find_in(template.model, received))
         if template.done and is_source(template.done) and holds(template.done, received):
             done = True
             break
     hint = _ping_hint(template, parts)
-    if not found:
+    if not any(p.text.strip() for p in found):
         _refuse_errors(parts)
+    if not found:
         if odd is not None:
             raise odd
         _fail_unfound(template, chunks, hint)
@@ -276,7 +284,7 @@ def _ping_hint(template: Template, parts: Sequence[Part]) -> str:
 def _text_in(template: Template, part: Part) -> str | None:
     """What a part adds to the answer. Raises BodyError where it is torn, or no JSON though that is due."""
     received = part.received
-    text = find_in(template.answer, received)
+    text = said_by(template.answer, received)
     if needs_json(template.answer) and received.json is NO_JSON and received.text.strip():
         if part.torn:
             raise BodyError(FailureKind.CUT_OFF, f"the answer ends within its JSON: {short(received.text)}")
@@ -285,6 +293,14 @@ def _text_in(template: Template, part: Part) -> str | None:
     elif part.torn and template.framing == "sse" and not needs_json(template.answer):
         raise BodyError(FailureKind.CUT_OFF, f"the stream ended within an event: {short(received.text)}")
     return text
+
+
+def said_by(source: str, received: Received) -> str | None:
+    """What a source finds, as an answer: parts are read as in any API. Raises BodyError for other structure."""
+    hits = hits_in(source, received)
+    return (
+        "".join(said_in(h, source) if isinstance(h, list | dict) else text_of_value(h) for h in hits) if hits else None
+    )
 
 
 def error_in(template: Template, received: Received) -> str | None:

@@ -20,16 +20,20 @@ DEEPEST, WIDEST = 5, 40
 CODES = frozenset(
     {
         *("code", "type", "status", "reason", "error", "kind", "name", "statuscode", "errorcode", "errcode", "errno"),
+        *("err", "exception"),
         *("httpcode", "httpstatus", "httpstatuscode", "errortype", "retcode", "statustext"),
     }
 )
 TYPES = frozenset({"type", "kind", "name", "errortype"})
 MESSAGES = frozenset(
     {
+        *("err", "exception"),
         *("message", "msg", "detail", "details", "error", "errormsg", "errormessage", "errmsg", "description", "title"),
         *("errordescription", "statusmsg", "statusmessage", "faultstring", "reason"),
     }
 )
+WRAPS = ("data", "result")
+"""Keys under which some gateways put whatever an upstream said."""
 WITHIN = frozenset(
     {
         "error",
@@ -40,9 +44,10 @@ WITHIN = frozenset(
         "fault",
         "baseresp",
         "header",
+        *WRAPS,
         "cause",
         "exception",
-        *("message", "response"),
+        *("message", "response", "err", "extensions", "metadata"),
     }
 )
 """Keys of an error, and of what stands around one; without case, dashes and underscores."""
@@ -53,7 +58,9 @@ FINE = frozenset({"", "0", "200", "ok", "success", "succeeded", "null", "none", 
 
 FAILED = frozenset({"error", "failed", "failure", "fail"})
 
-LIMITED = re.compile(r"rate_?limit|too_many|quota|throttl|resource_exhausted|usage_limit|slow_down|requests_exceeded")
+LIMITED = re.compile(
+    r"rate_?limit|too_many|quota|throttl|resource_exhausted|usage_limit|slow_down|requests_exceeded|tier_capacity"
+)
 ANY_LIMIT = re.compile(r"limit_(?:exceeded|reached)|exceeded_limit|exceeds_limit")
 OF_THE_QUESTION = re.compile(r"context|token|length|size|char|input|output|prompt")
 """Such a limit is passed by the question itself, and no waiting helps."""
@@ -72,18 +79,26 @@ INVALID = re.compile(
 )
 INTERNAL = re.compile(r"server|internal|upstream|api_error|exception|unknown")
 STOPPED = re.compile(
-    r"(?:^|_)(?:error|failed|failure|aborted|abort|cancell?ed)$|^insufficient_system_resource$|time_?out"
+    r"(?:^|_)(?:error|failed|failure|aborted|abort|cancell?ed|interrupted)$|^insufficient_system_resource$|time_?out"
 )
 """Codes, in lower case with underscores between their words; STOPPED are reasons for which an answer ended half."""
 
 LIMITED_SAID = re.compile(
     r"rate[\s_-]?limit|too many (?:requests|concurrent)|quota|throttl|(?:requests?|tokens?) per (?:sec|min|hour|day)"
     r"|\b[rt]p[md]\b|(?:usage|daily|hourly|weekly|monthly|request|account|plan|message|concurren\w{1,10}) limit"
-    r"|limit of \d{1,9} (?:requests|messages)|slow down|resource (?:has been )?exhausted|频繁|限流|额度|配额|速率",
+    r"|limit of \d{1,9} (?:requests|messages)|limited to \d{1,9} |slow down|resource (?:has been )?exhausted"
+    r"|too many tokens, |^limit exceeded|number of (?:requests|calls) exceed|requests? exceed|频繁|限流|额度|配额|速率"
+    r"|并发|请求(?:过|太)多|限额|請求過多|頻繁|リクエストが多|レート制限|回数制限|요청이 너무|요청 한도|사용량 한도"
+    r"|(?:trop de|zu viele|demasiad[ao]s|muit[ao]s|troppe|te veel|för många|zbyt wiele|слишком (?:много|часто)"
+    r"|забагато|çok fazla|quá nhiều|terlalu banyak)\s.{0,12}"
+    r"(?:requ|anfrag|solicit|petic|pedid|richiest|verzoek|förfråg|żąda|запрос|запит|istek|yêu cầu|permintaan)"
+    r"|(?:limite|límite) de (?:taxa|tasa|débit|velocidad|requ|solicit|petic)|превышен.{0,12}(?:лимит|квот)"
+    r"|anfragelimit|ratenbegrenzung",
     re.IGNORECASE,
 )
 REFUSED_SAID = re.compile(
-    r"api[\s_-]?key|unauthori[sz]ed|not authori[sz]ed|authenticat|no auth|invalid (?:token|key|credential|model)"
+    r"api[\s_-]?key|unauthori[sz]ed|not authori[sz]ed|authenticat|no auth"
+    r"|invalid (?:api )?(?:token|key|credential|model)|exceeded your .{0,30}credit|out of credit"
     r"|unknown model|no such|does not exist|permission|forbidden|access denied|not found|billing|payment required"
     r"|insufficient (?:credit|balance|fund)|credit balance|deactivated|suspended|not supported|unsupported"
     r"|does not support|must be verified|余额|欠费|令牌|密钥|未授权|field required",
@@ -192,7 +207,7 @@ def is_error(body: Mapping[str, object]) -> bool:
     """
     if body.get("type") == "error" or body.get("object") == "error":
         return True
-    return any(_is_set(body[name]) for name in ("error", "errors") if body.get(name))
+    return any(_is_set(body[name]) for name in ("error", "errors", "err") if body.get(name))
 
 
 def is_refusal(body: Mapping[str, object]) -> bool:
@@ -203,7 +218,7 @@ def is_refusal(body: Mapping[str, object]) -> bool:
     >>> is_refusal({"detail": "Not authenticated"}), is_refusal({"choices": [{"text": "429"}], "code": 429})
     (True, False)
     """
-    if is_error(body):
+    if is_error(body) or any(is_error(b) for n in WRAPS if isinstance(b := body.get(n), dict)):
         return True
     if body.get("choices") or any(body.get(name) for name in ANSWERS) or isinstance(body.get("message"), dict):
         return False
@@ -226,7 +241,8 @@ def is_stop_by_error(finish: str) -> bool:
     >>> [is_stop_by_error(f) for f in ("error", "network_error", "stop", "length", "content_filter")]
     [True, True, False, False, False]
     """
-    return STOPPED.search(_code(finish)) is not None
+    code = _code(finish)
+    return any(p.search(code) for p in (STOPPED, LIMITED, DOWN))
 
 
 def says_trouble(text: str) -> bool:
@@ -304,8 +320,9 @@ def _gather_code(found: _Evidence, key: str, value: object) -> None:
 def _odd_code(body: Mapping[str, object]) -> bool:
     """Whether it has a code that says that something is not fine, in numbers of its own."""
     codes = [body.get(name) for name in ("code", "error_code", "errcode", "status_code", "statusCode", "errorCode")]
-    base = body.get("base_resp")
-    codes += [base.get("status_code")] if isinstance(base, dict) else []
+    for around, name in (("base_resp", "status_code"), ("header", "code")):
+        inner = body.get(around)
+        codes += [inner.get(name)] if isinstance(inner, dict) else []
     return any(isinstance(c, int) and not isinstance(c, bool) and c not in (0, 200) for c in codes)
 
 

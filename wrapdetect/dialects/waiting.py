@@ -21,7 +21,7 @@ _UNITS: Mapping[float, str] = {
     86400.0: "d day days",
 }
 UNIT_S: Mapping[str, float] = {unit: seconds for seconds, units in _UNITS.items() for unit in units.split()}
-EPOCH_S, EPOCH_MS = 1e9, 1e12
+EPOCH_S, EPOCH_MS, LAST_MS = 1e9, 1e12, 1e13
 """A reset later than these is a moment, in seconds or milliseconds since 1970."""
 
 _NUMBER = re.compile(r"\d{1,18}(?:\.\d{0,18})?")
@@ -30,8 +30,8 @@ _SPAN = re.compile(
 )
 _STEP = re.compile(r"(\d+(?:\.\d+)?)([a-z]+)", re.IGNORECASE)
 _IN_BODY = re.compile(
-    r'"(?:retry_?delay|retry-?_?after(_ms)?(?:_s|_seconds)?)"\s{0,9}:\s{0,9}"?([0-9.]{1,20}[a-z0-9.]{0,20})'
-    r"|(?:try again|retry) (?:in|after) (?P<said>[0-9.]{1,20} ?[a-z0-9.]{0,20})",
+    r'"(?:retry_?delay|retry-?_?after(_?ms)?(?:_?s|_?seconds)?)"\s{0,9}:\s{0,9}"?([0-9.]{1,20}[a-z0-9.]{0,20})'
+    r"|(?:(?:try again|retry) (?:in|after)|available in|please wait) (?P<said>[0-9.]{1,20} ?[a-z0-9.]{0,20})",
     re.IGNORECASE,
 )
 
@@ -62,9 +62,10 @@ def _by_headers(headers: Mapping[str, str], exchange: Exchange) -> Iterator[floa
         if _NUMBER.fullmatch(headers.get(name, "")):
             yield float(headers[name]) / 1000
     value = headers.get("retry-after", headers.get("x-retry-after", ""))
-    if value.isdecimal():  # however long
-        yield float(value)
-    elif (span := span_s(value)) is not None:
+    span = float(value) if value.isdecimal() else span_s(value)  # digits, however many
+    if span is not None and EPOCH_S <= span < LAST_MS:
+        yield from _reset_s(value, exchange)
+    elif span is not None:
         yield span
     elif value:
         yield from _until(value, headers.get("date"), exchange)
@@ -73,13 +74,22 @@ def _by_headers(headers: Mapping[str, str], exchange: Exchange) -> Iterator[floa
 def _until(value: str, date: str | None, exchange: Exchange) -> Iterator[float]:
     """By the server's clock where it shows it, else by ours; a moment that is past by ours alone says nothing."""
     try:
-        moment = parsedate_to_datetime(value)
+        moment = _moment(value)
         if date is not None:
             yield max((moment - parsedate_to_datetime(date)).total_seconds(), 0.0)
         elif (wait := (moment - exchange.started).total_seconds()) > 0:
             yield wait
     except (TypeError, ValueError, OverflowError):
         return
+
+
+def _moment(value: str) -> datetime:
+    """A date of HTTP, in each of its three forms, or one as ISO 8601 writes it; UTC where it says no zone."""
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _by_body(exchange: Exchange) -> Iterator[float]:

@@ -20,6 +20,7 @@ TIME = ("time", "started", "timestamp", "asked_at", "created_at")
 LATENCY = ("latency_s", "latency")
 BESIDE = tuple(n for n in USUAL["answer"] if n not in ("text", "bot"))
 """Columns that hold the answer to the last message of a conversation that ends with the user's."""
+ERRORS = ("error", "error_message", "exception")
 MOST = 1_000_000
 """Conversations of one file."""
 NONE = "none"
@@ -60,7 +61,11 @@ def read_answers(
         reading = f"read as {shape.called}"
     else:
         columns = columns_of(list(first[1]), place_of_names(path, kind, first[0]), fields, more)
-        rows = (read_row(cells, columns, Context(place=place, left=left), speaker=speaker) for place, cells in every)
+        rows = (
+            read_row(cells, columns, Context(place=place, left=left), speaker=speaker)
+            for place, cells in every
+            if not _is_failure(cells, columns, left)
+        )
         reading = _reading(kind, columns)
     kept, doubled = once(_counted(rows, path))
     if not kept:
@@ -82,6 +87,13 @@ def _shaped(
             raise LibraryError(f"{place}: not of the shape of the first, {shape.called}; mend it or leave it out")
         for talk in shape.read(record, context):
             yield conversation_of(talk, context, speaker)
+
+
+def _is_failure(cells: Mapping[str, object], columns: Columns, left: Counter[str]) -> bool:
+    """Whether a row tells an error in the place of an answer: that is no empty answer."""
+    failed = columns.answer is not None and cells.get(columns.answer) in (None, "") and any(map(cells.get, ERRORS))
+    left.update({"rows with an error and no answer": 1} if failed else {})
+    return failed
 
 
 def _counted(rows: Iterable[Conversation], path: Path) -> Iterator[Conversation]:

@@ -23,7 +23,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from wrapdetect.dialects import Call
-from wrapdetect.dialects.body import header_of, refused_by
+from wrapdetect.dialects.body import BodyError, encoding_of, header_of, inflate, refused_by
 from wrapdetect.dialects.ending import SURE_S, Ending, ending_of
 from wrapdetect.dialects.filling import PRINTABLE, fill_text
 from wrapdetect.edge.addresses import CONNECTED, admit
@@ -416,7 +416,11 @@ def refusal(tape: Tape) -> Failure:
     """What a status of 300 or more says."""
     status = tape.status or 0
     moved = _moved(tape) if 300 <= status < 400 else ""
-    return refused_by(status, tape.reason, b"".join(c.data for c in tape.chunks), moved)
+    try:
+        chunks = inflate(tape.chunks, encoding_of(tape.headers))
+    except BodyError:
+        chunks = tuple(tape.chunks)
+    return refused_by(status, tape.reason, b"".join(c.data for c in chunks), moved)
 
 
 def _moved(tape: Tape) -> str:

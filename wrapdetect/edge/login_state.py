@@ -63,7 +63,7 @@ class Login:
         """What belongs to these hosts."""
         return Login(
             cookies=tuple(c for c in self.cookies if any(map(c.fits, hosts))),
-            stored=tuple((o, values) for o, values in self.stored if (urlsplit(o).hostname or "") in hosts),
+            stored=tuple((o, values) for o, values in self.stored if _host(o) in hosts),
         )
 
     def values(self) -> Iterator[str]:
@@ -192,10 +192,10 @@ def _of_row(row: object, where: str) -> Cookie:
     """A cookie as Playwright or a browser's extension writes it."""
     given = row if isinstance(row, dict) else {}
     name, value = given.get("name"), given.get("value")
-    domain = given.get("domain") or given.get("host") or urlsplit(str(given.get("url") or "")).hostname
+    domain = given.get("domain") or given.get("host") or _host(str(given.get("url") or ""))
     if not (isinstance(name, str) and name and isinstance(value, str) and isinstance(domain, str) and domain):
         raise SpecError(f"{where}: expected name, value and domain")
-    if not (name + value + domain).isprintable():
+    if not (name + value + domain).isprintable() or ";" in name + value:
         raise SpecError(f"{where}: holds a line break or another character that no cookie has")
     expires = given.get("expires", given.get("expirationDate", given.get("expiry", -1)))
     real = isinstance(expires, int | float) and not isinstance(expires, bool) and 0 < expires < 1e11
@@ -258,8 +258,16 @@ def _for_jar(cookie: Cookie) -> JarCookie:
     )
 
 
+def _host(address: str) -> str:
+    """The host of an address, "" where it is none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _hosts_in(login: Login) -> set[str]:
-    return {c.domain.lstrip(".") for c in login.cookies} | {urlsplit(o).hostname or "?" for o, _ in login.stored}
+    return {c.domain.lstrip(".") for c in login.cookies} | {_host(o) or "?" for o, _ in login.stored}
 
 
 def _names(cookies: Sequence[Cookie]) -> str:

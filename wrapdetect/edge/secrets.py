@@ -206,22 +206,43 @@ def _mask_header(name: str, value: str) -> str:
 
 
 Packed = TypeVar("Packed", Exchange, Hop)
+PACKED = (b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda")
+"""How what is packed by gzip or zlib begins, whatever its label."""
 
 
 def _unpacked(said: Packed, secrets: Masker) -> Packed:
-    """The same; or, where a compressed body holds a secret, with the body unpacked and without that header."""
+    """The same; or, where a compressed body holds a secret, with the body unpacked and without that header. What is
+    packed and cannot be looked into as it is labelled keeps its lengths and times only: nothing is read in it."""
     encoding = encoding_of(said.headers)
-    if encoding in ("", "identity") or not secrets:
+    bare = encoding in ("", "identity")
+    if not secrets or (bare and not _is_packed(said.chunks)):
         return said
     try:
-        chunks = inflate(said.chunks, encoding)
+        chunks = inflate(said.chunks, "gzip" if bare else encoding)
     except BodyError:
+        return said if bare or _is_text(said.chunks) else replace(said, chunks=_starred(said.chunks))
+    held = _is_packed(chunks) or _mask_chunks(chunks, secrets) != chunks
+    if not held:
         return said
-    if _mask_chunks(chunks, secrets) == chunks:
-        return said
+    if bare or _is_packed(chunks):
+        return replace(said, chunks=_starred(said.chunks))
     return replace(
         said, chunks=chunks, headers=tuple((k, v) for k, v in said.headers if k.lower() != "content-encoding")
     )
+
+
+def _is_packed(chunks: Iterable[Chunk]) -> bool:
+    """Whether a body begins as gzip and zlib do."""
+    first = next((c.data for c in chunks if c.data), b"")
+    return first[:1] in (b"\x1f", b"x") and b"".join(c.data for c in chunks)[:2] in PACKED
+
+
+def _is_text(chunks: Iterable[Chunk]) -> bool:
+    try:
+        b"".join(c.data for c in chunks).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _mask_headers(headers: Headers, secrets: Masker) -> tuple[tuple[str, str], ...]:

@@ -30,6 +30,7 @@ from websockets.typing import Subprotocol
 
 from wrapdetect import __version__
 from wrapdetect.dialects.sources import records
+from wrapdetect.dialects.told import is_limit
 from wrapdetect.edge.addresses import address_allowed, refusal_of
 from wrapdetect.edge.http import too_long
 from wrapdetect.edge.wire import reading_stopped
@@ -45,7 +46,7 @@ OWN_HEADERS = frozenset(
 """Headers of the handshake that are the library's; and all that begin with sec-websocket-."""
 REFUSING = frozenset({1008, 3000, 3003, 4401, 4403})
 """Close codes for whoever may not come in (RFC 6455; IANA's registry; by custom 4000 and the HTTP status)."""
-TOO_BIG = 1009
+TOO_BIG, LIMITED = 1009, 4429
 MOST_REPLIES = 1_000
 """Frames of one connection that are answered by themselves."""
 MOST_ASIDE = 100
@@ -382,5 +383,7 @@ def _broken(closed: ConnectionClosed, byte_limit: int) -> Failure:
     if closed.rcvd is None:
         return Failure(kind=FailureKind.CUT_OFF, detail="the websocket broke without a closing frame")
     kind = FailureKind.REFUSED if closed.rcvd.code in REFUSING else FailureKind.CUT_OFF
+    if closed.rcvd.code == LIMITED or is_limit(closed.rcvd.reason):
+        kind = FailureKind.LIMITED
     said = f": {closed.rcvd.reason}" if closed.rcvd.reason else ""
     return Failure(kind=kind, detail=f"the server closed the websocket with code {closed.rcvd.code}{said}")

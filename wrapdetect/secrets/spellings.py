@@ -22,10 +22,11 @@ _FOLDED = re.compile(
     rb"(?<=\\)\\*(?:(?-i:U)[0-9a-f]{8}|ud[89ab][0-9a-f]{2}\\+ud[c-f][0-9a-f]{2}|u[0-9a-f]{4}|u\{[0-9a-f]{1,6}\}"
     rb"|x[0-9a-f]{2}|[0-3][0-7]{2}"
     rb"|[nrtbf]|[^0-9a-z\\\x80-\xff])?"
-    rb"|(?<=%)[0-9a-f]{2}"
+    rb"|(?<=%)(?:[0-9a-f]{2}|u[0-9a-f]{4})"
     rb"|(?<=&)(?:\#x[0-9a-f]{1,12};?|\#[0-9]{1,12};?|[a-z][a-z0-9]{1,31};)"
     rb"|(?<=\xef)(?:\xbc[\x81-\xbf]|\xbd[\x80-\x9e])|(?<=\xf0)\x9d[\x90-\x9f][\x80-\xbf]"
-    rb"|(?<=\xe2)(?:[\x92\x93][\x80-\xbf]|\x80[\x8b-\x8f\xaa-\xae]|\x81[\xa0-\xaf])|(?<=\xef)\xbb\xbf|(?<=\xc2)\xad))",
+    rb"|(?<=\xe2)(?:[\x92\x93][\x80-\xbf]|\x80[\x8b-\x8f\xaa-\xae]|\x81[\xa0-\xb9]|\x82[\x80-\x89])"
+    rb"|(?<=\xef)\xbb\xbf|(?<=\xc2)[\xad\xb2\xb3\xb9]))",
     re.I,
 )
 _NO_WIDTH = "".join(map(chr, (0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)))
@@ -112,7 +113,7 @@ def encodings(secret: str) -> Iterator[tuple[bytes, int]]:
 
 def _meaning(folded: bytes) -> bytes:
     """What a folded piece stands for; itself where it stands for nothing."""
-    if folded[:1] == b"%":
+    if folded[:1] == b"%" and len(folded) == 3:
         return bytes([int(folded[1:], 16)])  # maybe of a character of several
     try:
         text = _char(folded)
@@ -126,6 +127,8 @@ def _char(folded: bytes) -> str:
     match folded[:1]:
         case b"&":
             return _entity(folded[1:].decode())
+        case b"%":  # as JavaScript's escape() writes it
+            return chr(int(folded[2:], 16))
         case b"\\":
             return _escape(folded.lstrip(b"\\").decode())
         case _:
