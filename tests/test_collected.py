@@ -545,6 +545,12 @@ def test_a_field_that_is_secret_by_its_name_is_found_in_any_framing(content: dic
     assert secrets_in({"log": {"entries": [entry]}}, "a.har") == {"BODY-secret-778899aa"}
 
 
+def test_a_key_that_is_told_by_its_looks_is_found_where_no_field_names_it() -> None:
+    said = "The key sk-planted-0123456789abcdef is yours; be risk-free-and-happy-always."
+    entry = {"request": {"url": "https://bot.example/", "headers": [None]}, "response": {"content": {"text": said}}}
+    assert secrets_in({"log": {"entries": [entry]}}, "a.har") == {"sk-planted-0123456789abcdef"}
+
+
 def test_words_that_carry_an_answer_are_no_secrets(tmp_path: Path) -> None:
     call = entry(
         CHAT,

@@ -17,11 +17,18 @@ WrapdetectError                 exit 2
 └── TargetSilent                exit 3: the target answered nothing of what was asked
 """
 
+LONGEST = 3_000
+"""Characters of a message."""
+
 
 class WrapdetectError(Exception):
     """Root of the tree. The message is one complete line for the user: thing, value, expected, next step."""
 
     exit_code = 2
+
+    def __init__(self, message: str = "") -> None:
+        """What is quoted of a hostile file may be of any length; a line for a person is not."""
+        super().__init__(message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…")
 
 
 class SpecError(WrapdetectError):

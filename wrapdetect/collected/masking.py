@@ -19,7 +19,7 @@ from wrapdetect.dialects.json_text import part, parts
 from wrapdetect.model import Chunk, Failure
 from wrapdetect.secrets.mask import Masker
 from wrapdetect.secrets.names import SHORTEST_LEARNT as SHORTEST
-from wrapdetect.secrets.names import secret_name
+from wrapdetect.secrets.names import keys_in, secret_name
 
 PLAIN_HEADERS = re.compile(
     r":.*|accept(-.*)?|access-control-.*|alt-used|cache-control|connection|content-(type|length|encoding)|date|dnt|host"
@@ -91,7 +91,21 @@ def secrets_in(archive: object, name: str) -> frozenset[str]:
         for header in parts(response, "headers"):
             if text_at(header, "name").lower() in ("set-cookie", "location"):
                 found.update(_of_header(text_at(header, "name"), text_at(header, "value")))
+    found.update(_well_known(archive))
     return frozenset(s for s in found if len(s) >= SHORTEST and s.lower() not in PROTOCOL)
+
+
+def _well_known(archive: object) -> Iterator[str]:
+    """Keys that are told by their looks, however deep in an archive."""
+    stack = [archive]
+    while stack:
+        match stack.pop():
+            case str() as text:
+                yield from keys_in(text)
+            case dict() as fields:
+                stack.extend(fields.values())
+            case list() as values:
+                stack.extend(values)
 
 
 def _of_header(name: str, value: str) -> Iterator[str]:

@@ -126,7 +126,8 @@ def kind_of_body(part: Request) -> str:
     ('application/json', 'application/x-www-form-urlencoded')
     """
     said = header_of(part.headers, "content-type").lower()
-    body = unwrapped(part.body.strip()) if is_frame(part) else part.body.strip()
+    written = part.body.strip(" \t\r\n")  # what JSON takes for blank; other signs make it text
+    body = unwrapped(written) if is_frame(part) else written
     looks_like_it = body[:1] in ("{", "[") and PLACEHOLDER.fullmatch(body) is None
     if "json" in said or (looks_like_it and not said.startswith((FORM, MULTIPART))):  # pages send it as text/plain, too
         return JSON if is_json(_JSON_PART.sub(_bare_as_null, body)) else TEXT

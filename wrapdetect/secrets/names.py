@@ -31,6 +31,11 @@ _WRITTEN_AS_ONE = re.compile(
     r"(token|secret|passwor[dt]|passwd|passphrase|(api|access|secret|private|auth)key|sess(ion)?id|signature"
     r"|credentials?)$"
 )
+_KEY_FORMATS = re.compile(
+    r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{16,}|(?:gsk|hf|r8|xai|pplx|tgp|nvapi)[_-][A-Za-z0-9_-]{20,}"
+    r"|AIza[A-Za-z0-9_-]{30,}|gh[opsu]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[A-Z0-9]{16}"
+    r"|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,})"
+)
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -57,6 +62,15 @@ def secret_name(name: str, place: Place) -> bool:
     if place == "answer" or "key" not in words:
         return False
     return place != "body" or len(words) == 1 or bool(words & _BEFORE_KEY)
+
+
+def keys_in(text: str) -> frozenset[str]:
+    """What is written as the keys of well-known services are, wherever it stands.
+
+    >>> sorted(keys_in("send sk-proj-Ab12Cd34Ef56Gh78 with AIzaSyA1234567890abcdefghijklmnopqrstu; risk-free"))
+    ['AIzaSyA1234567890abcdefghijklmnopqrstu', 'sk-proj-Ab12Cd34Ef56Gh78']
+    """
+    return frozenset(m[0] for m in _KEY_FORMATS.finditer(text))
 
 
 def like_a_secret(value: str) -> bool:
