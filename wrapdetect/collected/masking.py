@@ -16,7 +16,7 @@ from wrapdetect.collected.har import Json, multipart_fields, raw_requests, text_
 from wrapdetect.collected.said import Conversation, Said
 from wrapdetect.dialects.body import cut_alike
 from wrapdetect.dialects.json_text import part, parts
-from wrapdetect.model import Chunk, Failure
+from wrapdetect.model import Chunk, Endpoint, Failure
 from wrapdetect.secrets.mask import Masker
 from wrapdetect.secrets.names import SHORTEST_LEARNT as SHORTEST
 from wrapdetect.secrets.names import keys_in, secret_name
@@ -53,10 +53,17 @@ class Mask:
     def text(self, text: str) -> str:
         return self._secrets.text(text)
 
+    def speaker(self, speaker: Endpoint) -> Endpoint:
+        """Its address may hold a secret, and so what it is called after it."""
+        return replace(
+            speaker, name=self.text(speaker.name), url=self.text(speaker.url), model=self.text(speaker.model)
+        )
+
     def conversation(self, conversation: Conversation) -> Conversation:
         """With every text of it masked."""
         return replace(
             conversation,
+            speaker=self.text(conversation.speaker),
             turns=tuple(self.text(t) for t in conversation.turns),
             said=tuple(self._said(s) for s in conversation.said),
         )

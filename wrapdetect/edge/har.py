@@ -60,7 +60,7 @@ def read_har(path: Path, bot: Endpoint | None) -> Collection:
             raise SpecError(f"{path}: {_nothing(seen, mask)}")
         found = collect_calls(seen.calls)
     masked = tuple(mask.conversation(c) for c in found.conversations)
-    speakers = tuple(replace(s, url=mask.text(s.url)) for s in found.speakers)
+    speakers = tuple(mask.speaker(s) for s in found.speakers)
     return Collection(speakers=speakers, conversations=masked, notes=(*found.notes, *_notes(seen, mask)))
 
 
