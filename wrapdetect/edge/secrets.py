@@ -67,7 +67,8 @@ class Keyring:
         if len(handed) > LEARNT_LIMIT:
             return self.clean(_without_bytes(exchange, FLOODED))
         secrets = masker(self._all(), handed)
-        failure, plain = exchange.failure, _unpacked(exchange, secrets)
+        plain = _unpacked(exchange, secrets)
+        failure = plain.failure
         return replace(
             exchange,
             sent=secrets.text(whole(exchange.sent)),
@@ -219,8 +220,13 @@ def _unpacked(said: Packed, secrets: Masker) -> Packed:
         return said
     try:
         chunks = inflate(said.chunks, "gzip" if bare else encoding)
-    except BodyError:
-        return said if bare or _is_text(said.chunks) else replace(said, chunks=_starred(said.chunks))
+    except BodyError as error:
+        if bare or _is_text(said.chunks):
+            return said
+        starred = replace(said, chunks=_starred(said.chunks))
+        if isinstance(starred, Exchange) and starred.failure is None:
+            return replace(starred, failure=error.failure)
+        return starred
     held = _is_packed(chunks) or _mask_chunks(chunks, secrets) != chunks
     if not held:
         return said
