@@ -181,13 +181,22 @@ def kind_told(error: object, status: int | None = None) -> FailureKind:
     return FailureKind.REFUSED if found.any_said(REFUSED_SAID) else FailureKind.SERVER
 
 
+OVERLOADED = re.compile(r"overload|unavailable|capacity|busy", re.I)
+
+
 def kind_of_refusal(status: int, body: bytes) -> FailureKind:
     """What a response with a status of 300 or more means, by its status and by what its body says of it.
 
     >>> kind_of_refusal(400, b'{"error": {"type": "rate_limit_error"}}').value, kind_of_refusal(404, b"<p>quota").value
     ('limited', 'refused')
     """
-    return kind_of(status) if status < 400 else kind_told(_value_in(body[:READ].decode(errors="replace")), status)
+    if status < 400:
+        return kind_of(status)
+    said = body[:READ].decode(errors="replace")
+    told = kind_told(_value_in(said), status)
+    # A 4xx that is no overload is no outage, whatever it says of trouble at home (a gateway without its database).
+    blames_us = status < 500 and told is FailureKind.SERVER and not OVERLOADED.search(said)
+    return kind_of(status) if blames_us else told
 
 
 def kind_of_text(text: str) -> FailureKind:
