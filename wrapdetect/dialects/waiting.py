@@ -84,7 +84,12 @@ def _until(value: str, date: str | None, exchange: Exchange) -> Iterator[float]:
 
 
 def _moment(value: str) -> datetime:
-    """A date of HTTP, in each of its three forms, or one as ISO 8601 writes it; UTC where it says no zone."""
+    """A date of HTTP, in each of its three forms, or one as ISO 8601 writes it; UTC where it says no zone.
+
+    Raises ValueError for what is none, and for -0000, which says that its zone is not known (RFC 5322, 3.3).
+    """
+    if value.endswith("-0000"):
+        raise ValueError("a date without a zone")
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
