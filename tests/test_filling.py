@@ -340,3 +340,8 @@ def test_where_a_text_stands_as_it_is_can_be_told() -> None:
     assert span_of("re:<p>(.*)</p>", "a<p>b</p>") == (4, 5)
     assert span_of("text", "abc") == (0, 3)
     assert span_of("re:x", "abc") is span_of("$.a", "abc") is span_of("re:a => $", "abc") is None
+
+
+def test_a_number_longer_than_any_goes_out_as_a_text() -> None:
+    body = request_of(Template(body='{"n": {n}}', keep=(("n", "$.n"),)), {"n": "7" * 5_000}).body
+    assert body == json.dumps({"n": "7" * 5_000})

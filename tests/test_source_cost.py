@@ -67,6 +67,11 @@ def test_what_people_write_still_reads(source: str, found: str) -> None:
     assert find(source, text=text) == found
 
 
+def test_a_number_without_end_is_no_fault_of_ours() -> None:
+    with pytest.raises(SpecError, match="no JSONPath"):
+        check_source("$.items[?1e999 > @.n]", "answer")
+
+
 def test_a_path_that_finds_too_much_finds_nothing() -> None:
     assert find("$[*]", text=json.dumps(list(range(MOST_HITS)))) is not None
     assert find("$[*]", text=json.dumps(list(range(MOST_HITS + 1)))) is None

@@ -33,6 +33,8 @@ JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "tex
 MULTIPART = "multipart/form-data"
 
 _JSON_PART = re.compile(rf'"(?:[^"\\]|\\.)*+(?:"|$)|{PLACEHOLDER.pattern}', re.DOTALL)
+LONGEST_BARE = 300
+"""Digits of a number that goes out without quotes; no double has more, and no JSON reader takes thousands."""
 _BARE = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _FORM_FIELD = re.compile(r"[^\s=&{}\"]+=[^\s&]*")
 _ENVELOPE = re.compile(r"\A[0-9]++(?:/[^,\[{]*+,[0-9]*+)?(?=[\[{])")
@@ -256,7 +258,7 @@ def _json_value(slot: Slot, values: Values, before: str) -> str:
         value = _text(slot, values)
         if slot.filters[-1] == "json":
             return value
-    if slot.name not in KNOWN and isinstance(value, str) and _BARE.fullmatch(value):
+    if slot.name not in KNOWN and isinstance(value, str) and len(value) <= LONGEST_BARE and _BARE.fullmatch(value):
         return value
     spelled = dumps(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return spelled[1:-1] if isinstance(value, list) and re.search(r"\}\s*,\s*$", before) else spelled

@@ -222,7 +222,7 @@ def _single(source: str) -> Finder:
 def _json_path(source: str) -> Finder:
     try:
         path = _ENVIRONMENT.compile(source)
-    except (JSONPathError, RecursionError, ValueError) as error:  # the library reads 1e999 as a whole number
+    except (JSONPathError, RecursionError, ValueError, OverflowError) as error:  # 1e999 is read as a whole number
         raise SpecError(f"{one_line(source[:160])!r} is no JSONPath (RFC 9535): {_first_line(error)}") from error
     check_path(path, source)
     if _PLAIN.fullmatch(source):
@@ -234,7 +234,7 @@ def _json_path(source: str) -> Finder:
         try:
             hits = [match.obj for match in islice(path.finditer(received.json), MOST_HITS + 1)]
             return hits if len(hits) <= MOST_HITS else []
-        except (JSONPathError, RecursionError):  # nested too deeply
+        except (JSONPathError, RecursionError, OverflowError):  # nested too deeply, or beside a number without end
             return []
 
     return finder
