@@ -136,9 +136,9 @@ def signs_of_end(template: Template) -> tuple[bytes, ...] | None:
     A backslash is among them, since JSON may escape any letter.
 
     >>> signs_of_end(Template(framing="sse", answer="$.t", done="event:end"))
-    (b'[DONE]', b'[done]', b'error', b'end', b'\\\\')
+    (b'[DONE]', b'[done]', b'err', b'end', b'\\\\')
     """
-    signs = ["[DONE]", "[done]", "error"]
+    signs = ["[DONE]", "[done]", "err"]
     for source in (template.done, template.error):
         if source and not is_source(source):
             if "\n" in source:  # a server-sent event spells that with another "data:" between
