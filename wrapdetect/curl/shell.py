@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from wrapdetect.errors import SpecError
 from wrapdetect.prose import quote
+from wrapdetect.text import whole
 
 Variable = Callable[[str], str]
 
@@ -149,7 +150,7 @@ def _ansi(text: str, at: int) -> tuple[str, int]:
 
     # Halves of a pair, as Chrome writes an emoji, become one letter.
     found = _ANSI_ESCAPE.sub(one, end[0][:-1])
-    return found.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), end.end()
+    return whole(found), end.end()
 
 
 def _closing(text: str, at: int) -> int:

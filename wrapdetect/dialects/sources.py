@@ -124,7 +124,7 @@ def span_of(source: str, text: str) -> tuple[int, int] | None:
     if not source.startswith("re:") or _NEXT.search(source):
         return None
     pattern = _regex(source)
-    match = pattern.search(_encodable(text[:SEARCHED]))
+    match = pattern.search(whole(text[:SEARCHED]))
     return match.span(1 if pattern.groups else 0) if match else None
 
 
@@ -266,7 +266,7 @@ def _pattern(source: str) -> Finder:
     pattern = _regex(source)
 
     def finder(received: Received) -> list[object]:
-        match = pattern.search(_encodable(received.text[:SEARCHED]))
+        match = pattern.search(whole(received.text[:SEARCHED]))
         if match is None:
             return []
         return [(match[1] or "") if pattern.groups else match[0]]
@@ -278,16 +278,11 @@ def _regex(source: str) -> "re2._Regexp":
     """Raises SpecError for what is no pattern of RE2, or is one that grows too large."""
     text = source.removeprefix("re:")
     try:
-        return re2.compile(_encodable(text), _RE2)
+        return re2.compile(whole(text), _RE2)
     except re2.error as error:
         said = error.args[0]
         words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
         raise SpecError(f"{one_line(source[:160])!r} is no regular expression: {words} (as RE2 reads it)") from error
-
-
-def _encodable(text: str) -> str:
-    """Half a surrogate pair, which JSON may hold, is U+FFFD: RE2 reads UTF-8."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _named(kind: str, name: str) -> Finder:
