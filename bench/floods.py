@@ -37,7 +37,7 @@ from wrapdetect.edge.http import BYTE_LIMIT
 from wrapdetect.edge.secrets import Keyring
 from wrapdetect.edge.socket import FRAME_LIMIT
 from wrapdetect.edge.ways import open_ways
-from wrapdetect.edge.wire import CHUNK_LIMIT, HEAD_LIMIT, HEADER_LIMIT, LINE_LIMIT, SET_COOKIE_LIMIT
+from wrapdetect.edge.wire import CHUNK_LIMIT, HEAD_LIMIT, HEAD_LINE_LIMIT, HEADER_LIMIT, SET_COOKIE_LIMIT
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Framing, Instrument, Item, Pack, Run, Template
 from wrapdetect.plan import Slot
 from wrapdetect.run import Limits, run_slots
@@ -76,8 +76,8 @@ def floods() -> dict[str, Flood]:
         "long_line": Flood(b"3e8\r\n" + b"a" * 1000 + b"\r\n", BYTE_LIMIT // 1000, CHUNKED + b"6\r\ndata: \r\n"),
         "small_events": Flood(b"3e8\r\n" + b"data:{}\n\n" * 111 + b"\n\r\n", BYTE_LIMIT // 1000),
         "headers": Flood(b"a:\r\n", HEADER_LIMIT, head, b"\r\n", "openai_plain", sloped=False),
-        "tiny_headers": Flood(b"a:\n", LINE_LIMIT, head, b"\r\n", "openai_plain", sloped=False),
-        "early_hints": Flood(b"HTTP/1.1 103 a\r\n\r\n", LINE_LIMIT // 2, b"", way="openai_plain", sloped=False),
+        "tiny_headers": Flood(b"a:\n", HEAD_LINE_LIMIT, head, b"\r\n", "openai_plain", sloped=False),
+        "early_hints": Flood(b"HTTP/1.1 103 a\r\n\r\n", HEAD_LINE_LIMIT // 2, b"", way="openai_plain", sloped=False),
         "trailers": Flood(b"a:\n", HEAD_LIMIT // 3, CHUNKED + b"0\r\n", b"\r\n", sloped=False),
         "cookies": Flood(b"set-cookie: c%d=/%d&=<>\r\n", SET_COOKIE_LIMIT, head, b"\r\n", "body", sloped=False),
         "empty_frames": Flood(b"\x81\x00", FRAME_LIMIT, SHAKEN, way="websocket"),

@@ -14,7 +14,7 @@ READ_BYTES = 8192
 """Most bytes handed to the parser at once, between which the loop turns: heads of 24 bytes each take 10 ms then."""
 HEAD_LIMIT = 65_536
 """Most bytes of a head, or of the trailers of a body; servers and proxies allow themselves 8 or 16 KiB, and some 64."""
-LINE_LIMIT = 1_024
+HEAD_LINE_LIMIT = 1_024
 """Most lines of the heads of one answer, interim ones (1xx) among them, counted before anything is parsed."""
 HEADER_LIMIT = 256
 """Most headers of an answer; the richest of real ones have some 60."""
@@ -148,8 +148,8 @@ class Heads:
             end = BLANK_LINE.search(self._rest + data)
             new = data[: end.end() - len(self._rest)] if end else data
             self._lines += new.count(b"\n")
-            if self._lines > LINE_LIMIT:
-                raise reading_stopped(f"has heads of more than {LINE_LIMIT:,} lines")
+            if self._lines > HEAD_LINE_LIMIT:
+                raise reading_stopped(f"has heads of more than {HEAD_LINE_LIMIT:,} lines")
             data = data[len(new) :]
             self._over = end is not None and INTERIM.match(self._start + new) is None
             self._start, self._rest = (b"", b"") if end else ((self._start + new)[:16], (self._rest + new)[-3:])
