@@ -20,8 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from wrapdetect.lab.bots import RecordedBot
-from wrapdetect.lab.server import serve
+from wrapdetect.cli.demo.bots import RecordedBot
+from wrapdetect.cli.demo.server import serve
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMED = ("wrapper", "likely_wrapper", "same_model")

@@ -30,17 +30,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from wrapdetect.codec import load_run
 from wrapdetect.dialects import decode
-from wrapdetect.edge import clock, store
-from wrapdetect.edge.http import BYTE_LIMIT
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.edge.socket import FRAME_LIMIT
-from wrapdetect.edge.ways import open_ways
-from wrapdetect.edge.wire import CHUNK_LIMIT, HEAD_LIMIT, HEAD_LINE_LIMIT, HEADER_LIMIT, SET_COOKIE_LIMIT
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Framing, Instrument, Item, Pack, Run, Template
-from wrapdetect.plan import Slot
-from wrapdetect.run import Limits, run_slots
+from wrapdetect.runs.ask import Limits, run_slots
+from wrapdetect.runs.codec import load_run
+from wrapdetect.runs.plan import Slot
+from wrapdetect.store import run_file
+from wrapdetect.ways import clock
+from wrapdetect.ways.http import BYTE_LIMIT
+from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.net.socket import FRAME_LIMIT
+from wrapdetect.ways.net.wire import CHUNK_LIMIT, HEAD_LIMIT, HEAD_LINE_LIMIT, HEADER_LIMIT, SET_COOKIE_LIMIT
+from wrapdetect.ways.send import open_ways
 
 TIMEOUT_S, WAIT_S, OFF_S = 20.0, 0.02, 0.02
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\nconnection: close\r\n"
@@ -224,7 +225,7 @@ def run(endpoints: tuple[Endpoint, ...], asks: dict[str, int], folder: Path) -> 
             endpoints, keyring=Keyring({"hostile": "sk-planted-0123456789"}), now=clock.now, stopwatch=clock.stopwatch,
             timeout_s=TIMEOUT_S,
         ) as send:  # fmt: skip
-            with store.create(path, whole) as file:
+            with run_file.create(path, whole) as file:
                 await run_slots(
                     slots, done=(), send=send, record=file.append, stopwatch=clock.stopwatch, sleep=asyncio.sleep,
                     limits=Limits(concurrency=4, pace_s=0.0, max_requests=10_000, max_tokens=10**9),

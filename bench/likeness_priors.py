@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wrapdetect.compare.lead import Lead, lead
-from wrapdetect.compare.likeness import Speaker, measure
-from wrapdetect.compare.views import View, available_views
-from wrapdetect.edge.embed import Embedder, cache_file
-from wrapdetect.prose import strip_think
+from wrapdetect.evidence.compare.behaviour.lead import Lead, lead
+from wrapdetect.evidence.compare.behaviour.likeness import Speaker, measure
+from wrapdetect.evidence.compare.behaviour.views import View, available_views
+from wrapdetect.model.prose import strip_think
+from wrapdetect.store.embed import Embedder, cache_file
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPTS, REFERENCES = 32, 5

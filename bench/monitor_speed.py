@@ -24,14 +24,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from wrapdetect.edge.ledger import Ledger
-from wrapdetect.edge.pulse import HttpPulse
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.history import Outcome, Service
 from wrapdetect.model import Endpoint
-from wrapdetect.rounds import Done, Sign, Watch
-from wrapdetect.schedule import Budget, Rhythm
-from wrapdetect.watch import keep_watch
+from wrapdetect.model.history import Outcome, Service
+from wrapdetect.monitor.rounds import Done, Sign, Watch
+from wrapdetect.monitor.schedule import Budget, Rhythm
+from wrapdetect.monitor.watch import keep_watch
+from wrapdetect.store.ledger import Ledger
+from wrapdetect.ways.heartbeat import HttpPulse
+from wrapdetect.ways.keyring import Keyring
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 HOSTS = 50

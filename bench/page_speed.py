@@ -14,13 +14,13 @@ import statistics
 import time
 from collections.abc import Sequence
 
+from tests.lab.pages import Pages, serve_pages
+from wrapdetect.cli.demo.bots import RecordedBot, Schedule
 from wrapdetect.dialects import DIALECTS, decode
-from wrapdetect.edge import clock
-from wrapdetect.edge.page import PageSender
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.lab.bots import RecordedBot, Schedule
-from wrapdetect.lab.pages import Pages, serve_pages
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Page
+from wrapdetect.ways import clock
+from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.page import PageSender
 
 REACH_OVERHEAD_S, REACH_STAMP_S = 1.5, 0.05
 ANSWER = "The moon pulls on the near sea more than on the far one, and so the water bulges on both sides of the earth."

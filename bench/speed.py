@@ -21,14 +21,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from wrapdetect.codec import dump_run
 from wrapdetect.dialects import Call, decode
-from wrapdetect.edge import clock
-from wrapdetect.edge.http import HttpSender
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.edge.shipped import load_pack
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Instrument, Run
-from wrapdetect.plan import make_plan
+from wrapdetect.runs.codec import dump_run
+from wrapdetect.runs.plan import make_plan
+from wrapdetect.store.shipped import load_pack
+from wrapdetect.ways import clock
+from wrapdetect.ways.http import HttpSender
+from wrapdetect.ways.keyring import Keyring
 
 CHUNKS, GAP_S = 50, 0.02
 SERVER = """

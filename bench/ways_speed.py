@@ -18,14 +18,15 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from wrapdetect.codec import load_run
 from wrapdetect.dialects import decode
-from wrapdetect.edge import clock, store
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.edge.ways import open_ways
 from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Instrument, Item, Pack, Run, Template
-from wrapdetect.plan import Slot
-from wrapdetect.run import Limits, run_slots
+from wrapdetect.runs.ask import Limits, run_slots
+from wrapdetect.runs.codec import load_run
+from wrapdetect.runs.plan import Slot
+from wrapdetect.store import run_file
+from wrapdetect.ways import clock
+from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.send import open_ways
 
 QUESTION = "Why are there tides?"
 ANSWER = " ".join(f"word{k}" for k in range(60))
@@ -156,7 +157,7 @@ def ask_all(endpoint: Endpoint, asks: int, concurrency: int, path: Path) -> None
                 progress=lambda done, of: None,
             )
 
-    with store.create(path, run) as file:
+    with run_file.create(path, run) as file:
         asyncio.run(go())
 
 

@@ -15,10 +15,10 @@ import sys
 from collections.abc import Mapping
 
 from wrapdetect.dialects import DIALECTS, decode
-from wrapdetect.edge import clock
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.edge.template import TemplateSender
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Template
+from wrapdetect.ways import clock
+from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.template import TemplateSender
 
 PIECES, GAP_S = 60, 0.02
 SERVER = """

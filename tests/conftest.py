@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from wrapdetect.dialects import Reply, decode
-from wrapdetect.edge.shipped import load_seeds
+from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import (
     AskKey,
     Chunk,
@@ -23,7 +23,7 @@ from wrapdetect.model import (
     Pack,
     Run,
 )
-from wrapdetect.seeds import Seeds
+from wrapdetect.store.shipped import load_seeds
 
 ROOT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import get_args
 
 from tests.conftest import ROOT
-from wrapdetect.codec import FORMAT, dump_run, load_run
-from wrapdetect.edge.shipped import load_pack
-from wrapdetect.history import Beat, Coverage, History, Incident, Outcome, Print, Service, columns
 from wrapdetect.model import (
     AskKey,
     AutoReply,
@@ -36,7 +33,10 @@ from wrapdetect.model import (
     Step,
     Template,
 )
-from wrapdetect.ways import PageStep
+from wrapdetect.model.history import Beat, Coverage, History, Incident, Outcome, Print, Service, columns
+from wrapdetect.model.template import PageStep
+from wrapdetect.runs.codec import FORMAT, dump_run, load_run
+from wrapdetect.store.shipped import load_pack
 
 NOTE = "scripted reconstruction of the founding case of February 2023; not a recording"
 FIRST = datetime(2023, 2, 19, tzinfo=UTC)

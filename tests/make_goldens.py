@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conftest import ROOT
-from wrapdetect.analysis import analyse
-from wrapdetect.codec import findings_to_json, observations_to_json, verdict_to_json
-from wrapdetect.edge import store
-from wrapdetect.edge.shipped import load_seeds
+from wrapdetect.evidence.analysis import analyse
+from wrapdetect.runs.codec import findings_to_json, observations_to_json, verdict_to_json
+from wrapdetect.store import run_file
+from wrapdetect.store.shipped import load_seeds
 
 RUNS = sorted((ROOT / "fixtures" / "runs").iterdir())
 
 
 def stages(folder: Path) -> Iterator[tuple[str, str]]:
     """File name and text of each stage, without the embedding view."""
-    analysis = analyse(store.load(folder).run, load_seeds(), embed=None)
+    analysis = analyse(run_file.load(folder).run, load_seeds(), embed=None)
     yield "observations.json", observations_to_json(analysis.observations)
     yield "findings.json", findings_to_json(analysis.findings)
     yield "verdict.json", verdict_to_json(analysis.verdict)

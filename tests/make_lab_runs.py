@@ -7,7 +7,7 @@ again afterwards.
 import subprocess
 
 from tests.conftest import ROOT
-from wrapdetect.commands.demo import audit_command, lab
+from wrapdetect.cli.demo.command import audit_command, lab
 
 RUNS = {"relay": "lab_relay", "own voice": "lab_own_voice", "same model": "lab_same_model"}
 

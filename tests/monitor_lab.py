@@ -20,16 +20,23 @@ from typing import Self
 
 from tests import warm_cli
 from tests.warm_cli import REPOSITORY, Commands, Done, clean_environment
-from wrapdetect.edge import store
-from wrapdetect.edge.config import make_endpoint
-from wrapdetect.history import Beats, History, Outcome, Service, ServiceKind
 from wrapdetect.model import Endpoint, Instrument, Role
-from wrapdetect.monitoring import run_of
+from wrapdetect.model.history import Beats, History, Outcome, Service, ServiceKind
+from wrapdetect.monitor.as_runs import run_of
+from wrapdetect.store import run_file
+from wrapdetect.targets.config import make_endpoint
 
 PRELOADED = (
     *(
-        f"wrapdetect.commands.{name}"
-        for name in ("monitor", "monitor_judge", "monitor_status", "outages", "replay", "present")
+        f"wrapdetect.cli.{name}"
+        for name in (
+            "monitor.rounds",
+            "monitor.judge",
+            "monitor.status",
+            "commands.outages",
+            "commands.replay",
+            "present",
+        )
     ),
     "sqlalchemy.dialects.sqlite",
     "anyio._backends._asyncio",
@@ -276,7 +283,7 @@ def constant_beats(service: str, *, until_s: int, n: int, outcome: Outcome, said
 def write_history(path: Path, history: History, target: str) -> Path:
     """A run file as `monitor export` makes it."""
     instrument = Instrument(versions=(("wrapdetect", "test"),), host="test", vantage="")
-    store.write(path, run_of(history, target, id_="monitor-test", instrument=instrument))
+    run_file.write(path, run_of(history, target, id_="monitor-test", instrument=instrument))
     return path
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from tests.compare.test_library_index import embed
 from tests.compare.worlds import Model, World, a_world
-from wrapdetect.adaptive import STEP, Course, Standing
-from wrapdetect.compare.fingerprint import Embed
-from wrapdetect.compare.library_index import build_index
-from wrapdetect.compare.sequential import next_questions
-from wrapdetect.edge.shipped import load_seeds
-from wrapdetect.library import Row, Source, build_library
-from wrapdetect.matching import Shelf
+from wrapdetect.library.adaptive import STEP, Course, Standing
+from wrapdetect.library.answers import Row, Source, build_library
+from wrapdetect.library.fingerprint import Embed
+from wrapdetect.library.index import build_index
+from wrapdetect.library.matching import Shelf
+from wrapdetect.library.sequential import next_questions
+from wrapdetect.store.shipped import load_seeds
 
 QUESTIONS, MODELS, MOST = 24, 36, 16
 SEEDS = load_seeds()

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from tests.compare.worlds import a_world, both_answer, text_run
 from tests.conftest import START, a_pack, a_run, an_endpoint, an_exchange, an_item, failed
-from wrapdetect.analysis import analyse
-from wrapdetect.compare.rules import compare_samples, control_checks
-from wrapdetect.compare.samples import Beat, collect
-from wrapdetect.judge import Calibrator
+from wrapdetect.evidence.analysis import analyse
+from wrapdetect.evidence.compare.rules import compare_samples, control_checks
+from wrapdetect.evidence.compare.samples import Beat, collect
+from wrapdetect.evidence.judge import Calibrator
+from wrapdetect.evidence.read import read_run
+from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import AskKey, Exchange, Run
-from wrapdetect.read import read_run
-from wrapdetect.seeds import Seeds
 
 DRAWS = 3
 ACCUSED = ("wrapper", "likely_wrapper")
@@ -86,8 +86,8 @@ def test_the_order_of_exchanges_in_the_file_changes_nothing(seeds: Seeds, seed: 
 
 
 SCRIPT = (
-    "from tests.test_analysis import a_full_run; from wrapdetect.analysis import analyse;"
-    "from wrapdetect.edge.shipped import load_seeds; print(analyse(a_full_run(), load_seeds(), embed=None).verdict)"
+    "from tests.test_analysis import a_full_run; from wrapdetect.evidence.analysis import analyse;"
+    "from wrapdetect.store.shipped import load_seeds; print(analyse(a_full_run(), load_seeds(), embed=None).verdict)"
 )
 
 

@@ -25,15 +25,15 @@ import pytest
 
 from tests.edge.misbehaving import BEHAVIOURS, Behaviour, fixed, serving
 from tests.warm_cli import Commands, Done, clean_environment, cold
-from wrapdetect.codec import FORMAT, dump_run
-from wrapdetect.commands.demo import load_voices
-from wrapdetect.edge import store
-from wrapdetect.edge.shipped import load_pack
-from wrapdetect.lab.bots import Bot, Down, Schedule, VoiceBot
-from wrapdetect.lab.server import Served, serve
-from wrapdetect.lab.voice import Messages
+from wrapdetect.cli.demo.bots import Bot, Down, Schedule, VoiceBot
+from wrapdetect.cli.demo.command import load_voices
+from wrapdetect.cli.demo.server import Served, serve
+from wrapdetect.cli.demo.voice import Messages
 from wrapdetect.model import Failure, FailureKind, Item, Run
-from wrapdetect.plan import make_plan
+from wrapdetect.runs.codec import FORMAT, dump_run
+from wrapdetect.runs.plan import make_plan
+from wrapdetect.store import run_file
+from wrapdetect.store.shipped import load_pack
 
 SCHEMA = Path(__file__).parents[1] / "wrapdetect" / "report" / "json_v1.schema.json"
 VOICES = load_voices()
@@ -341,7 +341,7 @@ def test_a_disk_that_fills_up_ends_with_one_line_and_a_file_to_resume(lab: Lab, 
     argv = [*lab.plain_audit, "--pack", pack, "--out", "run.jsonl"]
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
-        "from wrapdetect.cli import main; sys.argv = ['wrapdetect', *sys.argv[1:]]; main()"
+        "from wrapdetect.cli.app import main; sys.argv = ['wrapdetect', *sys.argv[1:]]; main()"
     )
     env = clean_environment(tmp_path, PYTHONDONTWRITEBYTECODE="1")
     done = subprocess.run(
@@ -380,7 +380,7 @@ def test_json_on_standard_output_is_the_report_and_fits_its_schema(audited: tupl
 
 
 def test_every_ask_of_the_plan_is_recorded_once(audited: tuple[Done, Path]) -> None:
-    assert_whole(store.load(audited[1]).run)
+    assert_whole(run_file.load(audited[1]).run)
 
 
 def assert_whole(run: Run) -> None:
@@ -406,7 +406,7 @@ def test_replay_opens_no_socket_and_starts_no_process(audited: tuple[Done, Path]
         "    if event.startswith(('socket.', 'subprocess.', 'os.system', 'os.fork', 'os.exec', 'urllib.')):\n"
         "        print('FORBIDDEN', event, args, file=sys.__stderr__, flush=True); import os; os._exit(99)\n"
         "sys.addaudithook(watch)\n"
-        "from wrapdetect.cli import main\n"
+        "from wrapdetect.cli.app import main\n"
         "sys.argv = ['wrapdetect', 'replay', sys.argv[1], '--json', '--no-embed']\n"
         "main()\n"
     )
@@ -478,7 +478,7 @@ def test_a_target_that_says_hello_and_then_nothing_is_exit_3(
     with serve(silent) as served:
         done = commands.run(*lab.against(served.url), "--pack", pack, "--out", "run.jsonl", "--json", cwd=tmp_path)
     assert "answered the first hello and then nothing" in complaint(done, code=3)
-    run = store.load(tmp_path / "run.jsonl").run
+    run = run_file.load(tmp_path / "run.jsonl").run
     assert {e.status for e in run.exchanges if e.endpoint == "target" and e.ask.probe == "mine"} == {500}
 
 
@@ -609,7 +609,7 @@ def test_after_kill_9_resume_asks_only_what_is_missing(held_lab: HeldLab, pack: 
     running = start(argv, tmp_path)
     running.wait_until(lambda: (running.n_lines, held_lab.n_asked) == (1 + ANSWERED, ANSWERED + AT_A_TIME))
     assert running.end(signal.SIGKILL).code == -signal.SIGKILL
-    before = store.load(tmp_path / "run.jsonl").run.exchanges
+    before = run_file.load(tmp_path / "run.jsonl").run.exchanges
     assert len(before) == ANSWERED
     held_lab.go.set()
     sent = held_lab.n_asked
@@ -618,7 +618,7 @@ def test_after_kill_9_resume_asks_only_what_is_missing(held_lab: HeldLab, pack: 
     done = cold(*argv, "--resume", "--json", cwd=tmp_path)
     assert done.code == 0, done.err
     assert "the last line was torn (26 bytes)" in done.err
-    run = store.load(tmp_path / "run.jsonl").run
+    run = run_file.load(tmp_path / "run.jsonl").run
     assert_whole(run)
     assert run.exchanges[: len(before)] == before
     assert held_lab.n_asked - sent == len(run.exchanges) - len(before)
@@ -633,7 +633,7 @@ def test_ctrl_c_ends_with_130_and_a_whole_file(held_lab: HeldLab, pack: str, tmp
     assert (done.code, done.out) == (130, "")
     assert "Traceback" not in done.err
     assert "go on with the same command and --resume" in done.err.splitlines()[-1]
-    loaded = store.load(tmp_path / "run.jsonl")
+    loaded = run_file.load(tmp_path / "run.jsonl")
     assert loaded.torn == b""
     assert len(loaded.run.exchanges) == ANSWERED
     assert {e.failure for e in loaded.run.exchanges} == {None}  # what we broke off is no failure of theirs
@@ -684,20 +684,20 @@ def test_resume_of_a_file_killed_at_its_first_line_begins_anew(
 ) -> None:
     done = resume(lab, audited, commands, tmp_path, audited[1].read_bytes()[:kept])
     assert done.code == 0, done.err
-    assert_whole(store.load(tmp_path / "run.jsonl").run)
+    assert_whole(run_file.load(tmp_path / "run.jsonl").run)
 
 
 @pytest.mark.slow
 def test_resume_without_a_file_begins_one(lab: Lab, pack: str, commands: Commands, tmp_path: Path) -> None:
     done = commands.run(*lab.plain_audit, "--pack", pack, "--out", "new.jsonl", "--resume", cwd=tmp_path)
     assert done.code == 0, done.err
-    assert_whole(store.load(tmp_path / "new.jsonl").run)
+    assert_whole(run_file.load(tmp_path / "new.jsonl").run)
 
 
 def test_a_hello_that_failed_before_the_kill_is_said_again_on_resume(
     lab: Lab, audited: tuple[Done, Path], commands: Commands, tmp_path: Path
 ) -> None:
-    run = store.load(audited[1]).run
+    run = run_file.load(audited[1]).run
     hello = next(e for e in run.exchanges if e.endpoint == "magpie" and e.ask.probe == "hello")
     gone = replace(hello, status=None, chunks=(), failure=Failure(kind=FailureKind.CONNECT, detail="it was down"))
     done = resume(lab, audited, commands, tmp_path, dump_run(replace(run, exchanges=(gone,))).encode())
@@ -719,7 +719,7 @@ def test_a_config_file_gives_the_same_audit_as_the_command_line(
     )
     done = commands.run("audit", "--config", "audit.toml", "--no-embed", "--out", "run.jsonl", cwd=tmp_path)
     assert done.code == 0, done.err
-    by_file, by_line = store.load(tmp_path / "run.jsonl").run, store.load(audited[1]).run
+    by_file, by_line = run_file.load(tmp_path / "run.jsonl").run, run_file.load(audited[1]).run
     instrument = replace(by_line.instrument, vantage="")
     assert replace(by_file, id="", exchanges=()) == replace(by_line, id="", exchanges=(), instrument=instrument)
     assert {(e.endpoint, e.ask, e.turn, e.sent) for e in by_file.exchanges if e.turn == 0} == {

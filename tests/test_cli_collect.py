@@ -15,11 +15,11 @@ from tests.conftest import ROOT
 from tests.hars import NOISE, Json, asked, completion, entry, save, stream
 from tests.test_cli import ITEMS, KEY, a_voice, complaint, write_pack
 from tests.warm_cli import Commands, Done, clean_environment
+from wrapdetect.cli.demo.server import Served, serve
 from wrapdetect.dialects import decode
-from wrapdetect.edge import store
-from wrapdetect.edge.shipped import load_pack
-from wrapdetect.lab.server import Served, serve
 from wrapdetect.model import Item, Run
+from wrapdetect.store import run_file
+from wrapdetect.store.shipped import load_pack
 
 PACK = [i for i in load_pack("short").items if i.id in ITEMS]
 
@@ -79,7 +79,7 @@ def write_rows(path: Path, rows: Sequence[Json]) -> str:
 
 
 def loaded(path: Path) -> Run:
-    return store.load(path).run
+    return run_file.load(path).run
 
 
 # wrapdetect import

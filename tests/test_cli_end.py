@@ -26,7 +26,7 @@ def run(args: Sequence[str], redirect: str = "", **env: str) -> subprocess.Compl
 
 
 def fault(raised: str) -> tuple[str, str]:
-    return "-c", f"import sys\nfrom wrapdetect.cli_end import ended\ndef go():\n {raised}\nsys.exit(ended(go))"
+    return "-c", f"import sys\nfrom wrapdetect.cli.end import ended\ndef go():\n {raised}\nsys.exit(ended(go))"
 
 
 def lines_of(done: subprocess.CompletedProcess[bytes]) -> list[str]:
@@ -49,7 +49,7 @@ def test_streams_that_are_closed_stop_nothing(closed: str) -> None:
 
 def test_a_reader_that_leaves_gets_no_traceback() -> None:
     done = run(
-        ("-c", "import sys\nfrom wrapdetect.cli_end import ended\nsys.exit(ended(lambda: print('x' * 10**7)))"),
+        ("-c", "import sys\nfrom wrapdetect.cli.end import ended\nsys.exit(ended(lambda: print('x' * 10**7)))"),
         "| head -c 1",
     )
     assert done.stderr == b""
@@ -82,7 +82,7 @@ def test_a_developer_can_see_where_a_fault_arose() -> None:
 @pytest.mark.parametrize("name", ["a\x1b[31mb", "a\x9bb", "a\u202eb", "a\x07\rb", "a\udcffb"])
 def test_no_name_of_a_file_drives_the_terminal(name: str) -> None:
     _, source = fault(f"from wrapdetect.errors import SpecError; raise SpecError('cannot read ' + {name!r})")
-    done = run(("-c", f"from wrapdetect.commands.terminal import say\nsay({name!r})\n{source}"))
+    done = run(("-c", f"from wrapdetect.cli.terminal import say\nsay({name!r})\n{source}"))
     shown = done.stderr.decode()
     assert done.returncode == 2
     assert len(shown.splitlines()) == 2

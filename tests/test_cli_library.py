@@ -13,12 +13,12 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.warm_cli import Commands, Done, clean_environment
-from wrapdetect.commands.dates import read_date
-from wrapdetect.commands.library import import_, list_, show
-from wrapdetect.edge import libraries
-from wrapdetect.edge.tables import Fields
+from wrapdetect.cli.commands.library import import_, list_, show
+from wrapdetect.cli.dates import read_date
 from wrapdetect.errors import LibraryError
-from wrapdetect.library import Library, Source
+from wrapdetect.library.answers import Library, Source
+from wrapdetect.store import libraries
+from wrapdetect.store.tables import Fields
 
 TOLD = ("--source", "a lab’s own run", "--collected", "2026-01-05", "--settings", "temperature 0.7", "--licence", "MIT")
 PROMPT = "Pourquoi « {} » — 潮汐? 👩‍🚀"
@@ -232,7 +232,7 @@ def test_only_a_day_that_has_been_is_taken(text: str) -> None:
 
 LARGE = (
     "import sys; from pathlib import Path; from tests.test_cli_library import import_table;"
-    "from wrapdetect.edge import libraries; import_table(Path(sys.argv[1]));"
+    "from wrapdetect.store import libraries; import_table(Path(sys.argv[1]));"
     "print(libraries.load('mine').head.n_answers)"
 )
 

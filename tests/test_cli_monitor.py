@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.lab.histories import DAY_S, HOUR_S, MONDAY_S, WEEK_S, Fall, beats, follow
 from tests.monitor_lab import (
     CADENCE_S,
     HOOK,
@@ -37,8 +38,7 @@ from tests.monitor_lab import (
     write_history,
 )
 from tests.warm_cli import Done, clean_environment
-from wrapdetect.history import Beats, History, Outcome
-from wrapdetect.lab.histories import DAY_S, HOUR_S, MONDAY_S, WEEK_S, Fall, beats, follow
+from wrapdetect.model.history import Beats, History, Outcome
 
 WEEKS = 12
 FALLS = [Fall(MONDAY_S + (2 * k + 0.3) * WEEK_S + k * HOUR_S, 3000.0) for k in range(6)]
@@ -469,7 +469,7 @@ def test_without_psycopg_a_postgresql_store_says_what_to_install(tmp_path: Path,
     Plan(store="postgresql://monitor@127.0.0.1/monitor").write(tmp_path, world)
     program = (
         "import sys; sys.modules['psycopg'] = None; sys.argv = ['wrapdetect', 'monitor', 'once'];"
-        "from wrapdetect.cli import main; main()"
+        "from wrapdetect.cli.app import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.lab.histories import DAY_S, HOUR_S, MONDAY_S, WEEK_S, Fall, Habit, follow
 from tests.monitor_lab import MonitorCommands
 from tests.warm_cli import Done
-from wrapdetect.history import Dependence, Weighed
-from wrapdetect.lab.histories import DAY_S, HOUR_S, MONDAY_S, WEEK_S, Fall, Habit, follow
+from wrapdetect.model.history import Dependence, Weighed
 
 FEEDS = ROOT / "fixtures" / "feeds"
 WEEKS = 12

@@ -17,17 +17,17 @@ from tests.edge.misbehaving import BEHAVIOURS, Peer, completion, fixed, serving
 from tests.edge.test_look import base, served
 from tests.test_detect import DIFY_401, LOST, PRODUCTS, SPA, Product, ok
 from tests.warm_cli import Done
-from wrapdetect.cli import main
-from wrapdetect.commands.demo import load_voices
-from wrapdetect.commands.endpoints import gather
-from wrapdetect.commands.target import shown
+from wrapdetect.cli.app import main
+from wrapdetect.cli.demo.bots import Schedule, VoiceBot
+from wrapdetect.cli.demo.command import load_voices
+from wrapdetect.cli.demo.server import Served, serve
+from wrapdetect.cli.target.command import shown
+from wrapdetect.cli.target.endpoints import gather
 from wrapdetect.dialects import Call
-from wrapdetect.edge import store
-from wrapdetect.edge.config import load_config
 from wrapdetect.errors import SpecError
-from wrapdetect.lab.bots import Schedule, VoiceBot
-from wrapdetect.lab.server import Served, serve
 from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Page, Template
+from wrapdetect.store import run_file
+from wrapdetect.targets.config import load_config
 
 KEY = "sk-planted-0123456789abcdef"
 CURL = f"""curl 'https://bot.example/api/ask?lang=en' \\
@@ -371,7 +371,7 @@ def test_a_url_alone_is_looked_at_written_down_and_audited(bot: Served, commands
     written = f"127.0.0.1-{urlsplit(bot.url).port}.toml"
     assert target_of(folder / written).model == "heron-2"
     (run,) = folder.glob("*.jsonl")
-    assert [e.role for e in store.load(run).run.endpoints] == ["target"]
+    assert [e.role for e in run_file.load(run).run.endpoints] == ["target"]
     assert commands.run(*command, cwd=tmp_path).code == 0
     assert [p.name for p in folder.glob("*.toml")] == [written]  # the same target is not written twice
 

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import START, a_pack, a_run, an_exchange, an_item, failed, later
-from wrapdetect.codec import (
+from wrapdetect.errors import RunFormatError
+from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Finding, Hop, Missing, Observation, Run
+from wrapdetect.runs.codec import (
     CONVERTERS,
     FORMAT,
     Loaded,
@@ -27,8 +29,6 @@ from wrapdetect.codec import (
     rounded,
     upgrade,
 )
-from wrapdetect.errors import RunFormatError
-from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Finding, Hop, Missing, Observation, Run
 
 SHIPPED = Path(__file__).parents[1] / "fixtures" / "formats"
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT, a_run, an_endpoint, an_exchange
 from tests.make_fixtures import small_history
-from wrapdetect.codec import Loaded, dump_exchange, dump_head, dump_lines, dump_run, load_run
-from wrapdetect.edge import store
 from wrapdetect.errors import RunFormatError
-from wrapdetect.history import Beat, Beats, Coverage, History, Incident, Outcome, Print, Service, columns
 from wrapdetect.model import AskKey, Run
+from wrapdetect.model.history import Beat, Beats, Coverage, History, Incident, Outcome, Print, Service, columns
+from wrapdetect.runs.codec import Loaded, dump_exchange, dump_head, dump_lines, dump_run, load_run
+from wrapdetect.store import run_file
 
 FIXED = settings(derandomize=True, deadline=None, max_examples=150)
 NAMES = ("bot", "openai", "page")
@@ -335,12 +335,12 @@ def test_a_run_of_format_1_taken_up_again_stays_what_it_was(tmp_path: Path) -> N
     path = tmp_path / "run.jsonl"
     before = (ROOT / "fixtures" / "formats" / "1.jsonl").read_bytes()
     path.write_bytes(before)
-    loaded = store.load(path)
+    loaded = run_file.load(path)
     more = replace(loaded.run.exchanges[-1], attempt=1)
-    with store.resume(path) as file:
+    with run_file.resume(path) as file:
         file.append(more)
     assert path.read_bytes() == before + dump_exchange(more).encode()
-    assert store.load(path).run == replace(loaded.run, exchanges=(*loaded.run.exchanges, more))
+    assert run_file.load(path).run == replace(loaded.run, exchanges=(*loaded.run.exchanges, more))
 
 
 def test_a_month_of_forty_one_services_comes_back() -> None:

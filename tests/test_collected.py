@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from tests.conftest import START, a_pack, an_endpoint, an_item
 from tests.hars import NOISE, Json, asked, completion, entry, frame, har, save, stream
-from wrapdetect.codec import dump_run, load_run
-from wrapdetect.collected import Collection, Conversation, Said, asked_together, without_times
-from wrapdetect.collected.calls import find_calls
-from wrapdetect.collected.har import read_entries
-from wrapdetect.collected.masking import Mask, secrets_in
-from wrapdetect.collected.templated import read_back
 from wrapdetect.dialects import decode
-from wrapdetect.edge.answers import More, read_answers
-from wrapdetect.edge.har import is_har, read_har, without_tokens
-from wrapdetect.edge.tables import Fields
 from wrapdetect.errors import SpecError, WrapdetectError
 from wrapdetect.model import Chunk, Endpoint, Instrument, Pack, Run, Template
+from wrapdetect.runs.codec import dump_run, load_run
+from wrapdetect.runs.collected import Collection, Conversation, Said, asked_together, without_times
+from wrapdetect.runs.collected.calls import find_calls
+from wrapdetect.runs.collected.har import read_entries
+from wrapdetect.runs.collected.masking import Mask, secrets_in
+from wrapdetect.runs.collected.templated import read_back
+from wrapdetect.store.answers import More, read_answers
+from wrapdetect.store.har import is_har, read_har, without_tokens
+from wrapdetect.store.tables import Fields
 
 HERE = Instrument(versions=(), host="test", vantage="")
 GUESSED, MORE = Fields(), More()

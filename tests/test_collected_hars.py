@@ -9,11 +9,11 @@ import pytest
 
 from tests.conftest import an_endpoint
 from tests.hars import Json, asked, completion, entry, frame, har, save, stream
-from wrapdetect.collected import Collection
 from wrapdetect.dialects import decode
-from wrapdetect.edge.har import is_har, read_har
 from wrapdetect.errors import SpecError
 from wrapdetect.model import AskKey, Endpoint, Template
+from wrapdetect.runs.collected import Collection
+from wrapdetect.store.har import is_har, read_har
 
 CHAT = "https://mill.example/v1/chat/completions"
 EVENTS = "text/event-stream"

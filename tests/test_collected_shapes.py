@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wrapdetect.collected import Collection
-from wrapdetect.collected.rows import conversation_of
-from wrapdetect.collected.shapes import SHAPES, Context, recognise
-from wrapdetect.edge.answers import More, read_answers
-from wrapdetect.edge.tables import LARGEST, SNIFFED, Fields
 from wrapdetect.errors import WrapdetectError
+from wrapdetect.runs.collected import Collection
+from wrapdetect.runs.collected.rows import conversation_of
+from wrapdetect.runs.collected.shapes import SHAPES, Context, recognise
+from wrapdetect.store.answers import More, read_answers
+from wrapdetect.store.tables import LARGEST, SNIFFED, Fields
 
 Json = dict[str, object]
 Talks = list[tuple[str, list[str], list[str]]]

@@ -6,8 +6,8 @@ import pytest
 
 from tests.conftest import an_exchange, read_as
 from wrapdetect.dialects import Reply
-from wrapdetect.dialects.body import BodyError
-from wrapdetect.dialects.content import said_in
+from wrapdetect.dialects.body.content import said_in
+from wrapdetect.dialects.body.unpacked import BodyError
 from wrapdetect.model import AskKey, Chunk, Dialect
 
 KEY = AskKey("style", "tides", 0)

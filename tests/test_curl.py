@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint
-from wrapdetect.curl import Imported, from_curl, from_raw, from_text
-from wrapdetect.curl.shell import words
-from wrapdetect.dialects.filling import request_of
-from wrapdetect.edge.config import parse_config
-from wrapdetect.edge.target_config import dump_target
+from wrapdetect.dialects.template.filling import request_of
 from wrapdetect.errors import SpecError
+from wrapdetect.targets.config import parse_config
+from wrapdetect.targets.curl import Imported, from_curl, from_raw, from_text
+from wrapdetect.targets.curl.shell import words
+from wrapdetect.targets.written import dump_target
 
 FIXED = settings(deadline=None, derandomize=True, max_examples=60)
 BODY = (

@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.conftest import an_endpoint
-from wrapdetect.curl import from_text
-from wrapdetect.dialects.filling import request_of, variables_of
-from wrapdetect.dialects.multipart import parts_in
+from wrapdetect.dialects.template.filling import request_of, variables_of
+from wrapdetect.dialects.template.multipart import parts_in
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Template
+from wrapdetect.targets.curl import from_text
 
 URL = "https://b.example/chat?a=1&b=2"
 ASKED = 'Is "2 + 2" 4 in 100% of cases?\nSay it.'

@@ -11,10 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wrapdetect.detect import MOST_LOOKS, RECOGNISERS, Detection, Look, Seen, base_of, detect, next_looks, report
-from wrapdetect.detect.apis import MODELS, choose
-from wrapdetect.detect.base import NEEDED_KEY, NO_MODEL
-from wrapdetect.dialects.filling import request_of
+from wrapdetect.dialects.template.filling import request_of
+from wrapdetect.targets.detect import (
+    MOST_LOOKS,
+    RECOGNISERS,
+    Detection,
+    Look,
+    Seen,
+    base_of,
+    detect,
+    next_looks,
+    report,
+)
+from wrapdetect.targets.detect.apis import MODELS, choose
+from wrapdetect.targets.detect.base import NEEDED_KEY, NO_MODEL
 
 HOST = "https://bot.example"
 

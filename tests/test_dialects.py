@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint, an_exchange, failed, read_as
 from wrapdetect.dialects import DIALECTS, Piece, Reply
-from wrapdetect.dialects.body import DECODED_LIMIT
+from wrapdetect.dialects.body.unpacked import DECODED_LIMIT
 from wrapdetect.model import Ask, AskKey, Chunk, Dialect, Endpoint, Exchange
 
 FIXED = settings(derandomize=True, deadline=None, max_examples=200)

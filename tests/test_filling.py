@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jsonpath import JSONPathEnvironment
 
 from tests.conftest import an_endpoint
-from wrapdetect.dialects.filling import (
+from wrapdetect.dialects.template.filling import (
     FORM,
     JSON,
     TEXT,
@@ -22,8 +22,17 @@ from wrapdetect.dialects.filling import (
     request_of,
     variables_of,
 )
-from wrapdetect.dialects.problems import envelope
-from wrapdetect.dialects.sources import NO_JSON, SEARCHED, Received, check_source, compiled, find, holds, span_of
+from wrapdetect.dialects.template.problems import envelope
+from wrapdetect.dialects.template.sources import (
+    NO_JSON,
+    SEARCHED,
+    Received,
+    check_source,
+    compiled,
+    find,
+    holds,
+    span_of,
+)
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Framing, Step, Template
 from wrapdetect.secrets.names import secret_name

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from tests.edge.asking_templates import a_bot, an_ask, ask_all
 from tests.edge.misbehaving import Peer, fixed, serving
-from wrapdetect.dialects.filling import fill_text, names_in, request_of
-from wrapdetect.dialects.filters import FILTERS, CannotFilter, Masked, filtered
-from wrapdetect.dialects.problems import template_problems
-from wrapdetect.edge.config import parse_config
-from wrapdetect.edge.target_config import dump_target
+from wrapdetect.dialects.template.filling import fill_text, names_in, request_of
+from wrapdetect.dialects.template.filters import FILTERS, CannotFilter, Masked, filtered
+from wrapdetect.dialects.template.problems import template_problems
 from wrapdetect.errors import ConfigError
 from wrapdetect.model import FailureKind, Step, Template
+from wrapdetect.targets.config import parse_config
+from wrapdetect.targets.written import dump_target
 
 FIXED = settings(deadline=None, derandomize=True, max_examples=60)
 FILE = Path("bot.toml")

@@ -18,18 +18,18 @@ from bench.fuzz.hunting import Hunt, Part, Trial, Wrong, limit_s
 from bench.fuzz.registry import PARTS
 from bench.kills.killing import Process, Tally
 from tests.conftest import ROOT
-from wrapdetect.codec import dump_run, load_run
-from wrapdetect.collected.shapes.base import moment
-from wrapdetect.curl import from_text
-from wrapdetect.dialects.filling import JSON, kind_of_body, unwrapped
-from wrapdetect.dialects.sources import check_source
-from wrapdetect.edge import store
-from wrapdetect.edge.answers import More, read_answers
-from wrapdetect.edge.har import read_har
-from wrapdetect.edge.tables import Fields
+from wrapdetect.dialects.template.filling import JSON, kind_of_body, unwrapped
+from wrapdetect.dialects.template.sources import check_source
 from wrapdetect.errors import FeedError, LibraryError, RunFormatError, SpecError
-from wrapdetect.feeds import FEEDS
 from wrapdetect.model import Exchange, Instrument, Run, Template
+from wrapdetect.monitor.feeds import FEEDS
+from wrapdetect.runs.codec import dump_run, load_run
+from wrapdetect.runs.collected.shapes.base import moment
+from wrapdetect.store import run_file
+from wrapdetect.store.answers import More, read_answers
+from wrapdetect.store.har import read_har
+from wrapdetect.store.tables import Fields
+from wrapdetect.targets.curl import from_text
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 FORMATS = sorted((ROOT / "fixtures" / "formats").glob("*.jsonl"))
@@ -214,7 +214,7 @@ class Dying(tuple[Exchange, ...]):
 
 
 def _write_and_die(out: Path, run: Run) -> int:
-    store.write(out, replace(run, exchanges=Dying(run.exchanges)))
+    run_file.write(out, replace(run, exchanges=Dying(run.exchanges)))
     return 0
 
 
@@ -225,11 +225,11 @@ def test_a_killed_import_leaves_no_half_of_what_was_collected(tmp_path: Path) ->
     process = Process(lambda: _write_and_die(out, run))
     assert process.end(None).code == -signal.SIGKILL
     assert not out.exists()
-    store.write(out, run)
+    run_file.write(out, run)
     assert out.read_text(encoding="utf-8") == dump_run(run)
     assert [p.name for p in tmp_path.iterdir()] == ["run.jsonl"]
     with pytest.raises(SpecError, match="there already"):
-        store.write(out, run)
+        run_file.write(out, run)
     assert out.read_text(encoding="utf-8") == dump_run(run)
 
 

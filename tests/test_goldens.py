@@ -9,10 +9,10 @@ import pytest
 from tests.conftest import ROOT
 from tests.make_fixtures import founding_case, small_run
 from tests.make_goldens import RUNS, stages
-from wrapdetect.codec import FORMAT, Loaded, dump_run, load_run
-from wrapdetect.codec_history import ENTRIES
-from wrapdetect.history import Outcome, ServiceKind
 from wrapdetect.model import FailureKind
+from wrapdetect.model.history import Outcome, ServiceKind
+from wrapdetect.runs.codec import FORMAT, Loaded, dump_run, load_run
+from wrapdetect.runs.codec_history import ENTRIES
 
 
 @pytest.mark.parametrize("folder", RUNS, ids=lambda f: f.name)

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.conftest import an_endpoint
-from wrapdetect.dialects.body import refused_by
-from wrapdetect.dialects.hints import next_step
+from wrapdetect.dialects.body.hints import next_step
+from wrapdetect.dialects.body.unpacked import refused_by
 
 LIMIT, OLD, OMIT = "max_completion_tokens", 'token_limit = "max_tokens"', 'token_limit = "omit"'
 NEWER = f'token_limit = "{LIMIT}"'

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from wrapdetect.compare.episodes import timelines
-from wrapdetect.history import History, Service
-from wrapdetect.lab.histories import DAY_S, HOUR_S, MONDAY_S, WEEK_S, Fall, Habit, beats, follow, is_busy, timeline
+from tests.lab.histories import DAY_S, HOUR_S, MONDAY_S, WEEK_S, Fall, Habit, beats, follow, is_busy, timeline
+from wrapdetect.evidence.compare.dependence.episodes import timelines
+from wrapdetect.model.history import History, Service
 
 WEEKS = 400.0
 

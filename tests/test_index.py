@@ -4,10 +4,10 @@ import re
 import subprocess
 
 from tests.conftest import ROOT
-from wrapdetect.compare.rules import RULES
-from wrapdetect.edge.shipped import shipped_packs
-from wrapdetect.read import READERS
-from wrapdetect.seeds import Seeds
+from wrapdetect.evidence.compare.rules import RULES
+from wrapdetect.evidence.read import READERS
+from wrapdetect.evidence.seeds import Seeds
+from wrapdetect.store.shipped import shipped_packs
 
 
 def tracked() -> set[str]:
@@ -45,7 +45,9 @@ def test_evidence_has_a_paragraph_for_everything_that_has_an_id(seeds: Seeds) ->
 
 def test_evidence_names_every_feature_that_is_read() -> None:
     text = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
-    sources = [(ROOT / "wrapdetect" / "read" / f"{name}.py").read_text(encoding="utf-8") for name in READERS]
+    sources = [
+        (ROOT / "wrapdetect" / "evidence" / "read" / f"{name}.py").read_text(encoding="utf-8") for name in READERS
+    ]
     features = {f for s in sources for f in re.findall(r'\.observe\(\s*"(\w+)"', s)}
     assert features
     assert {f for f in features if f"`{f}`" not in text} == set()

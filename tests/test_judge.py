@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import START, a_run, an_exchange
-from wrapdetect.judge import (
+from wrapdetect.evidence.judge import (
     MISSING,
     NO_EMBEDDING,
     NO_REFERENCE,
@@ -27,10 +27,10 @@ from wrapdetect.judge import (
     rank,
     state_of,
 )
-from wrapdetect.judge.fuse import Posterior, fuse
-from wrapdetect.judge.weigh import Weight, weigh
+from wrapdetect.evidence.judge.fuse import Posterior, fuse
+from wrapdetect.evidence.judge.weigh import Weight, weigh
+from wrapdetect.evidence.seeds import Prior, Seeds
 from wrapdetect.model import AskKey, Control, Finding, Missing, State, Tally, Weights
-from wrapdetect.seeds import Prior, Seeds
 
 CALIBRATED = Calibrator(id="fitted")
 PRIOR = Prior(wrapper=0.3, same_model=0.2, neither=0.5)

@@ -14,12 +14,12 @@ import pytest
 
 from tests.conftest import read_as
 from tests.edge.misbehaving import ask_once
-from wrapdetect.commands.demo import DENIAL, PERSONA, load_voices
-from wrapdetect.edge.shipped import load_packs
-from wrapdetect.lab.bots import Bot, Down, Outages, RecordedBot, Schedule, VoiceBot, WrapperBot
-from wrapdetect.lab.server import Served, serve
-from wrapdetect.lab.voice import CHOICE, Messages, draw, speak
+from wrapdetect.cli.demo.bots import Bot, Down, Outages, RecordedBot, Schedule, VoiceBot, WrapperBot
+from wrapdetect.cli.demo.command import DENIAL, PERSONA, load_voices
+from wrapdetect.cli.demo.server import Served, serve
+from wrapdetect.cli.demo.voice import CHOICE, Messages, draw, speak
 from wrapdetect.model import Item
+from wrapdetect.store.shipped import load_packs
 
 VOICES = load_voices()
 ITEMS = {i.id: i for p in load_packs(["identity", "coherence", "timing", "style"]) for i in p.items}

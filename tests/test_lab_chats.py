@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from wrapdetect.lab.bots import Down
-from wrapdetect.lab.chats import DOORS, WAYS, Chat, serve_chat, template_of
-from wrapdetect.lab.voice import Messages
+from tests.lab.chats import DOORS, WAYS, Chat, serve_chat, template_of
+from wrapdetect.cli.demo.bots import Down
+from wrapdetect.cli.demo.voice import Messages
 
 
 class Counting:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from wrapdetect.analysis import analyse
-from wrapdetect.codec import dump_lines, load_run
-from wrapdetect.compare.samples import collect
-from wrapdetect.judge import lagged_of
+from wrapdetect.evidence.analysis import analyse
+from wrapdetect.evidence.compare.samples import collect
+from wrapdetect.evidence.judge import lagged_of
+from wrapdetect.evidence.read import read_run
+from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import Failure, FailureKind, Run
-from wrapdetect.read import read_run
-from wrapdetect.seeds import Seeds
+from wrapdetect.runs.codec import dump_lines, load_run
 
 RUN = Path(__file__).parents[1] / "fixtures" / "runs" / "feb21" / "run.jsonl"
 

@@ -1,6 +1,7 @@
-"""The layers of INDEX.md, held by a walk over every import and every call that touches the world."""
+"""The rooms of INDEX.md, held by a walk over every import and every call that touches the world."""
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,16 +10,20 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "wrapdetect"
-PURE = {
-    "errors", "ways", "endpoint", "history", "model", "feeds", "schedule",
-    "codec", "codec_history", "codec_ways", "packs", "plan", "run", "seeds", "secrets", "text", "workload",
-    "prose", "analysis", "matching", "adaptive", "monitoring",
-    "library", "dialects", "detect", "curl", "collected", "read", "compare", "judge", "report",
-}  # fmt: skip
+ROOMS = (
+    "errors", "model", "secrets", "dialects", "targets", "runs", "evidence", "library", "monitor", "report",
+    "ways", "store", "verbs", "cli",
+)  # fmt: skip
+"""From the nouns up: each imports itself and the ones before it."""
+TOUCH_THE_WORLD = {"ways", "store", "cli"}
+ROOTS = {"__init__", "__main__", "errors", "verbs"}
+MOST_ROOMS = 12
+MOST_MODULES = 14
+MOST_LINES = 400
 WORLD = {
     "socket", "ssl", "subprocess", "os", "time", "pathlib", "shutil", "tempfile", "threading", "sqlite3", "http",
     "urllib.request", "httpx", "openai", "requests", "torch", "sentence_transformers", "starlette", "uvicorn",
-    "secrets", "platform", "playwright", "websockets",
+    "secrets", "platform", "playwright", "websockets", "sqlalchemy", "alembic", "apprise", "prometheus_client",
 }  # fmt: skip
 NUMERIC = {"numpy", "scipy", "sklearn"}
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today")}
@@ -28,7 +33,11 @@ def files() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def layer_of(file: Path) -> str:
+def place_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).as_posix()
+
+
+def room_of(file: Path) -> str:
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -53,15 +62,34 @@ def tops(file: Path) -> set[str]:
 
 
 def ours(file: Path) -> set[str]:
-    """Layers of our own that a file imports."""
+    """Rooms of our own that a file imports."""
     return {n.split(".")[1] for n, _ in imports(file) if n.startswith("wrapdetect.")}
 
 
-@pytest.mark.parametrize("file", [f for f in files() if layer_of(f) in PURE], ids=lambda f: f.name)
-def test_pure_layers_touch_no_world(file: Path) -> None:
+PURE = [f for f in files() if room_of(f) in ROOMS and room_of(f) not in {*TOUCH_THE_WORLD, "verbs"}]
+
+
+def test_the_house_is_small_enough_to_be_known() -> None:
+    folders = {f.parent for f in files()}
+    assert {f.stem for f in PACKAGE.glob("*.py")} <= ROOTS
+    assert {room_of(f) for f in files() if f.parent != PACKAGE} == {*ROOMS} - {"errors", "verbs"}
+    assert len({*ROOMS} - {"errors", "verbs"}) <= MOST_ROOMS
+    assert {f for f in folders if len(list(f.glob("*.py"))) > MOST_MODULES} == set()
+    assert {place_of(f) for f in files() if len(f.read_text(encoding="utf-8").splitlines()) > MOST_LINES} == set()
+
+
+@pytest.mark.parametrize("file", files(), ids=place_of)
+def test_imports_lead_downward_only(file: Path) -> None:
+    room = room_of(file)
+    if room in ROOMS:  # __init__ and __main__ are the doors
+        above = set(ROOMS[ROOMS.index(room) + 1 :])
+        assert ours(file) & above == set()
+
+
+@pytest.mark.parametrize("file", PURE, ids=place_of)
+def test_pure_rooms_touch_no_world(file: Path) -> None:
     modules = {n for n, _ in imports(file)}
     assert {m for m in modules for w in WORLD if m == w or m.startswith(f"{w}.")} == set()
-    assert ours(file) & {"edge", "lab", "commands", "cli"} == set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             called = node.func
@@ -72,26 +100,18 @@ def test_pure_layers_touch_no_world(file: Path) -> None:
                 assert not global_chance, f"line {node.lineno}: chance comes from an rng that is given"
 
 
-def test_nouns_and_errors_import_the_standard_library_and_the_nouns_before_them_only() -> None:
-    known = {
-        "errors": set(),
-        "ways": set(),
-        "endpoint": {"ways"},
-        "history": {"endpoint"},
-        "model": {"endpoint", "history", "ways"},
-    }
-    for name, nouns in known.items():
-        standard = {"array", "collections", "dataclasses", "datetime", "enum", "typing"}
-        assert tops(PACKAGE / f"{name}.py") <= {*standard, "wrapdetect"}
-        assert ours(PACKAGE / f"{name}.py") == nouns
+def test_nouns_and_errors_import_the_standard_library_and_one_another_only() -> None:
+    standard = {"array", "collections", "dataclasses", "datetime", "enum", "re", "textwrap", "typing", "unicodedata"}
+    for file in files():
+        if room_of(file) in ("errors", "model"):
+            assert tops(file) <= {*standard, "wrapdetect"}, file
+            assert ours(file) <= {"model"}, file
 
 
-def test_numbers_are_crunched_in_compare_and_judge_only() -> None:
-    allowed = {"compare", "judge"}
-    found = {str(f.relative_to(ROOT)) for f in files() if tops(f) & NUMERIC and layer_of(f) not in allowed}
-    # vectors come from the first, the second keeps a library's arrays; the last two hand arrays from compare to judge
-    allowed_files = ("edge/embed.py", "edge/libraries.py", "matching.py", "adaptive.py")
-    assert found == {f"wrapdetect/{f}" for f in allowed_files}
+def test_numbers_are_crunched_where_answers_are_compared_only() -> None:
+    found = {place_of(f) for f in files() if tops(f) & NUMERIC and room_of(f) not in ("evidence", "library")}
+    # vectors come from the first, the second keeps a library's arrays
+    assert found == {"store/embed.py", "store/libraries.py"}
 
 
 def test_any_lives_in_codec_alone() -> None:
@@ -104,49 +124,71 @@ def test_any_lives_in_codec_alone() -> None:
     assert users == {"codec.py"}
 
 
-def test_edge_does_not_judge() -> None:
+def test_what_goes_out_and_what_is_kept_does_not_judge() -> None:
     for file in files():
-        if layer_of(file) == "edge":
-            assert ours(file) & {"read", "compare", "judge", "report", "analysis", "commands", "lab"} == set(), file
+        if room_of(file) in ("ways", "store"):
+            assert ours(file) & {"evidence", "report"} == set(), file
 
 
-def test_each_stage_knows_only_what_comes_before_it() -> None:
-    known = {
-        "read": {"model", "prose", "seeds", "dialects", "read"},
-        "compare": {"model", "history", "prose", "seeds", "library", "compare"},
-        "judge": {"model", "seeds", "judge"},
-        "report": {"model", "history", "prose", "codec", "report"},
-        "dialects": {"errors", "model", "secrets", "text", "dialects"},
-        "lab": {"model", "history", "prose", "lab"},
-    }
-    for file in files():
-        if layer_of(file) in known:
-            assert ours(file) <= known[layer_of(file)], file
+def test_each_stage_of_the_evidence_knows_only_what_comes_before_it() -> None:
+    stages = ("read", "compare", "judge")
+    for stage, before in zip(stages, ("dialects", "", ""), strict=True):
+        for file in (PACKAGE / "evidence" / stage).rglob("*.py"):
+            known = {f"wrapdetect.evidence.{stage}", "wrapdetect.evidence.seeds", "wrapdetect.model"}
+            known |= {f"wrapdetect.{before}"} if before else set()
+            names = {n for n, _ in imports(file) if n.startswith("wrapdetect.")}
+            assert {n for n in names if not any(n == k or n.startswith(f"{k}.") for k in known)} == set(), file
 
 
-def test_only_the_commands_see_both_sides_and_the_lab() -> None:
-    for file in files():
-        if layer_of(file) not in ("commands", "__main__", "__init__") and not layer_of(file).startswith("cli"):
-            assert "commands" not in ours(file), file
-        if layer_of(file) not in ("commands", "lab"):
-            assert "lab" not in ours(file), file
-
-
-def test_imports_inside_functions_are_the_heavy_ones_in_edge_and_the_commands_in_cli() -> None:
-    inner = {(str(f.relative_to(PACKAGE)), n) for f in files() for n, inside in imports(f) if inside}
-    heavy = {n for place, n in inner if place == "edge/embed.py"}
+def test_imports_inside_functions_are_the_heavy_ones_and_the_commands_of_the_command_line() -> None:
+    inner = {(place_of(f), n) for f in files() for n, inside in imports(f) if inside}
+    heavy = {n for place, n in inner if place == "store/embed.py"}
     assert heavy == {"torch", "sentence_transformers", "transformers.utils"}
-    assert {n for place, n in inner if place == "edge/browser.py"} == {"playwright.async_api"}
-    command_lines = {"cli.py", "cli_ways.py", "cli_target.py", "cli_monitor.py"}
-    assert {place for place, _ in inner} <= {"edge/embed.py", "edge/browser.py", *command_lines}
-    assert all(n.startswith("wrapdetect.") for place, n in inner if place in command_lines)
+    assert {n for place, n in inner if place == "ways/page/browser.py"} == {"playwright.async_api"}
+    doors = {"cli/__init__.py", "cli/app.py", "cli/collected_app.py", "cli/target_app.py", "cli/monitor_app.py"}
+    assert {place for place, _ in inner} <= {"store/embed.py", "ways/page/browser.py", *doors}
+    assert all(n.startswith("wrapdetect.") for place, n in inner if place in doors)
 
 
 def test_requests_leave_by_few_files_and_by_no_vendors_client() -> None:
-    leave = {f.name for f in files() if tops(f) & {"httpx", "openai"} and layer_of(f) != "lab"}
+    leave = {place_of(f) for f in files() if tops(f) & {"httpx", "openai"} and "cli/demo" not in place_of(f)}
     # questions, heartbeats, status pages, templates, looks at a URL; addresses names the error of a connection, and
     # wire is the connection that all of them use
-    assert leave == {"http.py", "pulse.py", "feeds.py", "template.py", "look.py", "addresses.py", "wire.py"}
-    assert {f.name for f in files() if "websockets" in tops(f) and layer_of(f) != "lab"} == {"socket.py"}
+    assert leave == {
+        f"ways/{name}.py"
+        for name in (
+            "http", "heartbeat", "status_pages", "template/__init__", "look", "net/addresses", "net/wire",
+        )
+    }  # fmt: skip
+    sockets = {place_of(f) for f in files() if "websockets" in tops(f) and "cli/demo" not in place_of(f)}
+    assert sockets == {"ways/net/socket.py"}
     clients = {"openai", "anthropic", "ollama", "google"}  # the vendors' own are in the tests
-    assert {f.name for f in files() if tops(f) & clients} == set()
+    assert {place_of(f) for f in files() if tops(f) & clients} == set()
+
+
+PLUG_INS: set[str] = set()
+"""Names that each plug-in of a registry defines, with one meaning for all of them."""
+
+
+def test_no_public_name_has_two_meanings() -> None:
+    homes = defaultdict(set)
+    for file in files():
+        for name in public(ast.parse(file.read_text(encoding="utf-8"))):
+            homes[name].add(place_of(file))
+    twice = {name: places for name, places in homes.items() if len(places) > 1 and name not in PLUG_INS}
+    assert twice == {}
+
+
+def public(tree: ast.Module) -> Iterator[str]:
+    """Names that a module defines for others."""
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names = [name]
+            case ast.Assign(targets=targets):
+                names = [t.id for t in targets if isinstance(t, ast.Name)]
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names = [name]
+            case _:
+                names = []
+        yield from (n for n in names if not n.startswith("_"))

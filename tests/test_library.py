@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wrapdetect.errors import LibraryError
-from wrapdetect.library import (
+from wrapdetect.library.answers import (
     Library,
     Row,
     Source,

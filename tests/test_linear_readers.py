@@ -2,7 +2,7 @@
 
 import pytest
 
-from wrapdetect.dialects.body import LINE_LIMIT, BodyError, lines, named_events
+from wrapdetect.dialects.body.unpacked import LINE_LIMIT, BodyError, lines, named_events
 from wrapdetect.model import Chunk
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from tests.compare.worlds import Model, World, a_world
-from wrapdetect.compare.library_index import build_index
-from wrapdetect.library import Library, Row, Source, build_library
-from wrapdetect.matching import SIBLINGS_ABSENT, TWO_AT, Heard, Shelf, match
+from wrapdetect.evidence.seeds import Seeds
+from wrapdetect.library.answers import Library, Row, Source, build_library
+from wrapdetect.library.index import build_index
+from wrapdetect.library.matching import SIBLINGS_ABSENT, TWO_AT, Heard, Shelf, match
 from wrapdetect.model import Match
 from wrapdetect.report import match_json_v1
-from wrapdetect.seeds import Seeds
 
 SUBJECTS = ("tides", "onions", "rainbows", "trains", "bread", "chess", "bees", "rust")
 FORMS = ("Why are there {}?", "Tell a child about {}.", "用中文解释 {}。", "Qu’est-ce que « {} » veut dire ?")

@@ -6,9 +6,9 @@ from typing import get_args
 
 import pytest
 
-from wrapdetect.judge.member import Membership, exact_ratio, membership, shares_within, state_of
+from wrapdetect.evidence.seeds import Beta, Exact, Matching, Seeds
+from wrapdetect.library.member import Membership, exact_ratio, membership, shares_within, state_of
 from wrapdetect.model import Weights
-from wrapdetect.seeds import Beta, Exact, Matching, Seeds
 
 STANDARDS = [-1000.0, -20.0, -5.0, *(x / 4 for x in range(-12, 41)), 20.0, 50.0, 1000.0]
 COUNTS = (8, 16, 32, 64, 300)

@@ -13,7 +13,7 @@ import yaml
 from typer.core import TyperGroup
 
 from tests.conftest import ROOT
-from wrapdetect import cli
+from wrapdetect.cli import app
 
 EXAMPLES = ROOT / "docs" / "monitor"
 UNITS = ("wrapdetect-monitor.service", "wrapdetect-monitor.timer", "wrapdetect-monitor-run.service")
@@ -84,7 +84,7 @@ def test_every_example_runs_one_round_with_a_config(where: str) -> None:
 @pytest.mark.parametrize("where", ["service", "run", "crontab", "cronjob"])
 def test_the_command_and_its_options_are_there(where: str) -> None:
     words = commands()[where][1:]
-    command = typer.main.get_command(cli.app)
+    command = typer.main.get_command(app.app)
     while isinstance(command, TyperGroup) and not words[0].startswith("-"):
         assert words[0] in command.commands
         command = command.commands[words.pop(0)]

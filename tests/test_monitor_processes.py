@@ -32,9 +32,9 @@ from tests.monitor_lab import (
 )
 from tests.test_cli_monitor import STATUSPAGE, a_history, asked_again, imported, one_line
 from tests.warm_cli import REPOSITORY, clean_environment
-from wrapdetect.edge import store
-from wrapdetect.edge.owner import FIRST_NAMESPACE, here, holder_of_this_process
-from wrapdetect.history import Beats, History, Outcome
+from wrapdetect.model.history import Beats, History, Outcome
+from wrapdetect.store import run_file
+from wrapdetect.store.owner import FIRST_NAMESPACE, here, holder_of_this_process
 
 ALERTS = 'urls_env = ["HOOK"]'
 
@@ -330,7 +330,7 @@ def test_a_second_vantage_keeps_its_heartbeats_and_comes_out_again(
     assert commands.monitor("import", "../both.jsonl", cwd=tmp_path / "b").code == 0
     assert commands.monitor("export", "again.jsonl", cwd=tmp_path / "b").code == 0
     assert (tmp_path / "b" / "again.jsonl").read_bytes() == (tmp_path / "both.jsonl").read_bytes()
-    history = store.load(tmp_path / "both.jsonl").run.history
+    history = run_file.load(tmp_path / "both.jsonl").run.history
     assert history is not None
     assert sorted({b.vantage for b in history.beats}) == ["", "tokyo"]
     judged = commands.monitor("judge", cwd=tmp_path)

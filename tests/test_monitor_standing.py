@@ -11,14 +11,14 @@ import pytest
 from tests.edge.ledger_world import START, Clock, an_incident
 from tests.edge.test_alerts import Inbox, an_inbox
 from tests.monitor_lab import Plan, World, a_world
-from wrapdetect.commands.monitor_standing import Standing, State, state_of, states_of
-from wrapdetect.commands.monitor_upkeep import Upkeep
-from wrapdetect.edge.alerts import Alerts, EventKind, PassingMemory
-from wrapdetect.edge.ledger import Ledger
-from wrapdetect.edge.monitor_config import parse_monitor
 from wrapdetect.errors import StoreAway
-from wrapdetect.history import Beat, Outcome
-from wrapdetect.rounds import Done
+from wrapdetect.model.history import Beat, Outcome
+from wrapdetect.monitor.config import parse_monitor
+from wrapdetect.monitor.rounds import Done
+from wrapdetect.monitor.standing import Standing, State, state_of, states_of
+from wrapdetect.monitor.upkeep import Upkeep
+from wrapdetect.store.ledger import Ledger
+from wrapdetect.ways.alerts import Alerts, EventKind, PassingMemory
 
 QUIET_S = 3600
 PLOVER = '[[feed]]\nservice = "plover"\nurl = "http://127.0.0.1:1/page"\nformat = "statuspage"'

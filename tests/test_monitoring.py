@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tests.monitor_lab import a_service, constant_beats
-from wrapdetect.history import Coverage, History, Incident, Outcome, Print
 from wrapdetect.model import Instrument
-from wrapdetect.monitoring import restricted, run_of, seen_from, targets_of
+from wrapdetect.model.history import Coverage, History, Incident, Outcome, Print
+from wrapdetect.monitor.as_runs import restricted, run_of, seen_from, targets_of
 
 NAMES = ("nova", "luna", "heron", "plover", "wren", "page")
 INSTRUMENT = Instrument(versions=(("wrapdetect", "test"),), host="test", vantage="")

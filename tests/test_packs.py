@@ -6,13 +6,13 @@ from collections import Counter
 
 import pytest
 
-from wrapdetect.edge.shipped import DEFAULT_PACKS, load_pack, shipped_packs
 from wrapdetect.errors import PackError
+from wrapdetect.evidence.read import READERS
+from wrapdetect.evidence.read.identity import vendor_pattern
+from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import Item, Pack
-from wrapdetect.packs import READER_NAMES, parse_pack, refuse_doubled_packs
-from wrapdetect.read import READERS
-from wrapdetect.read.identity import vendor_pattern
-from wrapdetect.seeds import Seeds
+from wrapdetect.runs.packs import READER_NAMES, parse_pack, refuse_doubled_packs
+from wrapdetect.store.shipped import DEFAULT_PACKS, load_pack, shipped_packs
 
 GOOD = """\
 id = "tiny"

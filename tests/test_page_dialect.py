@@ -10,10 +10,10 @@ from tests.conftest import START, an_endpoint
 from wrapdetect.dialects import DIALECTS, Reply
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.dialects.page import grown
-from wrapdetect.edge.browser import Hosts, find_chromium, hosts_of
-from wrapdetect.edge.page_traffic import _bare, _mask_named
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Ask, AskKey, Chunk, Exchange, Failure, FailureKind
+from wrapdetect.ways.page.browser import Hosts, find_chromium, hosts_of
+from wrapdetect.ways.page.traffic import _bare, _mask_named
 
 PAGE = DIALECTS["page"]
 BOT = an_endpoint("bot", "target", dialect="page")

@@ -10,10 +10,10 @@ import pytest
 from tests.test_schedule import some_services
 from tests.watching import BEGIN_S, ITEMS, SERVICES, MemoryLedger, World, rounds
 from wrapdetect.errors import StoreAway, StoreError
-from wrapdetect.history import Outcome
-from wrapdetect.rounds import Done, Watch
-from wrapdetect.schedule import Rhythm
-from wrapdetect.watch import Renewal, keep_watch
+from wrapdetect.model.history import Outcome
+from wrapdetect.monitor.rounds import Done, Watch
+from wrapdetect.monitor.schedule import Rhythm
+from wrapdetect.monitor.watch import Renewal, keep_watch
 
 T = TypeVar("T")
 Happening = tuple[float, Callable[[], object]]

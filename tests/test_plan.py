@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.conftest import a_pack, a_run, an_exchange, an_item
 from wrapdetect.errors import BudgetError, PackError
 from wrapdetect.model import AskKey, Run
-from wrapdetect.plan import Cost, ask_for, check_budget, estimate_cost, estimate_tokens, make_plan
+from wrapdetect.runs.plan import Cost, ask_for, check_budget, estimate_cost, estimate_tokens, make_plan
 
 FIXED = settings(derandomize=True, deadline=None, max_examples=60)
 VARIANTS = (("shop", "Be nice."), ("desk", "Be calm."))

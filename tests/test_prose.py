@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wrapdetect.prose import quote, sentences, strip_think, words
+from wrapdetect.model.prose import quote, sentences, strip_think, words
 
 FIXED = settings(derandomize=True, deadline=None, max_examples=200)
 TEXTS = st.text(max_size=60) | st.text(alphabet="ab .!?…\"')”。！\n", max_size=40)

@@ -9,11 +9,11 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.make_goldens import RUNS
-from wrapdetect.analysis import analyse
-from wrapdetect.edge import store
+from wrapdetect.evidence.analysis import analyse
+from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import Run, State, Verdict
 from wrapdetect.report import console, json_v1
-from wrapdetect.seeds import Seeds
+from wrapdetect.store import run_file
 
 SCHEMA = ROOT / "wrapdetect" / "report" / "json_v1.schema.json"
 FROZEN = "f9bdcea2932e44502f5af06227562ff700d97355a1b1073a36d1e96981e61b62"
@@ -21,7 +21,7 @@ FROZEN = "f9bdcea2932e44502f5af06227562ff700d97355a1b1073a36d1e96981e61b62"
 
 @pytest.fixture(scope="module")
 def judged(seeds: Seeds) -> tuple[Verdict, Run]:
-    run = store.load(next(f for f in RUNS if f.name == "lab_relay")).run
+    run = run_file.load(next(f for f in RUNS if f.name == "lab_relay")).run
     return analyse(run, seeds, embed=None).verdict, run
 
 

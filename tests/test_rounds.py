@@ -7,9 +7,9 @@ import pytest
 
 from tests.test_schedule import some_services
 from tests.watching import ITEMS, SERVICES, World, rounds
-from wrapdetect.history import Outcome
-from wrapdetect.rounds import RECORD_EVERY_S
-from wrapdetect.schedule import Budget, Rhythm, day_of
+from wrapdetect.model.history import Outcome
+from wrapdetect.monitor.rounds import RECORD_EVERY_S
+from wrapdetect.monitor.schedule import Budget, Rhythm, day_of
 
 
 def test_every_service_is_asked_once_a_round_and_recorded() -> None:

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint, an_item
 from wrapdetect.errors import SpecError
-from wrapdetect.history import Service, ServiceKind
 from wrapdetect.model import TokenLimit
-from wrapdetect.plan import Cost
-from wrapdetect.schedule import (
+from wrapdetect.model.history import Service, ServiceKind
+from wrapdetect.monitor.schedule import (
     DAY_S,
     PHASE_S,
     UNLIMITED_TOKENS,
@@ -27,6 +26,7 @@ from wrapdetect.schedule import (
     prints_due,
     round_of,
 )
+from wrapdetect.runs.plan import Cost
 
 DUE_S = 1_700_000_100
 RHYTHM = Rhythm()

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from wrapdetect.edge.shipped import folder, load_seeds
 from wrapdetect.errors import SeedError
+from wrapdetect.evidence.read.identity import vendor_pattern
+from wrapdetect.evidence.seeds import FILES, Seeds, parse_seeds
 from wrapdetect.model import State, Weights
-from wrapdetect.read.identity import vendor_pattern
-from wrapdetect.seeds import FILES, Seeds, parse_seeds
+from wrapdetect.store.shipped import folder, load_seeds
 
 
 def the_texts(**changed: str) -> dict[str, str]:

@@ -16,12 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint
-from wrapdetect.curl import from_text
-from wrapdetect.detect import Seen, detect, next_looks
-from wrapdetect.detect.apis import MOST_MODELS
-from wrapdetect.detect.apps import MOST_ENDPOINTS, MOST_PARAMETERS
-from wrapdetect.dialects.filling import Outgoing, names_in, parts_of, request_of, variables_of
-from wrapdetect.dialects.slots import (
+from wrapdetect.dialects.template.filling import Outgoing, names_in, parts_of, request_of, variables_of
+from wrapdetect.dialects.template.slots import (
     MOST_DEPTH,
     MOST_VALUES,
     PROMPT,
@@ -37,12 +33,16 @@ from wrapdetect.dialects.slots import (
     render,
     segments_of,
 )
-from wrapdetect.dialects.sources import check_source, find
-from wrapdetect.edge.config import parse_config
-from wrapdetect.edge.target_config import dump_target
+from wrapdetect.dialects.template.sources import check_source, find
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Endpoint, Step, Template
 from wrapdetect.secrets.names import secret_name
+from wrapdetect.targets.config import parse_config
+from wrapdetect.targets.curl import from_text
+from wrapdetect.targets.detect import Seen, detect, next_looks
+from wrapdetect.targets.detect.apis import MOST_MODELS
+from wrapdetect.targets.detect.apps import MOST_ENDPOINTS, MOST_PARAMETERS
+from wrapdetect.targets.written import dump_target
 
 FIXED = settings(deadline=None, derandomize=True, max_examples=80)
 HOST = "https://bot.example"

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from wrapdetect.dialects.source_cost import MOST_HITS
-from wrapdetect.dialects.sources import LONGEST, SEARCHED, check_source, find
+from wrapdetect.dialects.template.source_cost import MOST_HITS
+from wrapdetect.dialects.template.sources import LONGEST, SEARCHED, check_source, find
 from wrapdetect.errors import SpecError
 
 BACKTRACKERS = ("(a+)+$", "(a|aa)+$", "^(a|a?)+$", "(.*a){25}$", r"^(\w+\s?)*$", "(x+x+)+y", "([a-z]+)*1$", "(?:a*)*b")

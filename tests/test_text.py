@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import an_endpoint, an_exchange
-from wrapdetect.codec import dump_exchange
-from wrapdetect.detect.base import Look, Seen
-from wrapdetect.dialects.sources import find
 from wrapdetect.dialects.template import kept_in
-from wrapdetect.edge.target_config import dump_target
+from wrapdetect.dialects.template.sources import find
 from wrapdetect.model import AskKey, Chunk, Template
+from wrapdetect.runs.codec import dump_exchange
+from wrapdetect.targets.detect.base import Look, Seen
+from wrapdetect.targets.written import dump_target
 
 ODD = [
     "\ud800",

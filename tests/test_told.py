@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint, an_exchange, read_as
 from wrapdetect.dialects import decode
-from wrapdetect.dialects.body import refused_by
-from wrapdetect.dialects.told import is_refusal, kind_of_text, kind_told
+from wrapdetect.dialects.body.told import is_refusal, kind_of_text, kind_told
+from wrapdetect.dialects.body.unpacked import refused_by
 from wrapdetect.model import AskKey, Chunk, Dialect, Exchange, Template
 
 KEY = AskKey("style", "tides", 0)

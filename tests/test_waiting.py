@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import START, an_exchange, failed
-from wrapdetect.dialects.waiting import wait_asked_s
+from wrapdetect.dialects.body.waiting import wait_asked_s
 from wrapdetect.model import AskKey, Chunk, Exchange
 
 LATER = "Mon, 05 Jan 2026 12:00:30 GMT"  # 30 s after START

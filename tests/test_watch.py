@@ -17,13 +17,13 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.watching import BEGIN, BEGIN_S, ITEMS, SERVICES, MemoryLedger, World, rounds
-from wrapdetect.edge.ledger import Ledger
 from wrapdetect.errors import SpecError, StoreError
-from wrapdetect.history import Outcome
-from wrapdetect.plan import Cost
-from wrapdetect.rounds import GRACE_S, Done
-from wrapdetect.schedule import Rhythm
-from wrapdetect.watch import keep_watch, once, stop_on_signals
+from wrapdetect.model.history import Outcome
+from wrapdetect.monitor.rounds import GRACE_S, Done
+from wrapdetect.monitor.schedule import Rhythm
+from wrapdetect.monitor.watch import keep_watch, once, stop_on_signals
+from wrapdetect.runs.plan import Cost
+from wrapdetect.store.ledger import Ledger
 
 
 def test_a_round_begun_before_is_never_asked_again() -> None:

@@ -7,7 +7,7 @@ import pytest
 from bench.ways.audits import Outcome, audited
 from bench.ways.lab import Truth
 from bench.ways.table import ACCUSED
-from wrapdetect.edge.browser import find_chromium
+from wrapdetect.ways.page.browser import find_chromium
 
 pytestmark = pytest.mark.slow
 STATE = "likely_wrapper"

@@ -17,7 +17,9 @@ from typing import NamedTuple, Self
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PRELOADED = (
-    *(f"wrapdetect.commands.{name}" for name in ("ask", "audit", "collect", "doctor", "probes", "replay", "target")),
+    *(f"wrapdetect.cli.commands.{name}" for name in ("ask", "audit", "collect", "doctor", "probes", "replay")),
+    "wrapdetect.cli.app",
+    "wrapdetect.cli.target.command",
 )
 KEPT = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR")
 
@@ -99,7 +101,7 @@ def _serve() -> None:
 
 def _become(task: dict[str, object]) -> None:
     """Run one command in this process and leave."""
-    from wrapdetect.cli import main  # noqa: PLC0415  # only in the child
+    from wrapdetect.cli.app import main  # noqa: PLC0415  # only in the child
 
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(str(task[name]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)

@@ -10,12 +10,12 @@ from bench.monitor_speed import JumpingLoop
 from tests.conftest import an_item
 from tests.test_schedule import some_services
 from wrapdetect.errors import StoreError
-from wrapdetect.history import Beat, Outcome, Print, Service
 from wrapdetect.model import Item
-from wrapdetect.plan import Cost
-from wrapdetect.rounds import Done, Sign, Watch
-from wrapdetect.schedule import Budget, Rhythm, day_of
-from wrapdetect.watch import keep_watch
+from wrapdetect.model.history import Beat, Outcome, Print, Service
+from wrapdetect.monitor.rounds import Done, Sign, Watch
+from wrapdetect.monitor.schedule import Budget, Rhythm, day_of
+from wrapdetect.monitor.watch import keep_watch
+from wrapdetect.runs.plan import Cost
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 BEGIN_S = int(BEGIN.timestamp())

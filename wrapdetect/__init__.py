@@ -1,6 +1,5 @@
 """How likely is it that this chatbot is a pass-through of an upstream LLM?"""
 
-from wrapdetect.codec import FORMAT, dump_run, load_run
 from wrapdetect.errors import WrapdetectError
 from wrapdetect.model import (
     Ask,
@@ -18,6 +17,7 @@ from wrapdetect.model import (
     Run,
     Verdict,
 )
+from wrapdetect.runs.codec import FORMAT, dump_run, load_run
 
 __version__ = "0.1.0"
 

@@ -1,5 +1,5 @@
 """`python -m wrapdetect`."""
 
-from wrapdetect.cli import main
+from wrapdetect.cli.app import main
 
 main()

@@ -11,10 +11,10 @@ from random import Random
 
 from bench.fuzz.hunting import Part, Trial, Wrong
 from bench.fuzz.mutating import json_bytes, mutated_bytes, mutated_json, some_value
-from wrapdetect.codec import dump_exchange
+from wrapdetect.cli.demo.apis import ANTHROPIC, CHAT, GEMINI, OLLAMA, RESPONSES, Api, Question
 from wrapdetect.dialects import DIALECTS, Reply, decode
-from wrapdetect.lab.apis import ANTHROPIC, CHAT, GEMINI, OLLAMA, RESPONSES, Api, Question
 from wrapdetect.model import AskKey, Chunk, Dialect, Endpoint, Exchange
+from wrapdetect.runs.codec import dump_exchange
 
 APIS: dict[str, Api] = {
     "openai": CHAT,

@@ -8,12 +8,12 @@ from random import Random
 
 from bench.fuzz.hunting import Part, Trial, Wrong
 from bench.fuzz.mutating import json_bytes, mutated_bytes, mutated_json
-from wrapdetect.codec import dump_run, load_run
 from wrapdetect.errors import FeedError
-from wrapdetect.feeds import FEEDS, FORMATS, Parsed
-from wrapdetect.feeds.scope import Scope
-from wrapdetect.history import History, Service
 from wrapdetect.model import Instrument, Run
+from wrapdetect.model.history import History, Service
+from wrapdetect.monitor.feeds import FEEDS, FORMATS, Parsed
+from wrapdetect.monitor.feeds.scope import Scope
+from wrapdetect.runs.codec import dump_run, load_run
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "feeds"
 FETCHED_S = 1_780_000_000

@@ -13,14 +13,14 @@ from bench.fuzz.bodies import TEXTS, good_body
 from bench.fuzz.exports import EXPORTS
 from bench.fuzz.hunting import Part, Trial, Wrong
 from bench.fuzz.mutating import json_bytes, mutated_bytes, mutated_json
-from wrapdetect.codec import dump_run, load_run
-from wrapdetect.collected import Collection
 from wrapdetect.dialects import decode
-from wrapdetect.edge.answers import More, read_answers
-from wrapdetect.edge.har import read_har, without_tokens
-from wrapdetect.edge.tables import Fields
 from wrapdetect.errors import LibraryError, RunFormatError, SpecError
 from wrapdetect.model import Dialect, Endpoint, Instrument, Template
+from wrapdetect.runs.codec import dump_run, load_run
+from wrapdetect.runs.collected import Collection
+from wrapdetect.store.answers import More, read_answers
+from wrapdetect.store.har import read_har, without_tokens
+from wrapdetect.store.tables import Fields
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ASKED = {"model": "m", "stream": False, "messages": [{"role": "user", "content": "What moves the tides?"}]}

@@ -5,12 +5,12 @@ from random import Random
 from bench.fuzz.hunting import Part, Trial, Wrong
 from bench.fuzz.mutating import mutated_text
 from bench.fuzz.templates import check_toml
-from wrapdetect.curl import Imported, from_text
-from wrapdetect.dialects.filling import wanted
-from wrapdetect.dialects.problems import template_problems
+from wrapdetect.dialects.template.filling import wanted
+from wrapdetect.dialects.template.problems import template_problems
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint
-from wrapdetect.text import whole
+from wrapdetect.model.text import whole
+from wrapdetect.targets.curl import Imported, from_text
 
 SECRET = "sk-planted-0123456789abcdef"
 QUESTION = "What moves the tides?"

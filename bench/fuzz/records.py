@@ -8,9 +8,9 @@ from random import Random
 from bench.fuzz.bodies import check_reply
 from bench.fuzz.hunting import Part, Trial, Wrong
 from bench.fuzz.mutating import json_bytes, mutated_bytes, mutated_json
-from wrapdetect.codec import dump_run, load_run
 from wrapdetect.dialects import decode
 from wrapdetect.errors import RunFormatError, SpecError
+from wrapdetect.runs.codec import dump_run, load_run
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 LINES = 5

@@ -8,11 +8,11 @@ import httpx
 from bench.fuzz.hunting import Part, Trial, Wrong
 from bench.fuzz.mutating import json_bytes, mutated_json, mutated_text, some_text
 from bench.fuzz.templates import check_toml
-from wrapdetect.detect import Look, Seen, detect, next_looks, report
-from wrapdetect.dialects.filling import wanted
-from wrapdetect.dialects.problems import template_problems
+from wrapdetect.dialects.template.filling import wanted
+from wrapdetect.dialects.template.problems import template_problems
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint
+from wrapdetect.targets.detect import Look, Seen, detect, next_looks, report
 
 URL = "http://bot.example"
 MODELS: dict[str, object] = {

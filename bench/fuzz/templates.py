@@ -10,20 +10,20 @@ import httpx
 from bench.fuzz.bodies import MEDIA, check_reply, cut_anywhere, exchange_of
 from bench.fuzz.hunting import Part, Trial, Wrong
 from bench.fuzz.mutating import mutated_bytes, mutated_text, some_text
-from wrapdetect.codec_ways import dump_endpoint, load_endpoint
 from wrapdetect.dialects import decode
-from wrapdetect.dialects.body import BodyError
-from wrapdetect.dialects.filling import JSON, is_frame, is_json, kind_of_body, parts_of, request_of, unwrapped
-from wrapdetect.dialects.filters import CannotFilter
-from wrapdetect.dialects.problems import template_problems
-from wrapdetect.dialects.sources import Received
+from wrapdetect.dialects.body.unpacked import BodyError
 from wrapdetect.dialects.template import ended, finished, kept_in, polled, replying, signs_of_end
-from wrapdetect.edge.config import parse_config
-from wrapdetect.edge.origins import join
-from wrapdetect.edge.target_config import dump_target
+from wrapdetect.dialects.template.filling import JSON, is_frame, is_json, kind_of_body, parts_of, request_of, unwrapped
+from wrapdetect.dialects.template.filters import CannotFilter
+from wrapdetect.dialects.template.problems import template_problems
+from wrapdetect.dialects.template.sources import Received
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import AutoReply, Endpoint, Exchange, Framing, Mode, Poll, Request, Step, Template
-from wrapdetect.text import whole
+from wrapdetect.model.text import whole
+from wrapdetect.runs.codec_ways import dump_endpoint, load_endpoint
+from wrapdetect.targets.config import parse_config
+from wrapdetect.targets.origins import join
+from wrapdetect.targets.written import dump_target
 
 HOME = "http://bot.example:8080"
 SOURCES = (

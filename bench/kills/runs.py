@@ -12,10 +12,10 @@ from random import Random
 
 from bench.kills.killing import Moment, Process, Tally, after, by_signals, drawn, killed, unharmed
 from bench.kills.serving import asked_in, served
-from wrapdetect.cli import main
-from wrapdetect.codec import load_run
+from wrapdetect.cli.app import main
 from wrapdetect.model import Run
-from wrapdetect.plan import Slot, make_plan
+from wrapdetect.runs.codec import load_run
+from wrapdetect.runs.plan import Slot, make_plan
 
 AT_ONCE = 4
 """Conversations in flight: the most that a kill may have asked again."""
@@ -167,5 +167,5 @@ def _planned(run: Run) -> list[Slot]:
 def warm() -> None:
     """All that the commands import, before anything is forked."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    for name in ("audit", "collect", "present", "asking"):
-        importlib.import_module(f"wrapdetect.commands.{name}")
+    for name in ("commands.audit", "commands.collect", "present", "commands.asking"):
+        importlib.import_module(f"wrapdetect.cli.{name}")

@@ -19,16 +19,16 @@ from typing import NamedTuple
 
 from bench.kills.killing import Ended, Tally, after, by_signals, drawn, killed, unharmed
 from bench.kills.serving import Asked, asked_in, served
-from wrapdetect.edge import owner
-from wrapdetect.edge.config import make_endpoint
-from wrapdetect.edge.ledger import Ledger
-from wrapdetect.edge.pulse import HttpPulse
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.history import Beats, History, Outcome, Service, ServiceKind
 from wrapdetect.model import Role
-from wrapdetect.rounds import Done, Watch
-from wrapdetect.schedule import Budget, Rhythm, round_of
-from wrapdetect.watch import keep_watch, stop_on_signals
+from wrapdetect.model.history import Beats, History, Outcome, Service, ServiceKind
+from wrapdetect.monitor.rounds import Done, Watch
+from wrapdetect.monitor.schedule import Budget, Rhythm, round_of
+from wrapdetect.monitor.watch import keep_watch, stop_on_signals
+from wrapdetect.store import owner
+from wrapdetect.store.ledger import Ledger
+from wrapdetect.targets.config import make_endpoint
+from wrapdetect.ways.heartbeat import HttpPulse
+from wrapdetect.ways.keyring import Keyring
 
 SPEED = 30
 """Seconds of the monitor's clock in one of ours."""

@@ -25,11 +25,11 @@ from bench.match.ranks import Ranked, Verification, everyone, ranks, telling_ord
 from bench.match.sets import DATA, SETS, alpaca_pairs, cloaked, load
 from bench.match.trials import Trial, every, library_scores
 from bench.match.truth import lineages, related
-from wrapdetect.compare.families import families
-from wrapdetect.edge.shipped import load_seeds
-from wrapdetect.judge.member import membership, state_of
+from wrapdetect.evidence.seeds import Seeds
+from wrapdetect.library.index import families
+from wrapdetect.library.member import membership, state_of
 from wrapdetect.model import State
-from wrapdetect.seeds import Seeds
+from wrapdetect.store.shipped import load_seeds
 
 ACCUSED = ("wrapper", "likely_wrapper")
 NAMED = (*ACCUSED, "same_model")

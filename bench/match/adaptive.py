@@ -24,19 +24,18 @@ from bench.match.measures import clopper_pearson
 from bench.match.sets import DATA, SETS, Recorded, load
 from bench.match.trials import kin, library_scores
 from bench.match.truth import related
-from wrapdetect.adaptive import STEP, Course
-from wrapdetect.compare.families import families
-from wrapdetect.compare.fingerprint import Rarities, learn_rarities
-from wrapdetect.compare.identify import Indices, choose_cohort, score_question
-from wrapdetect.compare.library_index import Array
-from wrapdetect.compare.nearest import Rows, Scores, combined, question_scores
-from wrapdetect.compare.ngrams import GRAMS
-from wrapdetect.compare.sequential import Pace, Pool, audits, threshold_of
-from wrapdetect.edge.shipped import load_seeds
-from wrapdetect.judge.member import membership
-from wrapdetect.library import Head, Source
-from wrapdetect.matching import Shelf
-from wrapdetect.seeds import Seeds
+from wrapdetect.evidence.compare.ngrams import GRAMS
+from wrapdetect.evidence.seeds import Seeds
+from wrapdetect.library.adaptive import STEP, Course
+from wrapdetect.library.answers import Head, Source
+from wrapdetect.library.fingerprint import Rarities, learn_rarities
+from wrapdetect.library.identify import Indices, choose_cohort, score_question
+from wrapdetect.library.index import Array, families
+from wrapdetect.library.matching import Shelf
+from wrapdetect.library.member import membership
+from wrapdetect.library.nearest import Rows, Scores, combined, question_scores
+from wrapdetect.library.sequential import Pace, Pool, audits, threshold_of
+from wrapdetect.store.shipped import load_seeds
 
 LEAST_MODELS = 12
 NEVER = 10**6

@@ -23,8 +23,8 @@ from sklearn.linear_model import LogisticRegression
 from bench.match.sets import DATA, SETS, Recorded, load
 from bench.match.trials import Trial, every
 from bench.match.truth import lineages, related, same_model
-from wrapdetect.compare.nearest import Rows, question_scores
-from wrapdetect.seeds import Beta, Exact, Line, MatchCalibrator
+from wrapdetect.evidence.seeds import Beta, Exact, Line, MatchCalibrator
+from wrapdetect.library.nearest import Rows, question_scores
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds" / "match.toml"
 VIEWS = ("words", "chars", "layout", "opening", "refusal")

@@ -30,11 +30,11 @@ from numpy.random import Generator
 from bench.match.measures import clopper_pearson
 from bench.match.sets import DATA, load
 from bench.match.trials import library_scores
-from wrapdetect.compare.families import families
-from wrapdetect.compare.fingerprint import Fingerprints, Rarities, fingerprints, learn_rarities
-from wrapdetect.compare.identify import Indices, Sheet, choose_cohort
-from wrapdetect.compare.mixture import Mixture, mixture
-from wrapdetect.compare.nearest import Rows, Scores, combined, question_scores
+from wrapdetect.library.fingerprint import Fingerprints, Rarities, fingerprints, learn_rarities
+from wrapdetect.library.identify import Indices, Sheet, choose_cohort
+from wrapdetect.library.index import families
+from wrapdetect.library.mixture import Mixture, mixture
+from wrapdetect.library.nearest import Rows, Scores, combined, question_scores
 
 WEIGHTS = {"words": 0.25, "chars": 0.35, "layout": 0.05, "opening": 0.17, "refusal": 0.18}
 LINK = 0.9

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from bench.match.sets import Recorded
 from bench.match.truth import related, same_model
-from wrapdetect.compare.identify import mean_scores
-from wrapdetect.compare.nearest import Rows, Scores, combined, question_scores
+from wrapdetect.library.identify import mean_scores
+from wrapdetect.library.nearest import Rows, Scores, combined, question_scores
 
 DRAWS = 50
 

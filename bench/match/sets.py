@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.match.truth import bare
-from wrapdetect.compare.fingerprint import Fingerprints, fingerprints, learn_rarities
+from wrapdetect.library.fingerprint import Fingerprints, fingerprints, learn_rarities
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -24,11 +24,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 
-from wrapdetect.compare.fingerprint import OPENING_WORDS, Fingerprints
-from wrapdetect.compare.library_index import Array, dump_prints, dump_texts
-from wrapdetect.compare.ngrams import BUCKETS, DIMENSIONS, GRAMS, unit
-from wrapdetect.edge import libraries
-from wrapdetect.library import Library, Row, Source, build_library
+from wrapdetect.evidence.compare.ngrams import BUCKETS, DIMENSIONS, GRAMS, unit
+from wrapdetect.library.answers import Library, Row, Source, build_library
+from wrapdetect.library.fingerprint import OPENING_WORDS, Fingerprints
+from wrapdetect.library.index import Array, dump_prints, dump_texts
+from wrapdetect.store import libraries
 
 MODELS, MODELS_QUICK = (50, 160, 500, 1600, 5000), (50, 200)
 PROMPTS, PROMPTS_QUICK = (8, 16, 32, 64, 128), (8, 32)
@@ -84,7 +84,7 @@ def main() -> int:
 def measure(folder: Path, runs: int, *, quick: bool) -> list[Curve]:
     """All curves, printed point by point."""
     print(f"{'':44}  {'wall s':22}  {'CPU s':22}  peak MB")
-    start = spent([sys.executable, "-c", "import wrapdetect.commands.match"], runs)
+    start = spent([sys.executable, "-c", "import wrapdetect.cli.commands.match"], runs)
     show("start-up: imports alone", start)
     models, prompts = (MODELS_QUICK, PROMPTS_QUICK) if quick else (MODELS, PROMPTS)
     imported = IMPORTED_QUICK if quick else IMPORTED

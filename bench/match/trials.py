@@ -18,9 +18,9 @@ import numpy as np
 
 from bench.match.sets import DATA, SETS, Recorded, load
 from bench.match.truth import line, related, same_model
-from wrapdetect.compare.families import families
-from wrapdetect.compare.identify import Indices, Sheet, choose_cohort, exact_matches, identify, ranking, score_question
-from wrapdetect.compare.nearest import Rows, Scores, combined, question_scores
+from wrapdetect.library.identify import Indices, Sheet, choose_cohort, exact_matches, identify, ranking, score_question
+from wrapdetect.library.index import families
+from wrapdetect.library.nearest import Rows, Scores, combined, question_scores
 
 LENGTHS = (8, 16, 32, 64)
 COHORT = 96

@@ -26,8 +26,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bench.match.measures import clopper_pearson
-from wrapdetect.compare.ngrams import GRAMS, counts, folded, rarity
-from wrapdetect.compare.two_sample import mmd, mmd_from_gram
+from wrapdetect.evidence.compare.ngrams import GRAMS, counts, folded, rarity
+from wrapdetect.library.two_sample import mmd, mmd_from_gram
 
 ROOT = Path(__file__).resolve().parents[2]
 EACH = 4

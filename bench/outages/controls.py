@@ -10,10 +10,19 @@ import numpy as np
 from bench.outages.edges import judged
 from bench.outages.markdown import ratio, share, table
 from bench.outages.truth import Truth
-from wrapdetect.compare.coincidence import WATCHED_SHARE, WEEK_S, Record, hit, overlap, p_value, record, trials
-from wrapdetect.compare.outages import ALPHA, NAMED_AT, WINDOW_S, Setting, dependence
-from wrapdetect.compare.together import moved_by
-from wrapdetect.history import Dependence
+from wrapdetect.evidence.compare.dependence.coincidence import (
+    WATCHED_SHARE,
+    WEEK_S,
+    Record,
+    hit,
+    overlap,
+    p_value,
+    record,
+    trials,
+)
+from wrapdetect.evidence.compare.dependence.outages import ALPHA, NAMED_AT, WINDOW_S, Setting, dependence
+from wrapdetect.evidence.compare.dependence.together import moved_by
+from wrapdetect.model.history import Dependence
 
 DAY_S, HOUR_S = 86_400.0, 3600.0
 FEWEST = 3

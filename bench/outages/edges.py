@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from bench.outages.markdown import needs, p_text, ratio, table
 from bench.outages.truth import Edge, Truth
-from wrapdetect.compare.outages import Setting, dependence
-from wrapdetect.history import Dependence, Timeline
+from wrapdetect.evidence.compare.dependence.outages import Setting, dependence
+from wrapdetect.model.history import Dependence, Timeline
 
 
 class Shown(NamedTuple):

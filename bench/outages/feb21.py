@@ -11,13 +11,13 @@ import numpy as np
 
 from bench.outages.markdown import ratio, table
 from bench.outages.truth import Truth
-from wrapdetect.codec import load_run
-from wrapdetect.compare.episodes import from_beats
-from wrapdetect.compare.incident_ratio import COMMON, COMMON_UNSEEN, SENSITIVITY
-from wrapdetect.compare.outages import Setting, dependence
-from wrapdetect.edge.shipped import folder
-from wrapdetect.history import Beat, Dependence, Episode, Outcome, Timeline, Weighed, columns
+from wrapdetect.evidence.compare.dependence.episodes import from_beats
+from wrapdetect.evidence.compare.dependence.incident_ratio import COMMON, COMMON_UNSEEN, SENSITIVITY
+from wrapdetect.evidence.compare.dependence.outages import Setting, dependence
 from wrapdetect.model import Exchange
+from wrapdetect.model.history import Beat, Dependence, Episode, Outcome, Timeline, Weighed, columns
+from wrapdetect.runs.codec import load_run
+from wrapdetect.store.shipped import folder
 
 UPSTREAM = "openai"
 MONTH = (datetime(2023, 2, 1, tzinfo=UTC).timestamp(), datetime(2023, 3, 1, tzinfo=UTC).timestamp())

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from math import exp, log10
 
-from wrapdetect.compare.shares import jeffreys
-from wrapdetect.history import Dependence
+from wrapdetect.evidence.compare.shares import jeffreys
+from wrapdetect.model.history import Dependence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -19,8 +19,8 @@ from bench.outages.worlds import (
     null,
     until,
 )
-from wrapdetect.compare.incident_ratio import ENOUGH
-from wrapdetect.compare.outages import ALPHA
+from wrapdetect.evidence.compare.dependence.incident_ratio import ENOUGH
+from wrapdetect.evidence.compare.dependence.outages import ALPHA
 
 RUNS_UNTIL, RUNS_ATTACK = 500, 300
 K = TypeVar("K")

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bench.outages.markdown import table
-from wrapdetect.analysis import analyse
-from wrapdetect.codec import load_run
-from wrapdetect.compare.episodes import timelines
-from wrapdetect.compare.outages import dependence
-from wrapdetect.compare.together import checks, compare, outages_of
-from wrapdetect.edge.shipped import folder, load_seeds
-from wrapdetect.history import History, Service, ServiceKind
-from wrapdetect.lab.histories import Fall, Habit, beats, follow
+from tests.lab.histories import Fall, Habit, beats, follow
+from wrapdetect.evidence.analysis import analyse
+from wrapdetect.evidence.compare.dependence.episodes import timelines
+from wrapdetect.evidence.compare.dependence.outages import dependence
+from wrapdetect.evidence.compare.dependence.together import checks, compare, outages_of
+from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import Endpoint, Run
-from wrapdetect.seeds import Seeds
+from wrapdetect.model.history import History, Service, ServiceKind
+from wrapdetect.runs.codec import load_run
+from wrapdetect.store.shipped import folder, load_seeds
 
 WEEKS, CANDIDATES, CADENCE_S, RUNS = 52, 40, 300, 3
 REACH_S = 2.0

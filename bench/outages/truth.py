@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from wrapdetect.compare.episodes import from_incidents, union
-from wrapdetect.edge.shipped import load_seeds
 from wrapdetect.errors import WrapdetectError
-from wrapdetect.history import Coverage, Incident, Timeline
-from wrapdetect.seeds import Seeds
+from wrapdetect.evidence.compare.dependence.episodes import from_incidents, union
+from wrapdetect.evidence.seeds import Seeds
+from wrapdetect.model.history import Coverage, Incident, Timeline
+from wrapdetect.store.shipped import load_seeds
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "outages"
 LISTS, LABELS = ("incidents.parquet", "incidents.jsonl.gz"), "dependencies.json"

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.outages.controls import both_p
-from wrapdetect.compare.coincidence import record
-from wrapdetect.compare.incident_ratio import ENOUGH, log_ratio
-from wrapdetect.compare.outages import WINDOW_S, Setting, dependence
-from wrapdetect.history import Dependence, Timeline
-from wrapdetect.lab.histories import DAY_S, Fall, Habit, follow, timeline
+from tests.lab.histories import DAY_S, Fall, Habit, follow, timeline
+from wrapdetect.evidence.compare.dependence.coincidence import record
+from wrapdetect.evidence.compare.dependence.incident_ratio import ENOUGH, log_ratio
+from wrapdetect.evidence.compare.dependence.outages import WINDOW_S, Setting, dependence
+from wrapdetect.model.history import Dependence, Timeline
 
 WINDOW_H = 2 * WINDOW_S / 3600
 NEVER = 999

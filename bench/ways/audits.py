@@ -15,10 +15,10 @@ from typing import IO
 import httpx
 
 from bench.ways.lab import WAYS, Pasted, Truth, placed
-from wrapdetect.edge import store
-from wrapdetect.edge.shipped import load_pack
-from wrapdetect.edge.target_config import dump_target
 from wrapdetect.model import Endpoint, Item, Weights
+from wrapdetect.store import run_file
+from wrapdetect.store.shipped import load_pack
+from wrapdetect.targets.written import dump_target
 
 PACK = "short"
 ASKING = ("--concurrency", "8", "--pace", "0.14", "--timeout", "20")
@@ -85,7 +85,7 @@ def _outcome(truth: Truth, way: str, seed: int, report: dict[str, object], run: 
     assert isinstance(bugs, list)
     nearest = findings[0]["upstream"] if findings else None
     tally = next(t for t in tallies if t["endpoint"] == "target")
-    exchanges = [e for e in store.load(run).run.exchanges if e.endpoint == "target"]
+    exchanges = [e for e in run_file.load(run).run.exchanges if e.endpoint == "target"]
     return Outcome(
         truth=truth,
         way=way,

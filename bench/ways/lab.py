@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from wrapdetect.commands.demo import DENIAL, PERSONA, load_voices
-from wrapdetect.lab import chats
-from wrapdetect.lab.bots import Bot, Down, Outages, Schedule, VoiceBot, WrapperBot
-from wrapdetect.lab.chats import serve_chat, template_of
-from wrapdetect.lab.pages import serve_pages
-from wrapdetect.lab.server import serve
-from wrapdetect.lab.voice import Messages
+from tests.lab import chats
+from tests.lab.chats import serve_chat, template_of
+from tests.lab.pages import serve_pages
+from wrapdetect.cli.demo.bots import Bot, Down, Outages, Schedule, VoiceBot, WrapperBot
+from wrapdetect.cli.demo.command import DENIAL, PERSONA, load_voices
+from wrapdetect.cli.demo.server import serve
+from wrapdetect.cli.demo.voice import Messages
 from wrapdetect.model import Dialect, Endpoint, Page, Weights
 
 Truth = Literal["own voice", "same model", "relay"]

@@ -13,11 +13,11 @@ from typing import Literal, NamedTuple, TypeVar
 from tests.conftest import an_endpoint
 from tests.edge.misbehaving import Behaviour, Peer, Server, fixed, serving
 from wrapdetect.dialects import DIALECTS, Reply, decode
-from wrapdetect.edge import clock
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.edge.ways import open_ways
 from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange, FailureKind, Page, Template
-from wrapdetect.run import Send
+from wrapdetect.runs.ask import Send
+from wrapdetect.ways import clock
+from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.send import open_ways
 
 SLACK_S = 10.0
 """How far an exchange may pass its limit on time on a slow machine: what is tested is that a limit holds at all."""

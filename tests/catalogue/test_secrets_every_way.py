@@ -20,8 +20,8 @@ from tests.catalogue.sockets import BYE, CLOSE, DONE, frame, heard, opened
 from tests.edge.misbehaving import LAST_CHUNK, STREAM_HEAD, Behaviour, Peer, chunk, fixed, raw, serving
 from tests.hars import asked, entry, save, stream
 from tests.warm_cli import Commands, Done
-from wrapdetect.edge import store
 from wrapdetect.model import Run
+from wrapdetect.store import run_file
 
 KEY = "sk-planted+key/0123=9ab"
 AUTHORIZATION = "planted+env/4567=8cd"
@@ -230,7 +230,7 @@ def kept_in(folder: Path, ours: set[Path]) -> Iterator[tuple[str, bytes]]:
         if path.is_file() and path not in ours:
             yield path.name, path.read_bytes()
             if path.suffix == ".jsonl":
-                yield f"the bytes within {path.name}", b"\n".join(bytes_of(store.load(path).run))
+                yield f"the bytes within {path.name}", b"\n".join(bytes_of(run_file.load(path).run))
 
 
 def bytes_of(run: Run) -> Iterator[bytes]:

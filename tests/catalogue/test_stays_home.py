@@ -18,8 +18,8 @@ from tests.catalogue.sockets import WELL
 from tests.conftest import an_endpoint
 from tests.edge.misbehaving import Behaviour, Peer, fixed, serving
 from wrapdetect.dialects import Reply
-from wrapdetect.edge.secrets import Keyring
 from wrapdetect.model import Endpoint, Exchange, FailureKind, Page, Step, Template
+from wrapdetect.ways.keyring import Keyring
 
 KEY = "sk-planted-0123456789abcdef"
 OTHER_HOST = "127.0.0.2"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wrapdetect.compare.coincidence import (
+from tests.lab.histories import HOUR_S, MONDAY_S, Fall, Habit, timeline
+from wrapdetect.evidence.compare.dependence.coincidence import (
     APART_S,
     BURST_S,
     SMALLEST_P,
@@ -24,8 +25,7 @@ from wrapdetect.compare.coincidence import (
     trials,
     units,
 )
-from wrapdetect.history import Timeline
-from wrapdetect.lab.histories import HOUR_S, MONDAY_S, Fall, Habit, timeline
+from wrapdetect.model.history import Timeline
 
 WINDOW = 1800.0
 

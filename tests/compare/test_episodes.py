@@ -8,10 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wrapdetect.compare.coincidence import record
-from wrapdetect.compare.episodes import POSTED_LATE_S, from_beats, from_incidents, own_faults, timelines, union
-from wrapdetect.history import Beats, Coverage, Episode, History, Incident, Outcome, Service, ServiceKind, Timeline
-from wrapdetect.lab.histories import DAY_S, HOUR_S, MONDAY_S, Fall, beats
+from tests.lab.histories import DAY_S, HOUR_S, MONDAY_S, Fall, beats
+from wrapdetect.evidence.compare.dependence.coincidence import record
+from wrapdetect.evidence.compare.dependence.episodes import (
+    POSTED_LATE_S,
+    from_beats,
+    from_incidents,
+    own_faults,
+    timelines,
+    union,
+)
+from wrapdetect.model.history import (
+    Beats,
+    Coverage,
+    Episode,
+    History,
+    Incident,
+    Outcome,
+    Service,
+    ServiceKind,
+    Timeline,
+)
 
 CADENCE = 300
 UP, DOWN, REFUSED, LIMITED, GONE = 0, int(Outcome.SERVER), int(Outcome.REFUSED), int(Outcome.LIMITED), -1

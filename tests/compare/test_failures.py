@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binom
 
 from tests.compare.worlds import Outage, beats_of, lived, outages
-from wrapdetect.compare.failures import (
+from wrapdetect.evidence.compare.behaviour.views import Floats
+from wrapdetect.evidence.compare.dependence.failures import (
     APART_S,
     COMMON,
     COMMON_UNSEEN,
@@ -18,11 +19,10 @@ from wrapdetect.compare.failures import (
     log_ratio,
     stretches,
 )
-from wrapdetect.compare.samples import Beat, Samples
-from wrapdetect.compare.views import Floats
-from wrapdetect.judge import NONE, Candidate, bounded, rank, state_of
+from wrapdetect.evidence.compare.samples import Beat, Samples
+from wrapdetect.evidence.judge import NONE, Candidate, bounded, rank, state_of
+from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import Finding
-from wrapdetect.seeds import Seeds
 
 HOUR, DAY = 3600.0, 86_400.0
 STEP = 120.0

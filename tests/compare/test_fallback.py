@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from wrapdetect.compare.fallback import alike, excused, fell_back
-from wrapdetect.history import History, Print, Service, Timeline
-from wrapdetect.lab.histories import DAY_S, HOUR_S, MONDAY_S, Fall, timeline
+from tests.lab.histories import DAY_S, HOUR_S, MONDAY_S, Fall, timeline
+from wrapdetect.evidence.compare.dependence.fallback import alike, excused, fell_back
+from wrapdetect.model.history import History, Print, Service, Timeline
 
 ITEMS = ("capital", "sum", "colour")
 USUAL = {

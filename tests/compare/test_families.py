@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from wrapdetect.compare.families import families
-from wrapdetect.compare.nearest import Scores
+from wrapdetect.library.index import families
+from wrapdetect.library.nearest import Scores
 
 GROUPS = np.array([0, 0, 1, 2, 2, 2, 3, 1, 4])
 

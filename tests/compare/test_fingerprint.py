@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from wrapdetect.compare.fingerprint import OPENING_WORDS, Fingerprints, fingerprints, learn_rarities
-from wrapdetect.compare.ngrams import BUCKETS, DIMENSIONS, GRAMS, Sketch, counts, unit, words
-from wrapdetect.compare.normalise import normalise
+from wrapdetect.evidence.compare.ngrams import BUCKETS, DIMENSIONS, GRAMS, Sketch, counts, unit, words
+from wrapdetect.library.fingerprint import OPENING_WORDS, Fingerprints, fingerprints, learn_rarities
+from wrapdetect.library.normalise import normalise
 
 TIDE = "The tide rises with the moon, and falls again."
 TEA = "Tea is green; coffee is black — “so they say”."

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from tests.compare.test_nearest import WEIGHTS, Floats, a_question, spoken, tastes, told
 from tests.compare.worlds import a_world
-from wrapdetect.compare.fingerprint import Fingerprints, fingerprints, learn_rarities
-from wrapdetect.compare.identify import (
+from wrapdetect.library.fingerprint import Fingerprints, fingerprints, learn_rarities
+from wrapdetect.library.identify import (
     FEWEST_QUESTIONS,
     FEWEST_STRANGERS,
     LONG_WORDS,

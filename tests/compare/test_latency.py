@@ -10,10 +10,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from wrapdetect.compare.latency import CEILING, FLOOR, compare, weight
-from wrapdetect.compare.latency_grid import FEWEST_DAYS
-from wrapdetect.history import Beat, Beats, History, Outcome, Service, columns
+from wrapdetect.evidence.compare.dependence.latency import CEILING, FLOOR, compare, weight
+from wrapdetect.evidence.compare.dependence.latency_grid import FEWEST_DAYS
 from wrapdetect.model import Finding
+from wrapdetect.model.history import Beat, Beats, History, Outcome, Service, columns
 
 START_S = 1_700_006_400
 """Begins a UTC day."""

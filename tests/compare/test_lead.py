@@ -9,13 +9,21 @@ import numpy as np
 import pytest
 
 from tests.compare.worlds import Model, World, a_world, text_run
-from wrapdetect.analysis import Analysis, analyse
-from wrapdetect.compare.lead import FARTHEST, FEWEST_ITEMS, Null, lead, log_ratio, measured_null, own_range
-from wrapdetect.compare.likeness import Likeness, Speaker
-from wrapdetect.compare.views import Floats
-from wrapdetect.edge.shipped import load_seeds
+from wrapdetect.evidence.analysis import Analysis, analyse
+from wrapdetect.evidence.compare.behaviour.lead import (
+    FARTHEST,
+    FEWEST_ITEMS,
+    Null,
+    lead,
+    log_ratio,
+    measured_null,
+    own_range,
+)
+from wrapdetect.evidence.compare.behaviour.likeness import Likeness, Speaker
+from wrapdetect.evidence.compare.behaviour.views import Floats
+from wrapdetect.evidence.seeds import Likeness as Known
 from wrapdetect.model import Weights
-from wrapdetect.seeds import Likeness as Known
+from wrapdetect.store.shipped import load_seeds
 
 KNOWN = Known(null_mean=0.1, null_sd=0.1, null_weight=4.0, self_low=0.18, self_high=0.6)
 FAR = 3.0

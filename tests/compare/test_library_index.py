@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 
 from tests.compare.worlds import a_world
-from wrapdetect.compare.fingerprint import Embed, fingerprints, learn_rarities
-from wrapdetect.compare.library_index import (
-    LEARN_FROM,
-    Array,
-    build_index,
-    read_family,
-    read_prints,
-    read_rarities,
-)
-from wrapdetect.compare.ngrams import GRAMS, Sketch, unit, words
-from wrapdetect.library import Library, Row, Source, build_library
+from wrapdetect.evidence.compare.ngrams import GRAMS, Sketch, unit, words
+from wrapdetect.library.answers import Library, Row, Source, build_library
+from wrapdetect.library.fingerprint import Embed, fingerprints, learn_rarities
+from wrapdetect.library.index import LEARN_FROM, Array, build_index, read_family, read_prints, read_rarities
 
 WEIGHTS = {"words": 0.25, "chars": 0.35, "layout": 0.05, "opening": 0.17, "refusal": 0.18, "embedding": 0.1}
 SOURCE = Source(origin="scripted", collected=date(2026, 1, 5))

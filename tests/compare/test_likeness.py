@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wrapdetect.compare.likeness import Answers, Speaker, measure, without_question
-from wrapdetect.compare.views import VIEWS
+from wrapdetect.evidence.compare.behaviour.likeness import Answers, Speaker, measure, without_question
+from wrapdetect.evidence.compare.behaviour.views import VIEWS
 
 A, B, C = ("a", ""), ("b", ""), ("c", "")
 TALK: Answers = {

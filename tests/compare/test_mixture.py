@@ -9,9 +9,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from tests.compare.worlds import a_world
-from wrapdetect.compare.fingerprint import fingerprints, learn_rarities
-from wrapdetect.compare.identify import Sheet, score_question
-from wrapdetect.compare.mixture import Mixture, change_point, interval, mixed, mixture
+from wrapdetect.library.fingerprint import fingerprints, learn_rarities
+from wrapdetect.library.identify import Sheet, score_question
+from wrapdetect.library.mixture import Mixture, change_point, interval, mixed, mixture
 
 Floats = NDArray[np.float64]
 FAMILIES, MEMBERS = 12, 3

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from wrapdetect.compare.fingerprint import OPENING_WORDS, Fingerprints, SketchId, fingerprints, learn_rarities
-from wrapdetect.compare.nearest import (
+from wrapdetect.evidence.compare.ngrams import GRAMS, Sketch, unit
+from wrapdetect.library.fingerprint import OPENING_WORDS, Fingerprints, SketchId, fingerprints, learn_rarities
+from wrapdetect.library.nearest import (
     EXACT,
     FARTHEST,
     NEAR_VIEWS,
@@ -24,7 +25,6 @@ from wrapdetect.compare.nearest import (
     question_scores,
     standardised,
 )
-from wrapdetect.compare.ngrams import GRAMS, Sketch, unit
 
 Floats = NDArray[np.float64]
 WEIGHTS = {"words": 0.25, "chars": 0.35, "layout": 0.05, "opening": 0.17, "refusal": 0.18, "embedding": 0.1}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compare.worlds import WORDS
-from wrapdetect.compare.ngrams import (
+from wrapdetect.evidence.compare.ngrams import (
     BUCKETS,
     DIMENSIONS,
     GRAMS,

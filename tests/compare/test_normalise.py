@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wrapdetect.compare.normalise import REFUSAL_UP_TO, normalise
-from wrapdetect.prose import strip_think
+from wrapdetect.library.normalise import REFUSAL_UP_TO, normalise
+from wrapdetect.model.prose import strip_think
 
 
 def text(answer: str) -> str:

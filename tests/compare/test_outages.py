@@ -17,12 +17,19 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import beta, binom
 
-from wrapdetect.compare.coincidence import BURST_S, record, trials
-from wrapdetect.compare.incident_ratio import COMMON, COMMON_UNSEEN, ENOUGH, SENSITIVITY, log_ratio, more_needed
-from wrapdetect.compare.outages import ALPHA, WINDOW_S, Setting, dependence, holm
-from wrapdetect.compare.running import running_e
-from wrapdetect.history import Condition, Dependence, Timeline, Weighed
-from wrapdetect.lab.histories import DAY_S, HOUR_S, MONDAY_S, WEEK_S, Fall, Habit, follow, timeline
+from tests.lab.histories import DAY_S, HOUR_S, MONDAY_S, WEEK_S, Fall, Habit, follow, timeline
+from wrapdetect.evidence.compare.dependence.coincidence import BURST_S, record, trials
+from wrapdetect.evidence.compare.dependence.incident_ratio import (
+    COMMON,
+    COMMON_UNSEEN,
+    ENOUGH,
+    SENSITIVITY,
+    log_ratio,
+    more_needed,
+)
+from wrapdetect.evidence.compare.dependence.outages import ALPHA, WINDOW_S, Setting, dependence, holm
+from wrapdetect.evidence.compare.dependence.running import running_e
+from wrapdetect.model.history import Condition, Dependence, Timeline, Weighed
 
 Draw = Callable[[random.Random], tuple[Timeline, Timeline]]
 """A target and an upstream of one world."""

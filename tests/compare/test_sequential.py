@@ -14,9 +14,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from wrapdetect.compare.identify import Indices, Sheet, identify
-from wrapdetect.compare.nearest import Scores
-from wrapdetect.compare.sequential import (
+from wrapdetect.library.identify import Indices, Sheet, identify
+from wrapdetect.library.nearest import Scores
+from wrapdetect.library.sequential import (
     ALIVE,
     Looks,
     Pace,
@@ -215,7 +215,7 @@ def test_an_audit_sees_what_the_match_of_its_answers_would_say() -> None:
 def test_audits_in_parts_are_the_audits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     world = one_world("weak tastes")
     whole = seen(world)
-    monkeypatch.setattr("wrapdetect.compare.sequential.CELLS", 3 * world.pool.scores[0].size)
+    monkeypatch.setattr("wrapdetect.library.sequential.CELLS", 3 * world.pool.scores[0].size)
     for one, other in zip(whole, seen(world), strict=True):
         np.testing.assert_array_equal(one, other)
 

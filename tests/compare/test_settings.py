@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wrapdetect.compare.settings import same_settings
+from wrapdetect.library.same_settings import same_settings
 
 WORDS = {
     "plain": ["tide", "moon", "water", "shore", "pull", "sea", "rise", "fall", "twice", "day"],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from wrapdetect.compare.shares import jeffreys, log_marginal, log_marginal_below
+from wrapdetect.evidence.compare.shares import jeffreys, log_marginal, log_marginal_below
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.9])

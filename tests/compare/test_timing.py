@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import a_pack, a_run, an_endpoint, an_item
-from wrapdetect.compare.samples import Samples, collect
-from wrapdetect.compare.timing import AGAINST, FEWEST_PAIRS, compare
+from wrapdetect.evidence.compare.dependence.timing import AGAINST, FEWEST_PAIRS, compare
+from wrapdetect.evidence.compare.samples import Samples, collect
+from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import AskKey, Finding, Observation
-from wrapdetect.seeds import Seeds
 
 
 def timed(seeds: Seeds, target: Sequence[float], reference: Sequence[float]) -> Samples:

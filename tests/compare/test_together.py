@@ -6,12 +6,21 @@ from math import log
 
 import pytest
 
-from wrapdetect.compare.coincidence import WEEK_S
-from wrapdetect.compare.outages import Setting, dependence
-from wrapdetect.compare.together import UNPROVEN, Outages, checks, compare, evidence, moved_by, outages_of, witness
-from wrapdetect.history import History, Service, ServiceKind, Timeline
-from wrapdetect.lab.histories import HOUR_S, MONDAY_S, Fall, Habit, beats, follow, timeline
-from wrapdetect.seeds import Seeds
+from tests.lab.histories import HOUR_S, MONDAY_S, Fall, Habit, beats, follow, timeline
+from wrapdetect.evidence.compare.dependence.coincidence import WEEK_S
+from wrapdetect.evidence.compare.dependence.outages import Setting, dependence
+from wrapdetect.evidence.compare.dependence.together import (
+    UNPROVEN,
+    Outages,
+    checks,
+    compare,
+    evidence,
+    moved_by,
+    outages_of,
+    witness,
+)
+from wrapdetect.evidence.seeds import Seeds
+from wrapdetect.model.history import History, Service, ServiceKind, Timeline
 
 WEEKS = 16.0
 SCATTERED = [20 + 185.0 * k for k in range(12)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wrapdetect.compare.two_sample import mmd, mmd_from_gram, mmd_from_kernel
+from wrapdetect.library.two_sample import mmd, mmd_from_gram, mmd_from_kernel
 
 Floats = NDArray[np.float64]
 TIMES = 2000

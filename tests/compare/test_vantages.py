@@ -2,9 +2,9 @@
 
 import pytest
 
-from wrapdetect.compare.episodes import own_faults, timelines
-from wrapdetect.compare.vantages import how, one_view, own_view, vantages_of
-from wrapdetect.history import Beat, Beats, History, Outcome, Print, Service, ServiceKind, columns
+from wrapdetect.evidence.compare.dependence.episodes import own_faults, timelines
+from wrapdetect.evidence.compare.dependence.vantages import how, one_view, own_view, vantages_of
+from wrapdetect.model.history import Beat, Beats, History, Outcome, Print, Service, ServiceKind, columns
 
 KINDS = {"u": Outcome.UP, "d": Outcome.SERVER, "r": Outcome.REFUSED, "l": Outcome.LIMITED, "t": Outcome.TIMEOUT}
 DAY = 86_400

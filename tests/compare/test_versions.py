@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
-from wrapdetect.compare.versions import (
+from wrapdetect.evidence.compare.dependence.versions import (
     BOUND,
     FALSE_PER_YEAR,
     LAG_DAYS,
@@ -19,7 +19,7 @@ from wrapdetect.compare.versions import (
     log_ratio,
     sessions,
 )
-from wrapdetect.history import History, Print, Service, ServiceKind
+from wrapdetect.model.history import History, Print, Service, ServiceKind
 
 DAY_S = 86_400
 WORDS = ["Paris", "is", "the", "capital", "of", "France", "a", "large", "old", "city", "with", "river", "and", "wine"]

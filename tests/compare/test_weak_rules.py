@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from tests.conftest import a_pack, a_run, an_endpoint, an_item
-from wrapdetect.compare import coherence, identity
-from wrapdetect.compare.samples import Samples, collect
-from wrapdetect.compare.shares import log_marginal
-from wrapdetect.judge import NONE, bounded
+from wrapdetect.evidence.compare.behaviour import coherence, identity
+from wrapdetect.evidence.compare.samples import Samples, collect
+from wrapdetect.evidence.compare.shares import log_marginal
+from wrapdetect.evidence.judge import NONE, bounded
+from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import AskKey, Finding, Observation
-from wrapdetect.seeds import Seeds
 
 OURS, OTHERS = "gpt-4o", "claude-3"
 

@@ -9,9 +9,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from tests.conftest import START, a_pack, a_run, an_endpoint, an_exchange, an_item, failed
-from wrapdetect.compare.samples import Beat, Samples, collect
+from wrapdetect.evidence.compare.samples import Beat, Samples, collect
+from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import AskKey, Exchange, Run, Weights
-from wrapdetect.seeds import Seeds
 
 Floats = NDArray[np.float64]
 VARIANT = ("shop", "You are the friendly assistant of a small shop.")

@@ -7,12 +7,12 @@ import httpx
 
 from tests.conftest import an_endpoint
 from wrapdetect.dialects import DIALECTS, decode
-from wrapdetect.edge import clock
-from wrapdetect.edge.http import BYTE_LIMIT
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.edge.template import TemplateSender
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Template
-from wrapdetect.run import Send
+from wrapdetect.runs.ask import Send
+from wrapdetect.ways import clock
+from wrapdetect.ways.http import BYTE_LIMIT
+from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.template import TemplateSender
 
 
 def a_bot(url: str, template: Template, **more: object) -> Endpoint:

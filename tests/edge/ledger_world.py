@@ -15,10 +15,9 @@ from pathlib import Path
 from sqlalchemy import Connection, event
 
 from tests.conftest import ROOT
-from wrapdetect.edge import ledger_pack
-from wrapdetect.edge.ledger import Ledger
-from wrapdetect.history import Beat, Incident, Outcome, Service
 from wrapdetect.model import Endpoint
+from wrapdetect.model.history import Beat, Incident, Outcome, Service
+from wrapdetect.store.ledger import Ledger, packing
 
 DAY = 86_400
 START = 20_454 * DAY  # 2026-01-01
@@ -70,7 +69,7 @@ def expected(rounds: range) -> dict[str, list[Beat]]:
 
 
 def kept(ledger: Ledger, **span: int) -> dict[str, list[Beat]]:
-    return {b.service: ledger_pack.single(b) for b in ledger.history(**span).beats}  # type: ignore[arg-type]
+    return {b.service: packing.single(b) for b in ledger.history(**span).beats}  # type: ignore[arg-type]
 
 
 def an_incident(**more: object) -> Incident:

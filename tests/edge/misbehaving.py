@@ -14,10 +14,10 @@ import httpx
 
 from tests.conftest import an_endpoint
 from wrapdetect.dialects import DIALECTS
-from wrapdetect.edge import clock
-from wrapdetect.edge.http import BYTE_LIMIT, HttpSender
-from wrapdetect.edge.secrets import Keyring
 from wrapdetect.model import Ask, AskKey, Dialect, Exchange
+from wrapdetect.ways import clock
+from wrapdetect.ways.http import BYTE_LIMIT, HttpSender
+from wrapdetect.ways.keyring import Keyring
 
 CRLF = b"\r\n"
 ONE_GIGABYTE = 1_000_000_000

@@ -8,8 +8,8 @@ import pytest
 from tests.conftest import an_endpoint
 from tests.edge.misbehaving import LAST_CHUNK, STREAM_HEAD, chunk, event, raw, serving
 from tests.edge.test_http_apis import one
-from wrapdetect.edge.addresses import address_allowed, refusal_of
 from wrapdetect.model import Endpoint, Exchange
+from wrapdetect.ways.net.addresses import address_allowed, refusal_of
 
 ANSWER = raw(STREAM_HEAD, chunk(event("The moon.", "stop")), chunk(b"data: [DONE]\n\n"), LAST_CHUNK)
 PUBLIC = ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8", "2002:808:808::1"]

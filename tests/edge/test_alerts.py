@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from wrapdetect.edge.alerts import Alerts, Event, EventKind, read_alert_urls
-from wrapdetect.edge.ledger import Ledger
 from wrapdetect.errors import SpecError
+from wrapdetect.store.ledger import Ledger
+from wrapdetect.ways.alerts import Alerts, Event, EventKind, read_alert_urls
 
 SECRET = "hunter2secret"
 QUIET_S = 6 * 3600

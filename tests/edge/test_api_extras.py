@@ -9,17 +9,17 @@ import pytest
 from tests.conftest import START, a_pack, a_run, an_endpoint, an_item
 from tests.edge.misbehaving import completion, echo_key, fixed, serving
 from tests.edge.test_pulse import a_chat, beat
-from wrapdetect.codec import dump_head, load_run
 from wrapdetect.dialects import DIALECTS
-from wrapdetect.edge import clock
-from wrapdetect.edge.config import make_endpoint, parse_config, parse_reference
-from wrapdetect.edge.http import HttpSender
-from wrapdetect.edge.pulse import HttpPulse
-from wrapdetect.edge.secrets import Keyring, read_keys
-from wrapdetect.edge.target_config import dump_target
 from wrapdetect.errors import ConfigError, SpecError
-from wrapdetect.history import Outcome, Service
 from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange
+from wrapdetect.model.history import Outcome, Service
+from wrapdetect.runs.codec import dump_head, load_run
+from wrapdetect.targets.config import make_endpoint, parse_config, parse_reference
+from wrapdetect.targets.written import dump_target
+from wrapdetect.ways import clock
+from wrapdetect.ways.heartbeat import HttpPulse
+from wrapdetect.ways.http import HttpSender
+from wrapdetect.ways.keyring import Keyring, read_keys
 
 FILE = Path("bot.toml")
 TOKEN, KEY = "tok-planted-0123456789", "sk-planted-0123456789abcdef"

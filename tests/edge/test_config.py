@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import an_endpoint
-from wrapdetect.edge.config import check_names, check_url, load_config, parse_reference
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Endpoint
+from wrapdetect.targets.config import check_names, check_url, load_config, parse_reference
 
 SECRET = "hunter2secret"
 

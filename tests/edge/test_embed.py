@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wrapdetect.edge.embed import (
+from wrapdetect.errors import EmbeddingError
+from wrapdetect.store.embed import (
     DIMENSIONS,
     PACKAGE,
     SHA256,
@@ -18,7 +19,6 @@ from wrapdetect.edge.embed import (
     installed,
     weights_file,
 )
-from wrapdetect.errors import EmbeddingError
 
 needs_weights = pytest.mark.skipif(not installed(), reason="the [embed] extra is not installed")
 TEXTS = ("The moon pulls the sea.", "你好，世界", "", "The moon pulls the sea. " * 300)

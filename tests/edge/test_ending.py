@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.conftest import read_as
 from tests.edge.misbehaving import STREAM_HEAD, Behaviour, Peer, ask_once, chunk, event, raw, serving
 from tests.edge.test_pulse import KEY, a_chat, beat
-from wrapdetect.dialects.ending import LIKELY_S, SURE_S, ending_of
-from wrapdetect.history import Outcome
+from wrapdetect.dialects.body.ending import LIKELY_S, SURE_S, ending_of
 from wrapdetect.model import Dialect
+from wrapdetect.model.history import Outcome
 
 DONE = b"data: [DONE]\n\n"
 

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from wrapdetect.edge.feeds import Fetched, fetch, followed, plain_client
 from wrapdetect.errors import FeedError
+from wrapdetect.ways.status_pages import Fetched, fetch, followed, plain_client
 
 PAGE = b'{"page": {}, "incidents": []}'
 MEGABYTE = 1_000_000

@@ -34,8 +34,8 @@ from tests.edge.misbehaving import (
     serving,
     stream,
 )
-from wrapdetect.edge import clock
 from wrapdetect.model import Dialect, Exchange
+from wrapdetect.ways import clock
 
 KEY = "sk-planted-0123456789abcdef"
 ANSWER = stream(event("The moon"), event(" pulls.", "stop"), b"data: [DONE]\n\n")

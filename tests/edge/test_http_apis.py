@@ -25,16 +25,16 @@ from tests.edge.misbehaving import (
 )
 from tests.edge.test_http import FAILURES, UNENDING
 from tests.edge.test_pulse import a_chat, with_pulse
+from wrapdetect.cli.demo.bots import RecordedBot
+from wrapdetect.cli.demo.server import Served, serve
+from wrapdetect.cli.demo.voice import Messages
 from wrapdetect.dialects import DIALECTS, decode
-from wrapdetect.edge import clock
-from wrapdetect.edge.http import BYTE_LIMIT, HttpSender, connections
-from wrapdetect.edge.pulse import HttpPulse
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.history import Outcome
-from wrapdetect.lab.bots import RecordedBot
-from wrapdetect.lab.server import Served, serve
-from wrapdetect.lab.voice import Messages
 from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange
+from wrapdetect.model.history import Outcome
+from wrapdetect.ways import clock
+from wrapdetect.ways.heartbeat import HttpPulse
+from wrapdetect.ways.http import BYTE_LIMIT, HttpSender, connections
+from wrapdetect.ways.keyring import Keyring
 
 KEY = "sk-planted-0123456789abcdef"
 QUESTION, SAID = "Why are there tides?", "The moon pulls 水, and “so on”.\n"

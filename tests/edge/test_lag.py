@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from wrapdetect.edge.lag import BEAT_S, Lag
 from wrapdetect.model import LAG_S, AskKey, Exchange, Failure, FailureKind
+from wrapdetect.ways.net.lag import BEAT_S, Lag
 
 
 class Hand:

@@ -34,11 +34,11 @@ from tests.edge.ledger_world import (
     kept,
     killed_at,
 )
-from wrapdetect.edge.ledger import Ledger
-from wrapdetect.edge.ledger_rows import Spend
-from wrapdetect.edge.ledger_schema import META, REVISION, VERSION_TABLE, Database
 from wrapdetect.errors import StoreError
-from wrapdetect.history import Coverage, History, Outcome, Print, Service, columns
+from wrapdetect.model.history import Coverage, History, Outcome, Print, Service, columns
+from wrapdetect.store.ledger import Ledger
+from wrapdetect.store.ledger.rows import Spend
+from wrapdetect.store.ledger.schema import META, REVISION, VERSION_TABLE, Database
 
 
 class LedgerContract:
@@ -494,13 +494,13 @@ class TestOnSqlite(LedgerContract):
 
 def test_the_newest_revision_is_the_one_wanted() -> None:
     config = Config()
-    config.set_main_option("script_location", "wrapdetect.edge:migrations")
+    config.set_main_option("script_location", "wrapdetect.store.ledger:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == REVISION
 
 
 def test_a_store_is_made_from_any_folder_and_leaves_no_other_file(tmp_path: Path) -> None:
     code = (
-        "import sys; from wrapdetect.edge.ledger_schema import Database; Database('m.db', make=True, wait_s=1).close()"
+        "import sys; from wrapdetect.store.ledger.schema import Database; Database('m.db', make=True, wait_s=1).close()"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
     assert [p.name for p in tmp_path.iterdir()] == ["m.db"]

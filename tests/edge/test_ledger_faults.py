@@ -15,10 +15,10 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.edge.ledger_world import DAY, SERVICES, START, Clock, beats_of, check_integrity, expected, opened
-from wrapdetect.edge.ledger import Ledger
-from wrapdetect.edge.ledger_schema import _passes
 from wrapdetect.errors import StoreAway, StoreError
-from wrapdetect.history import History, Service, columns
+from wrapdetect.model.history import History, Service, columns
+from wrapdetect.store.ledger import Ledger
+from wrapdetect.store.ledger.schema import _passes
 
 
 def a_store(path: Path, days: int = 1) -> Path:

@@ -20,9 +20,8 @@ from tests.edge.ledger_world import (
     killed_at,
     opened,
 )
-from wrapdetect.edge import ledger_pack
-from wrapdetect.edge.ledger import Ledger
-from wrapdetect.history import Beat, Outcome, Service, columns
+from wrapdetect.model.history import Beat, Outcome, Service, columns
+from wrapdetect.store.ledger import Ledger, packing
 
 PACKER = """
 import sys
@@ -45,7 +44,7 @@ def test_killed_while_packing_it_has_every_heartbeat_once(tmp_path: Path) -> Non
         ledger.set_services(SERVICES)
         with ledger._database.writing() as conn:
             for round_s in rounds:
-                ledger_pack.store(conn, round_s, list(enumerate(beats_of(round_s), start=1)))
+                packing.store(conn, round_s, list(enumerate(beats_of(round_s), start=1)))
     stops: list[int | str] = [rng.randint(2, 8) for _ in range(10)]  # of 90 days, a commit each
     for stop in [*stops, "tidy", "tidy"]:
         killed_at(stop, PACKER, str(path), after_s=rng.uniform(0, 0.02))
@@ -95,5 +94,5 @@ def test_whatever_a_day_holds_is_unpacked_as_it_was(rows: dict[int, tuple[int, i
         ],
     )
     day = START // DAY
-    assert ledger_pack.unpack("bot", day, ledger_pack.pack(beats, day)) == beats
-    assert list(ledger_pack.days(beats)) == [(day, beats)]
+    assert packing.unpack("bot", day, packing.pack(beats, day)) == beats
+    assert list(packing.days(beats)) == [(day, beats)]

@@ -13,8 +13,8 @@ from sqlalchemy import create_engine, text
 from tests.edge import postgres_server
 from tests.edge.ledger_world import SERVICES, START, Clock, a_round
 from tests.edge.test_ledger import LedgerContract
-from wrapdetect.edge.ledger import Ledger
 from wrapdetect.errors import StoreError
+from wrapdetect.store.ledger import Ledger
 
 pytestmark = [
     pytest.mark.slow,

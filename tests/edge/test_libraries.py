@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wrapdetect.edge import libraries
 from wrapdetect.errors import LibraryError
-from wrapdetect.library import Library, Row, Source, build_library
+from wrapdetect.library.answers import Library, Row, Source, build_library
+from wrapdetect.store import libraries
 
 ROOT = Path(__file__).parents[2]
 INDEX: Mapping[str, NDArray[np.generic]] = {
@@ -165,7 +165,7 @@ def test_arrays_are_taken_one_by_one_and_all_or_none_is_kept(place: Path) -> Non
 
 KILLED_AT = (
     "import os, sys; import numpy as np; from tests.edge.test_libraries import a_library, INDEX;"
-    "from wrapdetect.edge import libraries\n"
+    "from wrapdetect.store import libraries\n"
     "step, seen = int(sys.argv[1]), 0\n"
     "def trace(event, args):\n"
     "    global seen\n"
@@ -236,7 +236,7 @@ def test_a_full_disk_leaves_the_old_library(place: Path) -> None:
     libraries.save(a_library(), INDEX.items(), replace=False)
     code = (
         "import resource; from tests.edge.test_libraries import a_library, INDEX;"
-        "from wrapdetect.edge import libraries; from wrapdetect.errors import LibraryError;"
+        "from wrapdetect.store import libraries; from wrapdetect.errors import LibraryError;"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"  # a write past it is refused, as on a full disk
         "\ntry:\n libraries.save(a_library(word='New'), INDEX.items(), replace=True)"
         "\nexcept LibraryError as error:\n print(error)"

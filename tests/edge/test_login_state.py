@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from wrapdetect.codec_ways import dump_endpoint, load_endpoint
-from wrapdetect.commands.login import check_place, login_target, tell_logins, write_login
-from wrapdetect.edge.config import load_config
-from wrapdetect.edge.login_state import Cookie, Login, login_notes, parse_login, read_login
-from wrapdetect.edge.page_login import login_variables
-from wrapdetect.edge.secrets import read_keys
-from wrapdetect.edge.target_config import dump_target
+from wrapdetect.cli.target.login import check_place, login_target, tell_logins, write_login
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Endpoint, Page
-from wrapdetect.ways import PageStep
+from wrapdetect.model.template import PageStep
+from wrapdetect.runs.codec_ways import dump_endpoint, load_endpoint
+from wrapdetect.targets.config import load_config
+from wrapdetect.targets.written import dump_target
+from wrapdetect.ways.keyring import read_keys
+from wrapdetect.ways.page.login import login_variables
+from wrapdetect.ways.page.login_state import Cookie, Login, login_notes, parse_login, read_login
 
 NOW_S = 1_800_000_000.0
 VALUE = "v4lue-of-the-session"

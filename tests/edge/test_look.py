@@ -15,8 +15,8 @@ import pytest
 
 from tests.edge.misbehaving import BEHAVIOURS, Behaviour, Peer, Server, fixed, serving
 from tests.test_detect import CHAT_PAGE, FOUND, LOST, PRODUCTS, Product, answer_of, models, ok
-from wrapdetect.detect import MOST_LOOKS, Detection, Look, Seen, detect
-from wrapdetect.edge.look import Looker, observe
+from wrapdetect.targets.detect import MOST_LOOKS, Detection, Look, Seen, detect
+from wrapdetect.ways.look import Looker, observe
 
 KEY = "sk-planted-0123456789abcdef"
 

@@ -9,9 +9,9 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from wrapdetect.edge.metrics import Metrics, serve
 from wrapdetect.errors import SpecError
-from wrapdetect.history import Beat, Outcome
+from wrapdetect.model.history import Beat, Outcome
+from wrapdetect.ways.metrics import Metrics, serve
 
 Sample = tuple[str, tuple[tuple[str, str], ...]]
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from tests.conftest import an_item
-from wrapdetect.edge.monitor_config import FILL_IN, TABLES, load_monitor, template
-from wrapdetect.edge.monitor_spec import DailyCost, MonitorConfig, daily_cost, duration_s, said_s
-from wrapdetect.edge.toml_lines import line_of
 from wrapdetect.errors import ConfigError
-from wrapdetect.feeds import Scope
 from wrapdetect.model import Endpoint, Item
-from wrapdetect.plan import estimate_tokens
-from wrapdetect.schedule import heartbeat
+from wrapdetect.monitor.config import FILL_IN, TABLES, load_monitor, template
+from wrapdetect.monitor.feeds import Scope
+from wrapdetect.monitor.schedule import heartbeat
+from wrapdetect.monitor.spec import DailyCost, MonitorConfig, daily_cost, duration_s, said_s
+from wrapdetect.runs.plan import estimate_tokens
+from wrapdetect.targets.toml_lines import line_of
 
 SECRET = "hunter2secret"
 TARGET = '[[target]]\nname = "bot"\nurl = "https://bot.example/v1"\nmodel = "bot-1"\n'

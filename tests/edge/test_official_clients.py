@@ -9,8 +9,8 @@ from importlib import import_module
 import pytest
 
 from tests.edge.test_http_apis import KEY, QUESTION, SAID, a_bot, in_lab, one
+from wrapdetect.cli.demo.server import Served, serve
 from wrapdetect.dialects import decode
-from wrapdetect.lab.server import Served, serve
 from wrapdetect.model import Dialect
 
 pytestmark = pytest.mark.slow

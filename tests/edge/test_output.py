@@ -9,8 +9,8 @@ import pytest
 
 from tests.edge.misbehaving import fixed, serving
 from tests.warm_cli import cold
-from wrapdetect.edge import output
-from wrapdetect.edge.output import Guarded
+from wrapdetect.ways import output
+from wrapdetect.ways.output import Guarded
 
 KEY = "qk7Wn3TzRb82LxVd95MhYc4P"
 

@@ -11,14 +11,14 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.edge.ledger_world import START, Clock
-from wrapdetect.edge.ledger import Ledger
-from wrapdetect.edge.owner import FIRST_NAMESPACE, Place, has_ended, here, holder_of_this_process, started
 from wrapdetect.errors import StoreError
+from wrapdetect.store.ledger import Ledger
+from wrapdetect.store.owner import FIRST_NAMESPACE, Place, has_ended, here, holder_of_this_process, started
 
 MACHINE = Place(host="web", machine="m1", boot="b1", namespace=FIRST_NAMESPACE)
 BOX = Place(host="web", machine="m1", boot="b1", namespace="4026532500")
 MAC = Place(host="web", machine="", boot="", namespace="")
-PROGRAM = "from wrapdetect.edge.owner import holder_of_this_process as h; print(h(), flush=True); input()"
+PROGRAM = "from wrapdetect.store.owner import holder_of_this_process as h; print(h(), flush=True); input()"
 
 
 def held(place: Place, pid: int = 7, began: str = "100") -> str:

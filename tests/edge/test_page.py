@@ -12,15 +12,15 @@ from typing import TypeVar
 
 import pytest
 
-from wrapdetect.codec import dump_exchange
+from tests.lab.pages import COOKIE, LAYOUTS, QUERIED, STORED, Pages, serve_pages
+from wrapdetect.cli.demo.bots import RecordedBot, Schedule
 from wrapdetect.dialects import DIALECTS, decode
-from wrapdetect.edge import clock
-from wrapdetect.edge.browser import Barred, kill_marked, resolver_rules
-from wrapdetect.edge.page import PageSender
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.lab.bots import RecordedBot, Schedule
-from wrapdetect.lab.pages import COOKIE, LAYOUTS, QUERIED, STORED, Pages, serve_pages
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind, Page
+from wrapdetect.runs.codec import dump_exchange
+from wrapdetect.ways import clock
+from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.page import PageSender
+from wrapdetect.ways.page.browser import Barred, kill_marked, resolver_rules
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("page")]
 

@@ -7,10 +7,10 @@ import pytest
 
 from tests.edge.chat_pages import ALL, TRUTH, Chat, launched, serving_chats
 from wrapdetect.dialects import DIALECTS, decode
-from wrapdetect.edge import clock
-from wrapdetect.edge.page import PageSender
-from wrapdetect.edge.secrets import Keyring
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind, Page
+from wrapdetect.ways import clock
+from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.page import PageSender
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("page_chats")]
 QUESTION = "Why are there tides?"

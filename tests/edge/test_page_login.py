@@ -12,13 +12,13 @@ import pytest
 
 from tests.edge.chat_pages import TRUTH
 from tests.edge.login_site import COOKIE, PASSWORD, STORED, USER, serving_login
-from wrapdetect.codec import dump_exchange
 from wrapdetect.dialects import DIALECTS, decode
-from wrapdetect.edge import clock
-from wrapdetect.edge.secrets import read_keys
-from wrapdetect.edge.ways import open_ways
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind, Page, Template
-from wrapdetect.ways import PageStep
+from wrapdetect.model.template import PageStep
+from wrapdetect.runs.codec import dump_exchange
+from wrapdetect.ways import clock
+from wrapdetect.ways.keyring import read_keys
+from wrapdetect.ways.send import open_ways
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("page_login")]
 STEPS = (

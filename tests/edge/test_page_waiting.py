@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from wrapdetect.edge.page_told import is_far, is_told, texts_of
-from wrapdetect.edge.page_traffic import BODY_LIMIT, CHUNKS_LIMIT, REFUSED_LIMIT, REQUESTS_LIMIT, Traffic
-from wrapdetect.edge.page_waiting import Standing, has_grown, is_notice, is_settled, without_notice
+from wrapdetect.ways.page.told import is_far, is_told, texts_of
+from wrapdetect.ways.page.traffic import BODY_LIMIT, CHUNKS_LIMIT, REFUSED_LIMIT, REQUESTS_LIMIT, Traffic
+from wrapdetect.ways.page.waiting import Standing, has_grown, is_notice, is_settled, without_notice
 
 NOTICES = (
     "One moment please, I am searching the shelves.",

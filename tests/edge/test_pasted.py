@@ -15,9 +15,9 @@ import pytest
 from tests.conftest import START, an_endpoint, read_as
 from wrapdetect.dialects import DIALECTS
 from wrapdetect.dialects.base import EMPTY
-from wrapdetect.edge.clipboard import NONE, Clipboard, find_clipboard
-from wrapdetect.edge.pasted import COMMANDS, LONGEST_LINE, SKIPPED, UNKNOWN, PersonSender, StoppedByHand
 from wrapdetect.model import Ask, AskKey, Exchange, FailureKind
+from wrapdetect.ways.person.clipboard import NONE, Clipboard, find_clipboard
+from wrapdetect.ways.person.pasted import COMMANDS, LONGEST_LINE, SKIPPED, UNKNOWN, PersonSender, StoppedByHand
 
 BOT = an_endpoint("target", "target", dialect="pasted")
 

@@ -28,16 +28,16 @@ from tests.edge.misbehaving import (
     stream,
 )
 from tests.edge.test_http import FAILURES, UNENDING, UNENDING_S
-from wrapdetect.edge import clock
-from wrapdetect.edge.http import SENT_HEADERS
-from wrapdetect.edge.lag import Lag
-from wrapdetect.edge.pulse import PAGE_LIMIT, SAID_LIMIT, HttpPulse
-from wrapdetect.edge.secrets import Keyring
-from wrapdetect.edge.shipped import load_pack
-from wrapdetect.history import UNKNOWN, Outcome, Service
 from wrapdetect.model import Dialect
-from wrapdetect.rounds import Sign
-from wrapdetect.schedule import heartbeat
+from wrapdetect.model.history import UNKNOWN, Outcome, Service
+from wrapdetect.monitor.rounds import Sign
+from wrapdetect.monitor.schedule import heartbeat
+from wrapdetect.store.shipped import load_pack
+from wrapdetect.ways import clock
+from wrapdetect.ways.heartbeat import PAGE_LIMIT, SAID_LIMIT, HttpPulse
+from wrapdetect.ways.http import SENT_HEADERS
+from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.net.lag import Lag
 
 KEY = "sk-planted-0123456789abcdef"
 ROUND_S = 1_700_000_100

@@ -17,9 +17,9 @@ from websockets.utils import accept_key
 
 from tests.edge.asking_templates import a_bot, an_ask, ask_one, converse, sender, texts
 from tests.edge.misbehaving import BEHAVIOURS, Behaviour, Peer, fixed, raw, serving
-from wrapdetect.codec import dump_exchange
 from wrapdetect.dialects import DIALECTS, decode
 from wrapdetect.model import Ask, Exchange, Failure, Step, Template
+from wrapdetect.runs.codec import dump_exchange
 
 TALK = Template(
     path="/ws", body='{"q": "{prompt}"}', framing="websocket", answer="$.t", done="$.final", error="$.error"

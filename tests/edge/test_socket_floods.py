@@ -8,9 +8,9 @@ import socket as socket_module
 import pytest
 
 from tests.edge.misbehaving import Behaviour, Peer, serving
-from wrapdetect.edge import clock
-from wrapdetect.edge.http import trusted
-from wrapdetect.edge.socket import FRAME_LIMIT, SLICE_BYTES, Frame, Socket, open_socket
+from wrapdetect.ways import clock
+from wrapdetect.ways.http import trusted
+from wrapdetect.ways.net.socket import FRAME_LIMIT, SLICE_BYTES, Frame, Socket, open_socket
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CLOSE = b"\x88\x02\x03\xe8"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, a_run, an_exchange
-from wrapdetect.codec import FORMAT, dump_exchange, dump_head
-from wrapdetect.edge import store
 from wrapdetect.errors import RunFormatError, SpecError
 from wrapdetect.model import AskKey, Exchange
+from wrapdetect.runs.codec import FORMAT, dump_exchange, dump_head
+from wrapdetect.store import run_file
 
 RUN = a_run()
 
@@ -23,7 +23,7 @@ def numbered(draw: int) -> Exchange:
 
 
 def written(path: Path, count: int) -> Path:
-    with store.create(path, RUN) as file:
+    with run_file.create(path, RUN) as file:
         for draw in range(count):
             file.append(numbered(draw))
     return path
@@ -31,23 +31,23 @@ def written(path: Path, count: int) -> Path:
 
 def test_each_line_is_on_disk_before_the_next_is_written(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    with store.create(path, RUN) as file:
+    with run_file.create(path, RUN) as file:
         assert path.read_text() == dump_head(RUN)
         for draw in range(3):
             file.append(numbered(draw))
-            assert store.load(path).run.exchanges == tuple(numbered(n) for n in range(draw + 1))
+            assert run_file.load(path).run.exchanges == tuple(numbered(n) for n in range(draw + 1))
 
 
 def test_a_process_killed_between_two_lines_loses_neither(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from tests.edge.test_store import RUN, numbered;"
-        "from wrapdetect.edge import store; f = store.create(Path(sys.argv[1]), RUN);"
+        "from wrapdetect.store import run_file; f = run_file.create(Path(sys.argv[1]), RUN);"
         "f.append(numbered(0)); f.append(numbered(1)); os.kill(os.getpid(), 9)"
     )
     path = tmp_path / "run.jsonl"
     done = subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=60, cwd=ROOT)
     assert done.returncode == -9
-    assert store.load(path) == (replace(RUN, exchanges=(numbered(0), numbered(1))), b"", path.stat().st_size, 0)
+    assert run_file.load(path) == (replace(RUN, exchanges=(numbered(0), numbered(1))), b"", path.stat().st_size, 0)
 
 
 @pytest.mark.parametrize("keep", [1, 40, -2])
@@ -56,14 +56,14 @@ def test_a_torn_tail_is_moved_aside_and_cut_off(keep: int, tmp_path: Path) -> No
     torn = dump_exchange(numbered(2)).encode()[:keep]
     with path.open("ab") as file:
         file.write(torn)
-    loaded = store.load(path)
+    loaded = run_file.load(path)
     assert (len(loaded.run.exchanges), loaded.torn) == (2, torn)
-    with store.resume(path) as again:
+    with run_file.resume(path) as again:
         again.mend(again.load())
         again.append(numbered(2))
     assert path.with_name("run.jsonl.torn").read_bytes() == torn + b"\n"
-    assert store.load(path).torn == b""
-    assert [e.ask.draw for e in store.load(path).run.exchanges] == [0, 1, 2]
+    assert run_file.load(path).torn == b""
+    assert [e.ask.draw for e in run_file.load(path).run.exchanges] == [0, 1, 2]
 
 
 def test_a_second_torn_tail_is_added_to_the_first(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_second_torn_tail_is_added_to_the_first(tmp_path: Path) -> None:
     for torn in (b'{"a', b'{"b'):
         with path.open("ab") as file:
             file.write(torn)
-        with store.resume(path) as again:
+        with run_file.resume(path) as again:
             again.mend(again.load())
     assert path.with_name("run.jsonl.torn").read_bytes() == b'{"a\n{"b\n'
 
@@ -79,7 +79,7 @@ def test_a_second_torn_tail_is_added_to_the_first(tmp_path: Path) -> None:
 def test_a_whole_file_is_reopened_without_a_torn_one(tmp_path: Path) -> None:
     path = written(tmp_path / "run.jsonl", 1)
     before = path.read_bytes()
-    with store.resume(path) as again:
+    with run_file.resume(path) as again:
         again.mend(again.load())
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -89,14 +89,14 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
     path = written(tmp_path / "run.jsonl", 1)
     before = path.read_bytes()
     with pytest.raises(SpecError, match="is there already; add --resume"):
-        store.create(path, RUN)
+        run_file.create(path, RUN)
     assert path.read_bytes() == before
 
 
 def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
     path = written(tmp_path / "a" / "b" / "run.jsonl", 0)
-    assert store.load(path).run == RUN
-    assert store.load(path.parent).run == RUN  # a folder stands for its run.jsonl
+    assert run_file.load(path).run == RUN
+    assert run_file.load(path.parent).run == RUN  # a folder stands for its run.jsonl
 
 
 def test_only_its_owner_may_read_a_recording(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_only_its_owner_may_read_a_recording(tmp_path: Path) -> None:
         path = written(tmp_path / "run.jsonl", 1)
         with path.open("ab") as file:
             file.write(b'{"torn')
-        with store.resume(path) as again:
+        with run_file.resume(path) as again:
             again.mend(again.load())
     finally:
         os.umask(mask)
@@ -114,39 +114,39 @@ def test_only_its_owner_may_read_a_recording(tmp_path: Path) -> None:
 
 def test_a_file_that_is_being_written_is_nobody_elses(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    with store.create(path, RUN) as file:
+    with run_file.create(path, RUN) as file:
         with pytest.raises(SpecError, match=r"run.jsonl is being written by another wrapdetect; wait for its end"):
-            store.resume(path)
+            run_file.resume(path)
         file.append(numbered(0))
-    with store.resume(path) as again:
+    with run_file.resume(path) as again:
         assert len(again.load().run.exchanges) == 1
         with pytest.raises(SpecError, match="is being written by another"):
-            store.resume(path)
+            run_file.resume(path)
 
 
 def test_a_lock_falls_with_the_process_that_held_it(tmp_path: Path) -> None:
     path = written(tmp_path / "run.jsonl", 1)
     code = (
-        "import os, sys, time; from pathlib import Path; from wrapdetect.edge import store;"
-        "f = store.resume(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
+        "import os, sys, time; from pathlib import Path; from wrapdetect.store import run_file;"
+        "f = run_file.resume(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, cwd=ROOT)
     assert holder.stdout is not None
     with holder:
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(SpecError, match="is being written"):
-            store.resume(path)
+            run_file.resume(path)
         holder.kill()
-    store.resume(path).close()
+    run_file.resume(path).close()
 
 
 def test_a_line_that_stands_there_twice_is_told_and_the_first_is_kept(tmp_path: Path) -> None:
     path = written(tmp_path / "run.jsonl", 2)
     other = dump_exchange(an_exchange("target", AskKey("style", "tides", 1), "Said by another."))
     path.write_text(path.read_text() + other + dump_exchange(numbered(0)))
-    loaded = store.load(path)
+    loaded = run_file.load(path)
     assert loaded.run.exchanges == (numbered(0), numbered(1))
-    assert list(store.remarks(loaded, path)) == [f"{path}: 2 lines stand there twice; the first was kept"]
+    assert list(run_file.remarks(loaded, path)) == [f"{path}: 2 lines stand there twice; the first was kept"]
 
 
 def a_pipe(folder: Path) -> Path:
@@ -166,20 +166,20 @@ def a_full_device(_: Path) -> Path:
 def test_pipes_and_devices_are_no_recordings(make: Callable[[Path], Path], tmp_path: Path) -> None:
     path = make(tmp_path)
     with pytest.raises(SpecError, match="is no plain file"):
-        store.create(path, RUN)
+        run_file.create(path, RUN)
     with pytest.raises(SpecError, match="is no plain file"):
-        store.resume(path)
+        run_file.resume(path)
 
 
 def test_a_device_is_not_read_for_ever() -> None:
     with pytest.raises(RunFormatError, match="is a device"):
-        store.load(Path("/dev/zero"))
+        run_file.load(Path("/dev/zero"))
 
 
 def test_a_link_that_leads_nowhere_is_told(tmp_path: Path) -> None:
     (tmp_path / "run.jsonl").symlink_to(tmp_path / "gone" / "run.jsonl")
     with pytest.raises(SpecError, match="is a link that leads nowhere"):
-        store.create(tmp_path / "run.jsonl", RUN)
+        run_file.create(tmp_path / "run.jsonl", RUN)
 
 
 def test_a_torn_end_that_cannot_be_kept_is_not_cut_off(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_torn_end_that_cannot_be_kept_is_not_cut_off(tmp_path: Path) -> None:
         file.write(b'{"torn')
     path.with_name("run.jsonl.torn").mkdir()
     before = path.read_bytes()
-    with store.resume(path) as again, pytest.raises(SpecError, match=r"cannot write .*\.torn: Is a directory"):
+    with run_file.resume(path) as again, pytest.raises(SpecError, match=r"cannot write .*\.torn: Is a directory"):
         again.mend(again.load())
     assert path.read_bytes() == before
 
@@ -215,21 +215,21 @@ def too_long(tmp_path: Path) -> Path:
 def test_a_place_that_cannot_be_written_is_said_plainly(place: object, tmp_path: Path) -> None:
     assert callable(place)
     with pytest.raises(SpecError, match=r"cannot write .*choose another place"):
-        store.create(place(tmp_path), RUN)
+        run_file.create(place(tmp_path), RUN)
 
 
 def test_a_folder_is_not_taken_for_a_run_to_resume(tmp_path: Path) -> None:
     written(tmp_path / "run.jsonl", 1)
     with pytest.raises(SpecError, match=r"cannot write .*it is a folder"):
-        store.resume(tmp_path)
+        run_file.resume(tmp_path)
 
 
 def test_a_full_disk_leaves_no_file_that_blocks_a_second_try(tmp_path: Path) -> None:
     code = (
         "import resource, sys; from pathlib import Path; from tests.edge.test_store import RUN;"
-        "from wrapdetect.edge import store; from wrapdetect.errors import SpecError;"
+        "from wrapdetect.store import run_file; from wrapdetect.errors import SpecError;"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"  # a write past it is refused, as on a full disk
-        "\ntry:\n store.create(Path(sys.argv[1]), RUN)\nexcept SpecError as error:\n print(error)"
+        "\ntry:\n run_file.create(Path(sys.argv[1]), RUN)\nexcept SpecError as error:\n print(error)"
     )
     path = tmp_path / "run.jsonl"
     done = subprocess.run(
@@ -267,6 +267,6 @@ def test_what_is_no_run_file_is_refused_with_name_and_reason(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(RunFormatError, match=message) as caught:
-        store.load(path)
+        run_file.load(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import a_pack, a_run, an_exchange, an_item, failed
-from wrapdetect.codec import dump_run
-from wrapdetect.edge.tables import FORMATS, Fields, guess_format, read_table
 from wrapdetect.errors import LibraryError, RunFormatError
 from wrapdetect.model import AskKey
+from wrapdetect.runs.codec import dump_run
+from wrapdetect.store.tables import FORMATS, Fields, guess_format, read_table
 
 Said = tuple[str, str, str]
 ODD = '“Ça va ?” — 潮汐は？ 👩‍🚀\u00a0\u2028 \\n é é,\n\tsecond "line"\r\nend'

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint
-from wrapdetect.dialects.problems import template_problems
-from wrapdetect.edge.config import check_way, load_config, parse_config
-from wrapdetect.edge.target_config import dump_target
+from wrapdetect.dialects.template.problems import template_problems
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Dialect, Endpoint, Page, Step, Template
+from wrapdetect.targets.config import check_way, load_config, parse_config
+from wrapdetect.targets.written import dump_target
 
 SECRET = "hunter2secret"
 FILE = Path("bot.toml")

@@ -9,11 +9,11 @@ import pytest
 
 from tests.edge.asking_templates import a_bot, an_ask, ask_one, converse, sender, texts
 from tests.edge.misbehaving import Behaviour, Peer, fixed, serving
-from wrapdetect.codec_ways import dump_endpoint, load_endpoint
 from wrapdetect.dialects import decode
-from wrapdetect.dialects.polling import MOST_MISSING
+from wrapdetect.dialects.template.polling import MOST_MISSING
 from wrapdetect.model import Exchange, FailureKind, Step, Template
-from wrapdetect.ways import Poll
+from wrapdetect.model.template import Poll
+from wrapdetect.runs.codec_ways import dump_endpoint, load_endpoint
 
 ASK = Template(
     path="/ask",

@@ -11,9 +11,9 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.edge.asking_templates import a_bot, an_ask, converse, sender, texts
 from wrapdetect.dialects import decode
-from wrapdetect.edge.socket import MOST_REPLIES
 from wrapdetect.model import Exchange, FailureKind, Step, Template
-from wrapdetect.ways import AutoReply
+from wrapdetect.model.template import AutoReply
+from wrapdetect.ways.net.socket import MOST_REPLIES
 
 JSON = Template(path="/ws", body='{"q": "{prompt}"}', framing="websocket", answer="$.t", done="$.end")
 END = '{"t": "The moon.", "end": true}'

@@ -13,12 +13,12 @@ import pytest
 
 from tests.edge.asking_templates import a_bot, an_ask, ask_all, ask_one, converse, sender, texts
 from tests.edge.misbehaving import BEHAVIOURS, LAST_CHUNK, STREAM_HEAD, Behaviour, Peer, chunk, fixed, raw, serving
-from wrapdetect.codec import dump_exchange
+from tests.lab.chats import DOORS, WAYS, Chat, Door, Way, serve_chat, template_of
+from wrapdetect.cli.demo.bots import Down
+from wrapdetect.cli.demo.voice import Messages
 from wrapdetect.dialects import DIALECTS, decode
-from wrapdetect.lab.bots import Down
-from wrapdetect.lab.chats import DOORS, WAYS, Chat, Door, Way, serve_chat, template_of
-from wrapdetect.lab.voice import Messages
 from wrapdetect.model import Exchange, Failure, Framing, Step, Template
+from wrapdetect.runs.codec import dump_exchange
 
 PASSWORD = {"BOT_PASSWORD": "planted-pass-1"}
 PLAIN = Template(path="/ask", body='{"q": "{prompt}"}', answer="$.a")

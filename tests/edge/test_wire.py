@@ -21,9 +21,9 @@ from tests.edge.misbehaving import (
     serving,
     stream,
 )
-from wrapdetect.edge.http import connections
-from wrapdetect.edge.wire import CHUNK_LIMIT, HEADER_LIMIT, SET_COOKIE_LIMIT
 from wrapdetect.model import Dialect, Exchange
+from wrapdetect.ways.http import connections
+from wrapdetect.ways.net.wire import CHUNK_LIMIT, HEADER_LIMIT, SET_COOKIE_LIMIT
 
 OK = b"HTTP/1.1 200 OK\r\n"
 END = b"content-length: 2\r\n\r\n{}"

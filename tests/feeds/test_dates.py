@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tests.feeds.test_feeds import at, read
-from wrapdetect.feeds.dates import EntryError, instant, zone_named
-from wrapdetect.feeds.wording import stated
+from wrapdetect.monitor.feeds.dates import EntryError, instant, zone_named
+from wrapdetect.monitor.feeds.wording import stated
 
 TEN = at("2026-11-10T10:00:00")
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from wrapdetect.errors import FeedError
-from wrapdetect.feeds import FEEDS, FORMATS, FeedFormat, Parsed
-from wrapdetect.feeds.syndication import UPDATE
-from wrapdetect.history import Incident
+from wrapdetect.model.history import Incident
+from wrapdetect.monitor.feeds import FEEDS, FORMATS, FeedFormat, Parsed
+from wrapdetect.monitor.feeds.formats.syndication import UPDATE
 
 PAGES = ROOT / "fixtures" / "feeds"
 SAVED: tuple[tuple[FeedFormat, str], ...] = (

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from tests.feeds.test_feeds import NOW, PAGES, read, saved, span, told
-from wrapdetect.feeds import FEEDS, Scope
-from wrapdetect.feeds.moments import JOINED_S, continued
+from wrapdetect.monitor.feeds import FEEDS, Scope
+from wrapdetect.monitor.feeds.moments import JOINED_S, continued
 
 WIDGET = (PAGES / "incident_io_widget.json").read_bytes()
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.feeds.test_feeds import at, read
-from wrapdetect.feeds.posts import is_incident_page
-from wrapdetect.feeds.titles import marked
+from wrapdetect.monitor.feeds.posts import is_incident_page
+from wrapdetect.monitor.feeds.titles import marked
 
 ALL = "https://status.example/en-us/status"
 MONTH = "https://s.example/history/2026-03"

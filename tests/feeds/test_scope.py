@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.feeds.test_feeds import NOW, PAGES, at, span
-from wrapdetect.feeds import FEEDS, FeedFormat, Parsed, Scope
+from wrapdetect.monitor.feeds import FEEDS, FeedFormat, Parsed, Scope
 
 
 def incident(id_: str, day: int, *components: str) -> dict[str, object]:

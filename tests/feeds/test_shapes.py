@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.feeds.test_feeds import HTML, NOW, PAGES, at, told
 from wrapdetect.errors import FeedError
-from wrapdetect.feeds import FEEDS, FORMATS, FeedFormat, Parsed
-from wrapdetect.feeds.shapes import likely
-from wrapdetect.history import Incident
+from wrapdetect.model.history import Incident
+from wrapdetect.monitor.feeds import FEEDS, FORMATS, FeedFormat, Parsed
+from wrapdetect.monitor.feeds.shapes import likely
 
 Truth = tuple[str, str, int, int, str | None, int]
 

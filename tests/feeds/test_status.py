@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.feeds.test_feeds import NOW, at, read
-from wrapdetect.feeds import Parsed
-from wrapdetect.feeds.status import Update, end_of, is_planned, letters, never_was, phase, severity_of
+from wrapdetect.monitor.feeds import Parsed
+from wrapdetect.monitor.feeds.status import Update, end_of, is_planned, letters, never_was, phase, severity_of
 
 T = "2026-03-18T"
 

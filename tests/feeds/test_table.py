@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.feeds.test_feeds import NOW, at, saved, span, told
 from wrapdetect.errors import FeedError
-from wrapdetect.feeds import Parsed, table
+from wrapdetect.monitor.feeds import Parsed
+from wrapdetect.monitor.feeds.formats import table
 
 read = partial(table.parse, service="plover", feed="plover status", fetched_s=NOW)
 

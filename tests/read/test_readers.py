@@ -6,17 +6,17 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import a_pack, a_run, an_exchange, an_item, failed
-from wrapdetect.compare.coherence import FITS
 from wrapdetect.dialects import Piece, Reply
-from wrapdetect.edge.shipped import load_pack
+from wrapdetect.evidence.compare.behaviour.coherence import FITS
+from wrapdetect.evidence.read import READERS, read_run, timing
+from wrapdetect.evidence.read.base import Background, Reading
+from wrapdetect.evidence.read.coherence import gives_back, overlap, share_beaten
+from wrapdetect.evidence.read.failure import LONGEST_APOLOGY
+from wrapdetect.evidence.read.identity import claims_human
+from wrapdetect.evidence.seeds import Seeds, Vendors
 from wrapdetect.model import AskKey, Chunk, Exchange, Item, Missing, Pack, Value
-from wrapdetect.prose import LONGEST_READ
-from wrapdetect.read import READERS, read_run, timing
-from wrapdetect.read.base import Background, Reading
-from wrapdetect.read.coherence import gives_back, overlap, share_beaten
-from wrapdetect.read.failure import LONGEST_APOLOGY
-from wrapdetect.read.identity import claims_human
-from wrapdetect.seeds import Seeds, Vendors
+from wrapdetect.model.prose import LONGEST_READ
+from wrapdetect.store.shipped import load_pack
 
 Seen = dict[str, list[Value]]
 KEY = AskKey("style", "tides", 0)

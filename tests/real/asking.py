@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from wrapdetect.cli.demo.bots import Down, Schedule
+from wrapdetect.cli.demo.voice import Messages
 from wrapdetect.dialects import Reply, decode
-from wrapdetect.edge import clock
-from wrapdetect.edge.secrets import read_keys
-from wrapdetect.edge.ways import open_ways
-from wrapdetect.lab.bots import Down, Schedule
-from wrapdetect.lab.voice import Messages
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange
-from wrapdetect.plan import Slot
-from wrapdetect.run import Limits, run_slots
+from wrapdetect.runs.ask import Limits, run_slots
+from wrapdetect.runs.plan import Slot
+from wrapdetect.ways import clock
+from wrapdetect.ways.keyring import read_keys
+from wrapdetect.ways.send import open_ways
 
 PIECES = ("You have written ", "{count}", " times", ", first: ", "«{first}».", " Ebbe", " und Flut", " kommen", "", ".")
 """What the bot says: whether it remembers, and that nothing is lost on the way, in pieces of a known schedule."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from tests.conftest import an_endpoint
 from tests.real.asking import Heard, Witness, an_ask, asked, said
 from tests.real.servers import absent, answers, environment_program, running
-from wrapdetect.edge.browser import find_chromium
-from wrapdetect.lab.bots import Schedule
-from wrapdetect.lab.server import serve
+from wrapdetect.cli.demo.bots import Schedule
+from wrapdetect.cli.demo.server import serve
 from wrapdetect.model import Endpoint, FailureKind
+from wrapdetect.ways.page.browser import find_chromium
 
 PIECES_OF_UPSTREAM = '''
 import json

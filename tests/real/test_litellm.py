@@ -16,10 +16,10 @@ from tests.real.asking import Heard, Witness, an_ask, asked, said
 from tests.real.servers import answers, environment_program, free_port, running
 from tests.test_cli import assert_whole
 from tests.warm_cli import cold
-from wrapdetect.edge import store
-from wrapdetect.lab.bots import Schedule
-from wrapdetect.lab.server import Served, serve
+from wrapdetect.cli.demo.bots import Schedule
+from wrapdetect.cli.demo.server import Served, serve
 from wrapdetect.model import Dialect, Endpoint, FailureKind
+from wrapdetect.store import run_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("litellm")]
 
@@ -201,6 +201,6 @@ def test_a_whole_audit_through_it_holds_no_key(proxy: Proxy, tmp_path: Path) -> 
     argv = (*target, "--reference", reference, "--pack", "identity", "--no-embed", "--out", "run.jsonl")
     done = cold(*argv, cwd=tmp_path, **KEYS)
     assert done.code == 0, done.err
-    assert_whole(store.load(tmp_path / "run.jsonl").run)
+    assert_whole(run_file.load(tmp_path / "run.jsonl").run)
     kept = (tmp_path / "run.jsonl").read_text() + done.out + done.err
     assert [key for key in KEYS.values() if key in kept] == []

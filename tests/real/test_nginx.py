@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import an_endpoint
+from tests.lab.chats import Way, serve_chat, template_of
 from tests.real.asking import Heard, Witness, an_ask, asked, said
 from tests.real.servers import answers, free_port, running, system_program
-from wrapdetect.lab.bots import Schedule
-from wrapdetect.lab.chats import Way, serve_chat, template_of
-from wrapdetect.lab.server import serve
+from wrapdetect.cli.demo.bots import Schedule
+from wrapdetect.cli.demo.server import serve
 from wrapdetect.model import Dialect, Endpoint, FailureKind
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nginx")]

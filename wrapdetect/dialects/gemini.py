@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
 from wrapdetect.dialects.base import Call, Reply, so_far
-from wrapdetect.dialects.body import BodyError
-from wrapdetect.dialects.content import said_in_part
-from wrapdetect.dialects.json_text import Answer, Json, part, parts, short
-from wrapdetect.dialects.replies import both
-from wrapdetect.dialects.stream import Stream
+from wrapdetect.dialects.body.content import said_in_part
+from wrapdetect.dialects.body.json_text import Answer, Json, part, parts, short
+from wrapdetect.dialects.body.replies import both
+from wrapdetect.dialects.body.stream import Stream
+from wrapdetect.dialects.body.unpacked import BodyError
 from wrapdetect.model import Ask, Endpoint, FailureKind
 
 ROLES = {"user": "user", "assistant": "model"}

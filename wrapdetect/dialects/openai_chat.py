@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from wrapdetect.dialects.address import key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
-from wrapdetect.dialects.body import BodyError
-from wrapdetect.dialects.content import said_in_message
-from wrapdetect.dialects.json_text import Answer, Json, part, parts, refuse_error, short
-from wrapdetect.dialects.replies import Shape, both
-from wrapdetect.dialects.stream import Stream
+from wrapdetect.dialects.body.content import said_in_message
+from wrapdetect.dialects.body.json_text import Answer, Json, part, parts, refuse_error, short
+from wrapdetect.dialects.body.replies import Shape, both
+from wrapdetect.dialects.body.stream import Stream
+from wrapdetect.dialects.body.unpacked import BodyError
 from wrapdetect.model import Ask, Endpoint, FailureKind
 
 WITHHELD = ("content_filter", "sensitive")

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from wrapdetect.dialects.address import key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
-from wrapdetect.dialects.body import BodyError
-from wrapdetect.dialects.content import said_in
-from wrapdetect.dialects.json_text import Answer, Json, part, parts, refuse_error, short
-from wrapdetect.dialects.replies import Shape, both
-from wrapdetect.dialects.stream import Stream
-from wrapdetect.dialects.told import kind_told
+from wrapdetect.dialects.body.content import said_in
+from wrapdetect.dialects.body.json_text import Answer, Json, part, parts, refuse_error, short
+from wrapdetect.dialects.body.replies import Shape, both
+from wrapdetect.dialects.body.stream import Stream
+from wrapdetect.dialects.body.told import kind_told
+from wrapdetect.dialects.body.unpacked import BodyError
 from wrapdetect.model import Ask, Endpoint, FailureKind
 
 FEWEST_TOKENS = 16

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, without_text
-from wrapdetect.dialects.body import BodyError, text_of
+from wrapdetect.dialects.body.unpacked import BodyError, text_of
 from wrapdetect.model import Ask, Endpoint, Exchange
 
 

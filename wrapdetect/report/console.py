@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wrapdetect.model import Control, Finding, Run, State, Verdict
-from wrapdetect.prose import quote
+from wrapdetect.model.prose import quote
 
 COLOURS: dict[State, str] = {
     "wrapper": "bold red",

@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from wrapdetect.history import Dependence, Weighed
-from wrapdetect.prose import quote
+from wrapdetect.model.history import Dependence, Weighed
+from wrapdetect.model.prose import quote
 from wrapdetect.report.console import printed
 
 LONGEST = 12

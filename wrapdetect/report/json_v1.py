@@ -4,8 +4,8 @@ change or go; a new shape is json_v2. Numbers have four decimals, so the same ru
 import json
 from dataclasses import asdict
 
-from wrapdetect.codec import rounded
 from wrapdetect.model import Run, Verdict
+from wrapdetect.runs.codec import rounded
 
 VERSION = 1
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wrapdetect.model import Match, State
-from wrapdetect.prose import quote
+from wrapdetect.model.prose import quote
 from wrapdetect.report.console import COLOURS, printed, share
 
 SAYS: dict[State, str] = {

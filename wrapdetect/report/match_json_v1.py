@@ -4,8 +4,8 @@ never change or go; a new shape is match_json_v2. Numbers have four decimals: th
 import json
 from dataclasses import asdict
 
-from wrapdetect.codec import rounded
 from wrapdetect.model import Match
+from wrapdetect.runs.codec import rounded
 
 VERSION = 1
 

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wrapdetect.prose import quote
+from wrapdetect.model.prose import quote
 from wrapdetect.report.console import printed
 
 COLOURS = {"up": "green", "down": "bold red", "unknown": "yellow", "feed only": "dim"}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 
-from wrapdetect.codec import rounded
+from wrapdetect.runs.codec import rounded
 
 VERSION = 1
 

@@ -1,0 +1,347 @@
+"""The command line: options in, exit code out. Each command's module is loaded when the command runs, so that
+`--help` is quick.
+
+Exit codes: 0 finished; 2 usage, input or this machine (a full disk); 3 nothing could be asked of the target; 10 the
+probability reaches --fail-at; 70 a fault of ours; 130 and 141 stopped by Ctrl-C or by whoever read the output.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wrapdetect.cli import collected_app, monitor_app, target_app
+from wrapdetect.cli.end import ended
+from wrapdetect.errors import SpecError
+from wrapdetect.ways.output import guard
+
+app = typer.Typer(
+    help="How likely is it that this chatbot is a pass-through of an upstream LLM?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+probes_app = typer.Typer(help="The question packs.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(probes_app, name="probes")
+library_app = typer.Typer(
+    help="Reference libraries: recorded answers of known models.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(library_app, name="library")
+app.add_typer(target_app.app, name="target")
+
+app.add_typer(monitor_app.app, name="monitor")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
+Embed = Annotated[
+    bool | None, typer.Option("--embed/--no-embed", help="Use the embedding view (default: where it is installed).")
+]
+FailAt = Annotated[
+    float | None, typer.Option(min=0.0, max=1.0, help="Exit with 10 where the probability is at or above this.")
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="TOML file with [target], [[reference]] and, if wanted, [audit].")
+]
+
+
+@app.command()
+def audit(
+    url: Annotated[
+        str | None, typer.Argument(help="Of the target: its API, such as https://bot.example/v1, or its chat page.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The target's model name; without it the URL is looked at first.")
+    ] = None,
+    key_env: Annotated[str | None, typer.Option(help="Environment variable that holds the target's key.")] = None,
+    reference: Annotated[
+        list[str] | None, typer.Option(help="NAME=URL#MODEL@KEY_VARIABLE; once for each upstream to compare with.")
+    ] = None,
+    config: ConfigFile = None,
+    pack: Annotated[
+        str | None, typer.Option(help="Packs by id or path, with commas. Default: identity,coherence,timing,style.")
+    ] = None,
+    draws: Annotated[int | None, typer.Option(min=1, help="How often each question is asked. Default 1.")] = None,
+    enrol: Annotated[
+        int | None, typer.Option(min=0, help="Neutral system prompts behind which references are asked too. Default 1.")
+    ] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(min=1, help="Hard limit over all endpoints. Default 3000.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Hard limit, estimated. Default 2000000.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, max=64, help="Conversations at a time. Default 4.")] = None,
+    pace: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=86_400, help="Least seconds between two requests to one endpoint. Default 0."),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, max=86_400, help="Seconds for one whole answer. Default 60.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the order and of every random draw. Default 1.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run file to write. Default: wrapdetect-runs/<time>-<host>.jsonl.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run file in --out.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Do not ask for streamed answers.")] = False,
+    vantage: Annotated[str, typer.Option(help="Your word for where this is asked from; recorded.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its cost; send nothing.")] = False,
+    library: Annotated[
+        str | None, typer.Option(help="Ask the questions of this library and match; no reference is needed.")
+    ] = None,
+    prompts: Annotated[
+        int | None, typer.Option(min=8, help="Questions of the library to ask, at most. Default 48; adaptive 32.")
+    ] = None,
+    adaptive: Annotated[
+        bool, typer.Option("--adaptive", help="With --library: choose each next question, stop when decided.")
+    ] = False,
+    json_: Json = False,
+    embed: Embed = None,
+    fail_at: FailAt = None,
+) -> None:
+    """Ask a target and its references, record it all, and judge."""
+    from wrapdetect.cli.commands import audit as command
+    from wrapdetect.cli.commands.asking import Options
+    from wrapdetect.cli.target.endpoints import gather
+
+    gathered = gather(
+        url, model, key_env, reference or [], config, plain=plain, may_look=not dry_run, out=out, resume=resume
+    )
+    options = Options(
+        pack=command.pack_names(pack) if pack is not None else None,
+        draws=draws,
+        seed=seed,
+        max_requests=max_requests,
+        max_tokens=max_tokens,
+        concurrency=concurrency,
+        pace=pace,
+        timeout=timeout,
+        enrol=enrol,
+        out=out,
+        resume=resume,
+        dry_run=dry_run,
+        as_json=json_,
+        embed=embed,
+        fail_at=fail_at,
+        vantage=vantage,
+    )
+    if library is not None:
+        from wrapdetect.cli.commands.audit_library import audit_library
+
+        raise typer.Exit(
+            audit_library(
+                gathered.endpoints,
+                gathered.settings,
+                options,
+                library=library,
+                prompts=prompts,
+                adaptive=adaptive,
+            )
+        )
+    if adaptive or prompts is not None:
+        raise SpecError("--adaptive and --prompts go with --library NAME: the library whose questions are asked")
+    raise typer.Exit(command.audit(gathered.endpoints, gathered.settings, options, looked=gathered.looked))
+
+
+@app.command()
+def match(
+    answers: Annotated[
+        Path, typer.Argument(help="Recorded answers of one target: JSON lines, CSV, parquet, or a run file.")
+    ],
+    library: Annotated[str, typer.Option(help="Of `wrapdetect library list`.")],
+    top: Annotated[int, typer.Option(min=1, help="Models to show.")] = 10,
+    only: Annotated[str | None, typer.Option(help="Whose answers, where the table holds several speakers.")] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
+    ] = None,
+    model_field: Annotated[str | None, typer.Option(help="Column with the speaker. Default: guessed.")] = None,
+    prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
+    answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the match as JSON (v1) on standard output.")] = False,
+    embed: Embed = None,
+    fail_at: FailAt = None,
+) -> None:
+    """Whose answers are these? Compare recorded answers with a library; sends nothing."""
+    from wrapdetect.cli.commands.match import match_file
+    from wrapdetect.store.tables import Fields
+
+    code = match_file(
+        answers,
+        library,
+        format_=format_,
+        only=only,
+        fields=Fields(model_field, prompt_field, answer_field),
+        top=top,
+        as_json=json_,
+        embed=embed,
+        fail_at=fail_at,
+    )
+    raise typer.Exit(code)
+
+
+app.command("import")(collected_app.import_)
+app.command("ask")(collected_app.ask)
+
+
+@app.command()
+def replay(
+    run: Annotated[Path, typer.Argument(help="A run file, its folder, or the name of a shipped run such as feb21.")],
+    json_: Json = False,
+    embed: Embed = None,
+    fail_at: FailAt = None,
+) -> None:
+    """Judge a recorded run again: same bytes in, same verdict out; sends nothing."""
+    from wrapdetect.cli.commands.replay import replay as command
+
+    raise typer.Exit(command(run, as_json=json_, embed=embed, fail_at=fail_at))
+
+
+@app.command()
+def outages(
+    target: Annotated[str, typer.Argument(help="List of the target's incidents: PATH or NAME=PATH.")],
+    upstream: Annotated[list[str], typer.Argument(help="Lists of the candidates' incidents, one or more.")],
+    panel: Annotated[
+        list[str] | None, typer.Option(help="List of an unrelated service, by which common causes are seen; repeat.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="All lists cover from this day or time on (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="All lists cover up to this day or time (UTC).")] = None,
+    window: Annotated[
+        float,
+        typer.Option(min=15, max=60, help="Minutes within which two onsets coincide; only 15 to 60 hold their level."),
+    ] = 30.0,
+    assume_utc: Annotated[bool, typer.Option("--assume-utc", help="Times without a zone are UTC.")] = False,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="A format of [[feed]], such as csv or statuspage. Default: guessed."
+        ),
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print all figures as JSON on standard output.")] = False,
+) -> None:
+    """Do two services fall together? The statistic alone, on lists of incidents (CSV: start,end); sends nothing."""
+    from wrapdetect.cli.commands.outages import outages as command
+    from wrapdetect.cli.commands.outages import reading_of
+    from wrapdetect.ways.clock import now
+
+    reading = reading_of(since, until, assume_utc=assume_utc, format_=format_, now=now())
+    raise typer.Exit(command(target, upstream, panel or [], reading=reading, window_min=window, as_json=json_))
+
+
+@app.command()
+def doctor(config: ConfigFile = None) -> None:
+    """Say what is installed, check the weights, and list which key variables are set (never their values)."""
+    from wrapdetect.cli.commands.doctor import doctor as command
+
+    raise typer.Exit(command(config))
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Of the bots' sampling noise and of the plan.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for the recordings.")] = Path("wrapdetect-runs"),
+) -> None:
+    """Audit three loopback bots of known truth; no key, no network."""
+    from wrapdetect.cli.demo.command import demo as command
+
+    raise typer.Exit(command(seed=seed, out=out))
+
+
+@probes_app.command("list")
+def probes_list() -> None:
+    """List the shipped packs."""
+    from wrapdetect.cli.commands.probes import list_packs
+
+    list_packs()
+
+
+@probes_app.command("show")
+def probes_show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A pack or an item.")],
+) -> None:
+    """Show a pack or one item in full."""
+    from wrapdetect.cli.commands.probes import show
+
+    show(id_)
+
+
+@probes_app.command("check")
+def probes_check(path: Annotated[str, typer.Argument(help="A TOML file, or the id of a shipped pack.")]) -> None:
+    """Check a pack; what does not fit is named with its line."""
+    from wrapdetect.cli.commands.probes import check
+
+    check(path)
+
+
+@library_app.command("import")
+def library_import(
+    name: Annotated[str, typer.Argument(help="Of the library: a-z, 0-9, '.', '_' and '-'.")],
+    path: Annotated[Path, typer.Argument(help="A table of answers, a folder of them, or a run file.")],
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
+    ] = None,
+    source: Annotated[str, typer.Option(help="Where the answers come from.")] = "",
+    collected: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="When they were collected.")] = None,
+    settings: Annotated[str, typer.Option(help="Temperature, system prompt, host, as far as known.")] = "",
+    licence: Annotated[str, typer.Option(help="Of the answers.")] = "",
+    model_field: Annotated[str | None, typer.Option(help="Column with the model. Default: guessed.")] = None,
+    prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
+    answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Keep embeddings too (needs [embed]; about 25 answers a second).")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of one of that name.")] = False,
+) -> None:
+    """Make a library of a table with one answer a row."""
+    from wrapdetect.cli.commands.library import import_
+    from wrapdetect.cli.commands.shelf import index_of
+    from wrapdetect.cli.dates import read_date
+    from wrapdetect.library.answers import Source
+    from wrapdetect.store.tables import Fields
+    from wrapdetect.ways.clock import now
+
+    day = read_date(collected, now().date())
+    import_(
+        name,
+        path,
+        format_=format_,
+        fields=Fields(model_field, prompt_field, answer_field),
+        source=Source(origin=source, collected=day, settings=settings, licence=licence),
+        replace=replace,
+        build_index=index_of(embed),
+    )
+
+
+@library_app.command("list")
+def library_list() -> None:
+    """List the libraries, with size and age."""
+    from wrapdetect.cli.commands.library import list_
+    from wrapdetect.ways.clock import now
+
+    list_(now().date())
+
+
+@library_app.command("show")
+def library_show(name: Annotated[str, typer.Argument(help="Of a library.")]) -> None:
+    """Show where a library comes from, its models and its first prompts."""
+    from wrapdetect.cli.commands.library import show
+    from wrapdetect.ways.clock import now
+
+    show(name, now().date())
+
+
+@library_app.command("drop")
+def library_drop(name: Annotated[str, typer.Argument(help="Of a library.")]) -> None:
+    """Remove a library for good."""
+    from wrapdetect.cli.commands.library import drop
+
+    drop(name)
+
+
+def main() -> None:
+    """Run the command; whatever goes wrong is one line on standard error and an exit code."""
+    # Before numpy loads: threads that wait for a busy core cost more than they save, and sums keep their order.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    guard()
+    sys.exit(ended(app))

@@ -1,0 +1,149 @@
+"""wrapdetect outages: the statistic alone, on anybody's lists of incidents. Opens no socket."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wrapdetect.cli.dates import moment_of
+from wrapdetect.cli.terminal import say, width
+from wrapdetect.errors import FeedError, SpecError
+from wrapdetect.evidence.compare.dependence.episodes import from_incidents, stamp, union
+from wrapdetect.evidence.compare.dependence.outages import Setting, dependence
+from wrapdetect.model.history import Dependence, Timeline
+from wrapdetect.model.prose import quote
+from wrapdetect.monitor.feeds import FEEDS, FORMATS, FeedFormat, Parsed
+from wrapdetect.monitor.feeds.shapes import likely
+from wrapdetect.report import dependence_console
+from wrapdetect.runs.codec import rounded
+from wrapdetect.store.shipped import load_seeds
+
+FEWEST_SHARED_DAYS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How lists are read: the time they all cover (None: each from its first incident to its last), and their format
+    (None: guessed)."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    assume_utc: bool = False
+    format: FeedFormat | None = None
+
+
+def outages(
+    target: str, upstreams: Sequence[str], panel: Sequence[str], *, reading: Reading, window_min: float, as_json: bool
+) -> int:
+    """Each list is PATH or NAME=PATH. Raises SpecError, FeedError."""
+    lines = [read(spec, reading) for spec in (target, *upstreams, *panel)]
+    names = [line.service for line in lines]
+    doubled = sorted({n for n in names if names.count(n) > 1})
+    if doubled:
+        raise SpecError(f"two lists are called {quote(doubled[0])}; name them apart: NAME=PATH")
+    mine, theirs, others = lines[0], lines[1 : len(upstreams) + 1], lines[len(upstreams) + 1 :]
+    for line in theirs:
+        if mine.episodes and [e.onset_s for e in mine.episodes] == [e.onset_s for e in line.episodes]:
+            raise SpecError(f"{quote(mine.service)} and {quote(line.service)} are the same list; give two services")
+        warn_apart(mine, line)
+    setting = Setting(window_s=window_min * 60, common=load_seeds().common_causes.spans())
+    found = dependence(mine, theirs, others, setting)
+    if as_json:
+        report = {"window_min": window_min, "panel": [o.service for o in others], **to_json(found)}
+        sys.stdout.write(json.dumps(report, indent=1) + "\n")
+    else:
+        panel_said = f"{len(others)} unrelated lists" if others else "none: a common cause could not be seen (--panel)"
+        how = f"Onsets coincide within {window_min:g} minutes. Panel: {panel_said}. Watched: {_span(mine)}."
+        sys.stdout.write(dependence_console.render(found, width=width(), colour=sys.stdout.isatty(), how=how))
+    return 0
+
+
+def _span(line: Timeline) -> str:
+    return ", ".join(f"{stamp(a)} to {stamp(b)}" for a, b in line.watched[:3]) or "nothing"
+
+
+def to_json(found: Sequence[Dependence]) -> dict[str, object]:
+    """All candidates of one target, as they came."""
+    return {"target": found[0].target, "upstreams": [rounded(asdict(d), 6) for d in found]}
+
+
+def read(spec: str, reading: Reading) -> Timeline:
+    """A list of incidents as a timeline. Raises SpecError where it cannot be read, FeedError where it does not fit."""
+    name, equals, place = spec.partition("=")
+    path = Path(place if equals else spec)
+    service = name if equals else path.stem
+    if not service.strip() or not str(place if equals else spec):
+        raise SpecError(f"{quote(spec)} lacks a name or a path; expected PATH or NAME=PATH")
+    shown = quote(str(path))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SpecError(
+            f"cannot read {shown}: {error.strerror}; expected a list of incidents (CSV: start,end)"
+        ) from error
+    format_ = reading.format or guess(data)
+    parsed = _parse(data, service, str(path), format_, reading)
+    for line in parsed.refused[:5]:
+        say(f"{shown}: {line}")
+    if len(parsed.refused) > 5:
+        say(f"{shown}: {len(parsed.refused) - 5} more entries make no sense and were left out")
+    for line in parsed.notes[:5]:
+        say(f"{shown}: {line}")
+    episodes = from_incidents(parsed.incidents)
+    if not episodes:
+        say(f"{shown}: no incident of severity 1 or more; it can only speak against")
+    covered = [(float(parsed.coverage.since_s), float(parsed.coverage.until_s))] if parsed.coverage else []
+    stated = [(reading.since.timestamp(), reading.until.timestamp())] if reading.since and reading.until else covered
+    return Timeline(service=service, vendor=service, episodes=tuple(episodes), watched=union(stated))
+
+
+def guess(data: bytes) -> FeedFormat:
+    """The format of a saved page, by its shape; csv for one whose shape is none that is known.
+
+    >>> guess(b"start,end"), guess(b'{"page": {}, "incidents": []}'), guess(b"<?xml version='1.0'?><feed>")
+    ('csv', 'statuspage', 'atom')
+    """
+    seems = likely(data)
+    return next((f for f in FORMATS if f == seems), "csv")
+
+
+def reading_of(
+    since: str | None, until: str | None, *, assume_utc: bool, format_: str | None, now: datetime
+) -> Reading:
+    """Options as given. Raises SpecError."""
+    if format_ is not None and format_ not in FORMATS:
+        raise SpecError(f"--format: {quote(format_)} is none of {', '.join(FORMATS)}")
+    start, end = moment_of(since, "--since"), moment_of(until, "--until")
+    if (start is None) != (end is None):
+        raise SpecError("--since and --until go together: the time that all lists cover")
+    if end and end > now:
+        raise SpecError(f"--until {end:%Y-%m-%d} is still to come; what has not happened was not watched")
+    if start and end and end <= start:
+        raise SpecError(f"--until {end:%Y-%m-%d} is not after --since {start:%Y-%m-%d}")
+    chosen = next((f for f in FORMATS if f == format_), None)
+    return Reading(since=start, until=end, assume_utc=assume_utc, format=chosen)
+
+
+def warn_apart(mine: Timeline, theirs: Timeline) -> None:
+    """Say where two lists hardly overlap: then nothing can be compared."""
+    shared = sum(max(0.0, min(b, d) - max(a, c)) for a, b in mine.watched for c, d in theirs.watched)
+    if shared < FEWEST_SHARED_DAYS * 86_400:
+        say(
+            f"{quote(mine.service)} and {quote(theirs.service)} are both known for {shared / 86_400:.1f} days only "
+            "(a list covers its first to its last incident); say what all lists cover with --since and --until"
+        )
+
+
+def _parse(data: bytes, service: str, name: str, format_: FeedFormat, reading: Reading) -> Parsed:
+    fetched_s = int(reading.until.timestamp()) if reading.until else 4_000_000_000
+    try:
+        zone = UTC if reading.assume_utc else None
+        parsed = FEEDS[format_](data, service=service, feed=name, fetched_s=fetched_s, zone=zone)
+    except FeedError as error:
+        raise FeedError(f"{error} (or give --format: {', '.join(FORMATS)})") from error
+    if parsed.coverage is None or format_ == "csv":
+        return parsed
+    last = max((i.ended_s or i.began_s for i in parsed.incidents), default=parsed.coverage.since_s)
+    return replace(parsed, coverage=replace(parsed.coverage, until_s=min(parsed.coverage.until_s, last)))

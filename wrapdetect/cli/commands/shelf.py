@@ -1,0 +1,44 @@
+"""A reference library of the disk as a match uses it, and an index for one that is imported."""
+
+from collections.abc import Callable, Iterator
+
+from wrapdetect.errors import LibraryError
+from wrapdetect.library.answers import Library, question_id
+from wrapdetect.library.index import build_index, read_texts
+from wrapdetect.library.matching import Shelf
+from wrapdetect.store import libraries
+from wrapdetect.store.embed import Embedder, cache_file
+from wrapdetect.store.shipped import load_seeds
+
+
+def shelf(name: str) -> Shelf:
+    """Raises LibraryError for an unknown library, or one whose arrays are of another version of this program."""
+    head = libraries.head(name)
+
+    def read(key: str) -> libraries.Array:
+        return libraries.array(name, key)
+
+    try:
+        models, questions = read_texts("models", read), read_texts("questions", read)
+    except LibraryError as error:
+        raise LibraryError(f"library {name} was made by another version ({error}); import it again") from error
+    ids = [question_id(text) for text in questions]
+    return Shelf(
+        name=name,
+        head=head,
+        models=tuple(models),
+        questions=dict(zip(ids, questions, strict=True)),
+        read=read,
+        embedded=libraries.has_array(name, f"embedding_{ids[0]}"),
+    )
+
+
+def index_of(embed: bool) -> Callable[[Library, Callable[[int, int], None]], Iterator[tuple[str, libraries.Array]]]:
+    """What makes the arrays of a library, with the shipped seeds; `embed` adds embeddings (25 answers a second)."""
+    seeds = load_seeds().matching
+    embedder = Embedder(cache_file()) if embed else None
+
+    def arrays(library: Library, progress: Callable[[int, int], None]) -> Iterator[tuple[str, libraries.Array]]:
+        return build_index(library, progress, weights=seeds.weight, link=seeds.link, embed=embedder)
+
+    return arrays

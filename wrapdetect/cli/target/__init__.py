@@ -1,0 +1,1 @@
+"""The commands under `wrapdetect target`, and how endpoints come from options."""

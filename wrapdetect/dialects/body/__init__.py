@@ -1,0 +1,1 @@
+"""Bytes of an answer, as all dialects read them. Pure."""

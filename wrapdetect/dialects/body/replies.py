@@ -1,0 +1,77 @@
+"""The reply in an exchange with an API over JSON, streamed or plain: what all such dialects share.
+
+A server that does not stream though asked to gives an answer all the same, and so does one that streams unless told
+otherwise, such as the Responses API of `transformers serve`.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal, Protocol
+
+from wrapdetect.dialects.base import Call, Codec, Reply
+from wrapdetect.dialects.body.json_text import Json, content_kind, refuse_error, short
+from wrapdetect.dialects.body.stream import Stream, objects_in
+from wrapdetect.dialects.body.unpacked import BodyError, encoding_of, inflate
+from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind
+
+HTML = "an HTML page where JSON is due: is this the address of the API (often ending in /v1)?"
+MARKUP = (b"<!doctype", b"<html")
+
+ReadStream = Callable[[Stream], Reply]
+ReadPlain = Callable[[float, Json], Reply]
+
+
+class Encode(Protocol):
+    """What makes a Call of a dialect, streamed or not."""
+
+    def __call__(self, ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call: ...
+
+
+Shape = Literal["whole", "piece", "unknown"]
+"""What an object that came alone is: a whole answer, a piece of a stream, or not to be told."""
+
+
+def both(
+    encode: Encode, read_stream: ReadStream, read_plain: ReadPlain, shape_of: Callable[[Json], Shape]
+) -> tuple[Codec, Codec]:
+    """A dialect, streamed and plain."""
+
+    def decode(exchange: Exchange, *, stream: bool) -> Reply:
+        if exchange.failure is not None:
+            return Reply(text="", failure=exchange.failure)
+        try:
+            found = objects_in(_chunks_of(exchange), stream=stream)
+            if isinstance(found, Stream):
+                alone = found.objects[0] if len(found.objects) == 1 else None
+                if alone is None or shape_of(alone.body) != "whole":
+                    return _read(read_stream, found)
+                return read_plain(*alone)
+            body = refuse_error(found.body, "body")
+            return read_stream(Stream((found,))) if shape_of(body) == "piece" else read_plain(found.t_s, body)
+        except BodyError as error:
+            page = error.failure.kind is FailureKind.GARBLED and content_kind(exchange) == "text/html"
+            return Reply(text="", failure=Failure(kind=FailureKind.GARBLED, detail=HTML) if page else error.failure)
+
+    def codec(stream: bool) -> Codec:
+        return Codec(encode=partial(encode, stream=stream), decode=lambda exchange, _: decode(exchange, stream=stream))
+
+    return codec(True), codec(False)
+
+
+def _read(read_stream: ReadStream, stream: Stream) -> Reply:
+    """A stream with something odd in it is an answer where it came to its end; else that is what is wrong with it."""
+    try:
+        return read_stream(stream)
+    except BodyError as error:
+        if stream.odd and error.failure.kind is FailureKind.CUT_OFF:
+            raise BodyError(FailureKind.GARBLED, f"not JSON: {short(stream.odd)}") from error
+        raise
+
+
+def _chunks_of(exchange: Exchange) -> tuple[Chunk, ...]:
+    """The body with its content encoding undone. Raises BodyError where that fails, or where it is an HTML page."""
+    chunks = inflate(exchange.chunks, encoding_of(exchange.headers))
+    start = next((data for c in chunks if (data := c.data.removeprefix(b"\xef\xbb\xbf").lstrip())), b"")
+    if start[:15].lower().startswith(MARKUP):
+        raise BodyError(FailureKind.GARBLED, HTML)
+    return chunks

@@ -1,0 +1,1 @@
+"""Run -> Verdict: read what happened, compare it, judge. Pure."""

@@ -1,0 +1,1 @@
+"""Does the target answer as a candidate does? The rules of the behaviour axis."""

@@ -1,0 +1,196 @@
+"""Rules text_words, text_chars, text_embedding: whose claim-free answers are these nearest to?"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+
+from wrapdetect.evidence.compare.behaviour.lead import Lead, Null, lead, log_ratio, measured_null, own_range
+from wrapdetect.evidence.compare.behaviour.likeness import Likeness, Speaker, measure
+from wrapdetect.evidence.compare.behaviour.views import View, ViewId
+from wrapdetect.evidence.compare.samples import Samples
+from wrapdetect.evidence.seeds import Likeness as Known
+from wrapdetect.model import Control, Finding
+from wrapdetect.model.prose import quote
+
+RULE_OF: Mapping[ViewId, str] = {"words": "text_words", "chars": "text_chars", "embedding": "text_embedding"}
+UNIT = "lead, share of the likeness between references"
+SHUFFLED: Speaker = ("(shuffled reference)", "")
+PARROT: Speaker = ("(parrot)", "")
+CONTROL_LIMIT = 1.1
+"""Nats that a made-up speaker may gather (factor 3) before the comparison counts as fooled."""
+IDENTICAL = 0.9
+"""A reference whose answers behind a prompt are this alike does not vary: it measures no null."""
+
+
+class Test(NamedTuple):
+    """One view of a run, ready to put candidates to."""
+
+    view: ViewId
+    like: Likeness
+    known: Known
+    null: Null
+    candidates: tuple[Speaker, ...]
+    variants: tuple[str, ...]
+    rng: Generator
+
+    def others(self, candidate: Speaker) -> list[Speaker]:
+        return [c for c in self.candidates if c != candidate]
+
+    def lead_of(self, speaker: Speaker, candidate: Speaker) -> Lead | None:
+        return lead(self.like, speaker, candidate, self.others(candidate), np.random.default_rng(0))
+
+    def own(self, candidate: Speaker) -> Lead | None:
+        """The candidate's lead with itself behind neutral prompts; None where that was not asked or never varied."""
+        for variant in self.variants:
+            behind = (candidate[0], variant)
+            if behind in self.like.speakers:
+                alike = self.like.between(behind, candidate)
+                both = alike[np.isfinite(alike)]
+                if len(both) and both.mean() < IDENTICAL:
+                    return self.lead_of(behind, candidate)
+        return None
+
+    def llr(self, value: float, error: float, candidate: Speaker, *, nearest: bool) -> float:
+        """Nats for a lead. The null is that of the largest of k leads, which falls on any one candidate with 1 / k:
+        hence + ln k for the nearest; another candidate gathers nothing."""
+        weight = log_ratio(value, error, self.null, own_range(self.own(candidate), self.known))
+        return weight + float(np.log(len(self.candidates))) if nearest else min(weight, 0.0)
+
+
+def prepare(samples: Samples, view_id: ViewId, view: View, rng: Generator) -> Test | None:
+    """Measure likeness in one view. None where the target or every reference gave no claim-free answer."""
+    target = (samples.target, "")
+    asked = samples.claim_free.get(target, {})
+    common = {e.name: len(asked.keys() & samples.claim_free.get((e.name, ""), {}).keys()) for e in samples.references}
+    candidates = tuple((n, "") for n, c in common.items() if c and 2 * c >= len(asked))
+    if not samples.claim_free.get(target) or not candidates:
+        return None
+    answers = {s: dict(a) for s, a in samples.claim_free.items()}
+    true_speakers = tuple(answers)
+    answers[SHUFFLED] = _shuffled(answers[target], rng)
+    answers[PARROT] = {item: (samples.questions[item],) for item in answers[target]}
+    like = measure(answers, samples.questions, view, learn_from=true_speakers)
+    known = samples.seeds.likenesses.view[view_id]
+    variants = tuple(v for v, _ in samples.run.variants)
+    return Test(view_id, like, known, measured_null(like, candidates, known, rng), candidates, variants, rng)
+
+
+def compare(samples: Samples, test: Test) -> Iterator[Finding]:
+    """One finding for each reference. With a single reference there is no rival and the finding weighs nothing."""
+    target = (samples.target, "")
+    if len(test.candidates) == 1:
+        yield from _alone(samples, test, test.candidates[0])
+        return
+    leads = {c: found for c in test.candidates if (found := test.lead_of(target, c)) is not None}
+    nearest = max(leads, key=lambda c: (leads[c].value, c), default=None)
+    for candidate, found in leads.items():
+        behind = test.own(candidate)
+        measured = (
+            f"{behind.value:+.2f} for the reference behind a neutral prompt" if behind else "own lead not measured"
+        )
+        llr, llr_low, llr_high = (
+            test.llr(value, found.error, candidate, nearest=candidate == nearest)
+            for value in (found.value, found.low, found.high)
+        )
+        yield Finding(
+            rule=RULE_OF[test.view],
+            axis="behaviour",
+            target=samples.target,
+            upstream=candidate[0],
+            effect=found.value,
+            low=found.low,
+            high=found.high,
+            unit=UNIT,
+            llr=llr,
+            llr_low=llr_low,
+            llr_high=llr_high,
+            n_target=found.n,
+            n_upstream=found.n,
+            evidence=f"unrelated models lead by {test.null.mean:+.2f} ± {test.null.sd:.2f}; {measured}",
+            witness=_witness(samples, candidate[0], found),
+        )
+
+
+def controls(samples: Samples, test: Test, upstream: str | None) -> Iterator[Control]:
+    """A/A for the upstream that the verdict would name, shuffled reference, parrot; in this view."""
+    if len(test.candidates) < 2:
+        for control in ("a_a", "shuffled_reference", "parrot"):
+            yield Control(id=f"{control}:{test.view}", passed=None, evidence="needs a second reference")
+        return
+    yield _self_control(test, upstream)
+    for control, speaker in (("shuffled_reference", SHUFFLED), ("parrot", PARROT)):
+        leads = {c: found for c in test.candidates if (found := test.lead_of(speaker, c)) is not None}
+        if not leads:
+            yield Control(id=f"{control}:{test.view}", passed=None, evidence="too few common questions")
+            continue
+        nearest = max(leads, key=lambda c: (leads[c].value, c))
+        worst, name = test.llr(leads[nearest].value, leads[nearest].error, nearest, nearest=True), nearest[0]
+        yield Control(
+            id=f"{control}:{test.view}",
+            passed=worst <= CONTROL_LIMIT,
+            evidence=f"gathers {worst:+.1f} nats towards {name} (at most {CONTROL_LIMIT:+.1f} allowed)",
+        )
+
+
+def _self_control(test: Test, upstream: str | None) -> Control:
+    name = f"a_a:{test.view}"
+    behind = next(((upstream, v) for v in test.variants if upstream and (upstream, v) in test.like.speakers), None)
+    if upstream is None or behind is None:
+        return Control(id=name, passed=None, evidence="no reference was asked behind a neutral prompt")
+    leads = {
+        c[0]: found.value for c in test.candidates if (found := test.lead_of((upstream, behind[1]), c)) is not None
+    }
+    if not leads:
+        return Control(id=name, passed=None, evidence="too few common questions")
+    best = max(leads, key=lambda c: leads[c])
+    return Control(
+        id=name,
+        passed=best == upstream and leads[best] > test.null.mean,
+        evidence=f"{upstream} behind a neutral prompt is nearest to {best} (lead {leads[best]:+.2f})",
+    )
+
+
+def _alone(samples: Samples, test: Test, candidate: Speaker) -> Iterator[Finding]:
+    """Likeness to the only reference, against its likeness to itself; no rival, so no weight."""
+    target = (samples.target, "")
+    near = test.like.between(target, candidate)
+    near = near[np.isfinite(near)]
+    if not len(near):
+        return
+    drawn = near[test.rng.integers(0, len(near), (2000, len(near)))].mean(axis=1)
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    yield Finding(
+        rule=RULE_OF[test.view],
+        axis="behaviour",
+        target=samples.target,
+        upstream=candidate[0],
+        effect=float(near.mean()),
+        low=float(low),
+        high=float(high),
+        unit="cosine similarity",
+        llr=0.0,
+        llr_low=0.0,
+        llr_high=0.0,
+        n_target=len(near),
+        n_upstream=len(near),
+        evidence="only one reference: no rival to be nearer than, so this weighs nothing",
+        witness="",
+    )
+
+
+def _witness(samples: Samples, upstream: str, found: Lead) -> str:
+    """The question on which the lead is largest, with the beginning of both answers."""
+    item = found.items[int(np.argmax(found.per_item))]
+    ours = samples.claim_free[samples.target, ""][item][0]
+    theirs = samples.claim_free[upstream, ""][item][0]
+    return f"{item}: target “{quote(ours, 110)}” / {upstream} “{quote(theirs, 110)}”"
+
+
+def _shuffled(answers: Mapping[str, tuple[str, ...]], rng: Generator) -> dict[str, tuple[str, ...]]:
+    """Each question gets the target's answer to another one."""
+    items = sorted(answers)
+    order = rng.permutation(len(items))
+    # A cycle through a random order: no question keeps its own answer.
+    return {items[a]: answers[items[b]] for a, b in zip(order, np.roll(order, 1), strict=True)}

@@ -1,0 +1,1 @@
+"""Does the target depend on a candidate? The rules of the dependence axis."""

@@ -1,0 +1,46 @@
+"""What every reader takes and gives."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from wrapdetect.dialects import Reply
+from wrapdetect.evidence.seeds import Vendors
+from wrapdetect.model import Exchange, Item, Observation, Value
+
+
+class Reading(NamedTuple):
+    """One exchange with what its dialect read in it and the item that was asked."""
+
+    exchange: Exchange
+    reply: Reply
+    item: Item
+
+    @property
+    def last_turn(self) -> bool:
+        return self.exchange.turn == len(self.item.turns) - 1
+
+    @property
+    def question(self) -> str:
+        return self.item.turns[self.exchange.turn]
+
+    def observe(self, feature: str, value: Value, reader: str) -> Observation:
+        return Observation(
+            exchange=self.exchange.id,
+            endpoint=self.exchange.endpoint,
+            ask=self.exchange.ask,
+            turn=self.exchange.turn,
+            feature=feature,
+            value=value,
+            reader=reader,
+        )
+
+
+class Background(NamedTuple):
+    """What readers know beside the readings: vendors, and every question of the run by item and turn."""
+
+    vendors: Vendors
+    questions: Mapping[tuple[str, int], str]
+
+
+Reader = Callable[[Sequence[Reading], Background], Iterator[Observation]]
+"""A reader sees all readings that ask for it at once."""

@@ -1,0 +1,1 @@
+"""What is watched over weeks: the schedule, the rounds, what stands beside them, status feeds. Pure."""

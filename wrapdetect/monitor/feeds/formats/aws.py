@@ -1,0 +1,80 @@
+"""AWS's JSON: health.aws.amazon.com/public/currentevents (UTF-16, what is open or just over), and lists of the past
+by service. The RSS of its dashboard is format = "rss".
+
+Each entry: arn, date (epoch seconds, as text), service, service_name, region_name, summary with [RESOLVED] before it,
+status 0 to 3 (over, information, degradation, disruption), event_log of summary, status and timestamp.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from wrapdetect.monitor.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest, momentary
+from wrapdetect.monitor.feeds.dates import EntryError
+from wrapdetect.monitor.feeds.document import JsonObject, json_of, mapping, names_in, objects, shape_of, word
+from wrapdetect.monitor.feeds.status import UNSTATED, Update, letters, phase
+from wrapdetect.monitor.feeds.titles import marked
+
+EXPECTED = "AWS's currentevents, a JSON list of events with `service` and `date` or `event_log`"
+KEYS = ("arn", "event_log", "service", "service_name")
+NO_ISSUES = frozenset({"scheduledchange", "accountnotification"})
+SEVERITIES = {"1": 1, "2": 2, "3": 3}
+
+
+def parse(data: bytes, source: Source) -> Parsed:
+    """A list speaks of the moment; an object of lists, by service, of the time since its oldest event.
+
+    Raises FeedError for a page of another shape.
+    """
+    tree = json_of(data, source, EXPECTED)
+    if isinstance(tree, Mapping):
+        listed = [entry for value in tree.values() if isinstance(value, list) for entry in value]
+        fits = bool(tree) and all(isinstance(value, list) for value in tree.values())
+    else:
+        listed, fits = (tree, True) if isinstance(tree, list) else ([], False)
+    if not fits or (listed and not any(k in e for e in objects(listed) for k in KEYS)):
+        raise source.wrong(shape_of(tree), EXPECTED)
+    found = ((f"event {i}", entry) for i, entry in enumerate(listed, 1))
+    events = gather(found, partial(_entry, source=source), source)
+    return (momentary if isinstance(tree, list) else latest)(events, source)
+
+
+def _entry(raw: object, *, source: Source) -> Entry:
+    entry = mapping(raw)
+    date_s = source.time(entry, "date", "start_time", "startTime")
+    updates = tuple(_updates(entry, source))
+    posted_s = min((u.at_s for u in updates), default=date_s)
+    if posted_s is None:
+        raise EntryError("it has neither a date nor an event_log with a timestamp")
+    summary = marked(word(entry, "summary"))
+    ended_s, unread = source.end(entry, "end_time", "endTime")
+    grades = [SEVERITIES.get(word(e, "status"), 0) for e in (entry, *objects(entry.get("event_log")))]
+    told = Told(
+        id=word(entry, "arn") or f"{word(entry, 'service', 'service_name')} {date_s or posted_s}",
+        title=summary.bare or word(entry, "eventTypeCode"),
+        posted_s=posted_s,
+        started_s=date_s if date_s is not None and date_s <= posted_s else None,
+        severity=0 if letters(word(entry, "eventTypeCategory")) in NO_ISSUES else max(grades) or UNSTATED,
+        status=_status(entry),
+        updates=updates,
+        stated_s=ended_s,
+        components=names_in([word(entry, "service_name"), word(entry, "service")]),
+        unread=unread,
+        noted=len(updates) > 1,
+    )
+    return entry_of(told, source)
+
+
+def _updates(entry: JsonObject, source: Source) -> Iterator[Update]:
+    for post in objects(entry.get("event_log")):
+        at_s = source.time(post, "timestamp", "date")
+        if at_s is not None:
+            yield Update(at_s, _status(post))
+
+
+def _status(post: JsonObject) -> str:
+    """Of an event or a post of it: what its summary is marked with, else its number."""
+    said = marked(word(post, "summary")).status
+    if phase(said) is not None:
+        return said
+    number = word(post, "status", "statusCode")
+    return "resolved" if number == "0" else "open" if number in SEVERITIES else number

@@ -1,0 +1,133 @@
+"""incident.io: lists of status page incidents, its widget (api/v1/summary), and the impacts its pages are drawn from.
+
+Shapes, as seen in public clients and in docs.incident.io (Status Pages V2):
+- {"status_page_incidents": [...]} of api.incident.io/v2, and {"incidents": [...]} of a page's /proxy/HOST/incidents:
+  id, name, status or incident_status, published_at, updates, component_impacts;
+- {"component_impacts": [...], "incident_links": [...]} of /proxy/HOST/component_impacts: the same in two lists;
+- {"ongoing_incidents": [...], "in_progress_maintenances": [...], "scheduled_maintenances": [...]} of the widget, and of
+  /proxy/HOST within "summary".
+"""
+
+from functools import partial
+
+from wrapdetect.monitor.feeds.base import (
+    LAST_POST_S,
+    Entry,
+    Onset,
+    Parsed,
+    Source,
+    Told,
+    entry_of,
+    gather,
+    latest,
+    momentary,
+    onset,
+)
+from wrapdetect.monitor.feeds.dates import EntryError
+from wrapdetect.monitor.feeds.document import (
+    JsonObject,
+    json_of,
+    mapping,
+    name_of,
+    names_in,
+    objects,
+    shape_of,
+    updates_of,
+    word,
+)
+from wrapdetect.monitor.feeds.status import UNSTATED, is_planned, severity_of
+
+EXPECTED = "incident.io JSON, an object with a list of incidents, incident_links or ongoing_incidents"
+LISTS = ("status_page_incidents", "incidents", "incident_links")
+OPEN = ("ongoing_incidents", "in_progress_maintenances", "scheduled_maintenances")
+
+
+def parse(data: bytes, source: Source) -> Parsed:
+    """Incidents; maintenance as severity 0. A list covers the time since its oldest post, the widget the moment.
+
+    Raises FeedError for a page of another shape.
+    """
+    tree = json_of(data, source, EXPECTED)
+    page = tree.get("summary", tree) if isinstance(tree, dict) else None
+    if not isinstance(page, dict):
+        raise source.wrong(shape_of(page), EXPECTED)
+    lists = [n for n in LISTS if isinstance(page.get(n), list)][:1]
+    names = lists or [n for n in OPEN if isinstance(page.get(n), list)]
+    if not names:
+        raise source.wrong(shape_of(page), EXPECTED)
+    impacts = _impacts_by_incident(page)
+    found = ((f"{name} {i}", entry) for name in names for i, entry in enumerate(page[name], 1))
+    entries = gather(found, partial(_entry, source=source, impacts=impacts), source)
+    return (latest if lists else momentary)(entries, source)
+
+
+def _impacts_by_incident(page: JsonObject) -> dict[str, list[JsonObject]]:
+    impacts: dict[str, list[JsonObject]] = {}
+    for impact in objects(page.get("component_impacts")):
+        impacts.setdefault(word(impact, "status_page_incident_id"), []).append(impact)
+    return impacts
+
+
+def _entry(raw: object, *, source: Source, impacts: dict[str, list[JsonObject]]) -> Entry:
+    entry = mapping(raw)
+    id_ = name_of(entry, "id")
+    own = [*objects(entry.get("component_impacts")), *impacts.get(id_, [])]
+    status = word(entry, "status", "incident_status")
+    began, posted_s = _onset(entry, own, source)
+    updates, wrong = updates_of(
+        source, entry.get("updates"), ("to_status", "incident_status", "status"), ("published_at",)
+    )
+    stated_s, unread = _ended(own, source)
+    told = Told(
+        id=id_,
+        title=word(entry, "name"),
+        posted_s=posted_s,
+        began=began,
+        severity=0 if _planned(entry, status) else _severity(entry, own),
+        status=status,
+        updates=updates,
+        stated_s=stated_s,
+        components=_components(entry, own),
+        unread=unread or wrong,
+    )
+    return entry_of(told, source)
+
+
+def _onset(entry: JsonObject, impacts: list[JsonObject], source: Source) -> tuple[Onset, int]:
+    """The first impact's start, else the publishing. The widget gives neither: an incident of which only the last
+    update is known began up to three hours before it."""
+    starts = [t for i in impacts if (t := source.time(i, "start_at")) is not None]
+    started_s = min(starts, default=source.time(entry, "started_at", "starts_at"))
+    posted_s = source.time(entry, "published_at")
+    if posted_s is not None:
+        return onset(started_s, posted_s), posted_s
+    if started_s is not None:
+        return onset(started_s, started_s), started_s
+    updated_s = source.time(entry, "last_update_at")
+    if updated_s is None:
+        raise EntryError("it has no published_at, no impact with a start_at and no last_update_at")
+    return Onset(updated_s, LAST_POST_S, 0), updated_s
+
+
+def _ended(impacts: list[JsonObject], source: Source) -> tuple[int | None, str]:
+    """The end of its last impact, where all have one; and what is wrong with the first that cannot be read."""
+    ends = [source.end(i, "end_at") for i in impacts]
+    stated = [at_s for at_s, _ in ends if at_s is not None]
+    wrong = next((w for _, w in ends if w), "")
+    return max(stated) if stated and len(stated) == len(ends) else None, wrong
+
+
+def _components(entry: JsonObject, impacts: list[JsonObject]) -> tuple[str, ...]:
+    listed = names_in(entry.get("affected_components"), "name")
+    return tuple(dict.fromkeys([*listed, *(n for i in impacts if (n := word(i, "component_name", "name")))]))
+
+
+def _planned(entry: JsonObject, status: str) -> bool:
+    return word(entry, "type") == "maintenance" or is_planned(status)
+
+
+def _severity(entry: JsonObject, impacts: list[JsonObject]) -> int:
+    """The worst impact; an incident that touched no component is a notice, where impacts are told at all."""
+    words = [word(i, "status", "component_status") for i in impacts] + [word(entry, "current_worst_impact")]
+    known = [severity_of(w) for w in words if w]
+    return max(known, default=0 if isinstance(entry.get("component_impacts"), list) else UNSTATED)

@@ -1,0 +1,306 @@
+"""A monitor's history <-> the lines of a run file: heartbeats by service and UTC day, incidents, coverage, prints.
+
+A line is known by its first key. {"beats": service, "day": "2026-01-05", ...} holds the rounds of one service and one
+UTC day in columns: `round_s` (seconds since midnight, rising), `offset_ms`, `outcome` (one digit a beat, as in
+history.Outcome), `latency_ms`, `said` by `round_s`, and `vantage` where another than the file's saw it.
+{"incident": {...}}, {"coverage": {...}} and {"print": {...}} hold one noun each, field by field. Services
+and cadence stand in the first line of the file, which codec reads.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import date
+from operator import lt
+from typing import cast, get_args
+
+from wrapdetect.model import Endpoint
+from wrapdetect.model.history import Beats, Coverage, History, Incident, Outcome, Print, Service, ServiceKind
+from wrapdetect.runs.codec_ways import dump_endpoint
+
+Line = Mapping[str, object]
+Entry = Beats | Incident | Coverage | Print  # what one line holds; Beats of one UTC day
+
+KINDS = get_args(ServiceKind)
+DAY_S = 86_400
+LAST_S = 2**33
+"""Seconds from 1970 beyond which nobody watches anything (2242): a grid up to there would keep its reader busy."""
+EPOCH = date(1970, 1, 1).toordinal()
+BYTES = bytes(Outcome)
+DIGITS = "".join(str(o.value) for o in Outcome)
+TO_DIGIT, TO_BYTE = bytes.maketrans(BYTES, DIGITS.encode()), bytes.maketrans(DIGITS.encode(), BYTES)
+
+
+def history_head(history: History) -> Line:
+    """What the first line of a file says of a history: cadence and services."""
+    return {"cadence_s": history.cadence_s, "services": [_dump_service(s) for s in history.services]}
+
+
+def read_head(head: Line | None, read_endpoint: Callable[[Line], Endpoint]) -> History | None:
+    """The inverse of history_head; None stays None.
+
+    Raises KeyError, TypeError, ValueError where it is damaged, or two services share a name.
+    """
+    if head is None:
+        return None
+    rows = head["services"]
+    if not isinstance(rows, list):
+        raise ValueError("services is no list")
+    services = tuple(_service(_object(row), read_endpoint) for row in rows)
+    names = [s.name for s in services]
+    if len(set(names)) != len(names):
+        raise ValueError(f"two services share a name among {names}")
+    if (cadence_s := _whole(head, "cadence_s")) < 1:
+        raise ValueError(f"cadence_s is {cadence_s}; expected at least 1")
+    return History(cadence_s=cadence_s, services=services)
+
+
+def history_lines(history: History) -> Iterator[Line]:
+    """The lines of a history but the first, days in order. Beats of no rounds leave no line.
+
+    Raises ValueError for beats that could not be read again: an unknown outcome, a text said in no round.
+    """
+    yield from ({"coverage": asdict(c)} for c in history.coverage)
+    yield from ({"incident": asdict(i)} for i in history.incidents)
+    yield from ({"print": {k: v for k, v in asdict(p).items() if k != "vantage" or v}} for p in history.prints)
+    for beats in history.beats:
+        yield from _day_lines(beats)
+
+
+def read_entry(line: Line) -> Entry:
+    """The noun of one line whose first key is in ENTRIES.
+
+    Raises KeyError, TypeError, ValueError or OverflowError where the line is damaged.
+
+    >>> read_entry({"coverage": {"service": "bot", "feed": "status", "since_s": 0, "until_s": 60}})
+    Coverage(service='bot', feed='status', since_s=0, until_s=60)
+    """
+    kind = next(iter(line))
+    return ENTRIES[kind](line if kind == "beats" else _object(line[kind]))
+
+
+class Gathering:
+    """The entries of one file, put together to a history; `begun` is what the file's first line says of it."""
+
+    __slots__ = ("_begun", "_days", "_names", "_others")
+
+    def __init__(self, begun: History | None) -> None:
+        self._begun = begun
+        self._names = {s.name for s in begun.services} if begun else set()
+        self._days: dict[tuple[str, str], dict[int, Beats]] = {}  # by service and vantage
+        self._others: dict[Incident | Coverage | Print, None] = {}
+
+    def add(self, entry: Entry) -> bool:
+        """False for what is there already: the same line, or a day of a service. Raises ValueError for a service that
+        the first line does not hold."""
+        if entry.service not in self._names:
+            found = f"no service {entry.service!r}" if self._begun else "no history"
+            raise ValueError(f"the first line holds {found}; the file is joined from two or damaged: export it again")
+        if not isinstance(entry, Beats):
+            again = entry in self._others
+            self._others[entry] = None
+            return not again
+        day, days = entry.round_s[0] // DAY_S, self._days.setdefault((entry.service, entry.vantage), {})
+        if day in days:
+            return False
+        days[day] = entry
+        return True
+
+    def history(self) -> History | None:
+        """All that was added, services in order of their first line of beats; None where the file holds no history."""
+        if self._begun is None:
+            return None
+        return replace(
+            self._begun,
+            beats=tuple(_joined(service, vantage, days) for (service, vantage), days in self._days.items()),
+            incidents=tuple(e for e in self._others if isinstance(e, Incident)),
+            coverage=tuple(e for e in self._others if isinstance(e, Coverage)),
+            prints=tuple(e for e in self._others if isinstance(e, Print)),
+        )
+
+
+def _joined(service: str, vantage: str, days: dict[int, Beats]) -> Beats:
+    """Days as one; each is let go once it is taken over, so that a year needs its room only once."""
+    round_s, offset_ms, latency_ms = array("q"), array("i"), array("i")
+    outcome = bytearray()
+    said: dict[int, str] = {}
+    for day in sorted(days):
+        beats = days.pop(day)
+        round_s.extend(beats.round_s)
+        offset_ms.extend(beats.offset_ms)
+        latency_ms.extend(beats.latency_ms)
+        outcome += beats.outcome
+        said.update(beats.said)
+    return Beats(
+        service=service,
+        round_s=round_s,
+        offset_ms=offset_ms,
+        outcome=bytes(outcome),
+        latency_ms=latency_ms,
+        said=said,
+        vantage=vantage,
+    )
+
+
+def _day_lines(beats: Beats) -> Iterator[Line]:
+    if odd := beats.outcome.translate(None, BYTES):
+        raise ValueError(f"{beats.service}: outcome {odd[0]} is none of {', '.join(DIGITS)}")
+    if stray := beats.said.keys() - set(beats.round_s):
+        raise ValueError(f"{beats.service}: something is said in round {min(stray)}, in which there is no beat")
+    start, until = 0, len(beats.round_s)
+    while start < until:
+        day = beats.round_s[start] // DAY_S
+        stop = bisect_left(beats.round_s, (day + 1) * DAY_S, start)
+        rounds = beats.round_s[start:stop]
+        yield {
+            "beats": beats.service,
+            **({"vantage": beats.vantage} if beats.vantage else {}),
+            "day": _day_text(day),
+            "round_s": [r - day * DAY_S for r in rounds],
+            "offset_ms": beats.offset_ms[start:stop].tolist(),
+            "outcome": beats.outcome[start:stop].translate(TO_DIGIT).decode(),
+            "latency_ms": beats.latency_ms[start:stop].tolist(),
+            "said": {str(r - day * DAY_S): beats.said[r] for r in rounds if r in beats.said} if beats.said else {},
+        }
+        start = stop
+
+
+def _dump_service(service: Service) -> Line:
+    endpoint = service.endpoint
+    return {**asdict(service), "endpoint": None if endpoint is None else dump_endpoint(endpoint)}
+
+
+def _service(fields: Line, read_endpoint: Callable[[Line], Endpoint]) -> Service:
+    kind, endpoint = _text(fields, "kind"), fields["endpoint"]
+    if kind not in KINDS:
+        raise ValueError(f"service {fields['name']!r}: kind {kind!r} is none of {', '.join(KINDS)}")
+    return Service(
+        name=_text(fields, "name"),
+        kind=cast(ServiceKind, kind),
+        url=_text(fields, "url"),
+        vendor=_text(fields, "vendor"),
+        endpoint=None if endpoint is None else read_endpoint(_object(endpoint)),
+    )
+
+
+def _beats(line: Line) -> Beats:
+    """The beats of one day."""
+    midnight_s, rounds = _midnight(_text(line, "day")), _column(line, "round_s")
+    if not rounds or rounds[0] < 0 or rounds[-1] >= DAY_S or not all(map(lt, rounds, rounds[1:])):
+        raise ValueError(f"round_s is not rising from 0 to {DAY_S - 1}, with one round at least")
+    outcome = _text(line, "outcome")
+    if odd := set(outcome) - set(DIGITS):
+        raise ValueError(f"outcome {min(odd)!r} is none of {', '.join(DIGITS)}")
+    return Beats(
+        service=_text(line, "beats"),
+        round_s=array("q", [midnight_s + r for r in rounds]),
+        offset_ms=array("i", _column(line, "offset_ms")),
+        outcome=outcome.encode().translate(TO_BYTE),
+        latency_ms=array("i", _column(line, "latency_ms")),
+        said=_said(_object(line["said"]), midnight_s, set(rounds)),
+        vantage=_text(line, "vantage") if "vantage" in line else "",
+    )
+
+
+def _said(found: Line, midnight_s: int, rounds: set[int]) -> dict[int, str]:
+    if stray := found.keys() - {str(r) for r in rounds} if found else ():
+        raise ValueError(f"something is said in round {min(stray)!r}, in which there is no beat")
+    return {midnight_s + int(r): _text(found, r) for r in found}
+
+
+def _incident(fields: Line) -> Incident:
+    return Incident(
+        service=_text(fields, "service"),
+        feed=_text(fields, "feed"),
+        id=_text(fields, "id"),
+        title=_text(fields, "title"),
+        began_s=_seconds(fields, "began_s"),
+        early_s=_seconds(fields, "early_s"),
+        late_s=_seconds(fields, "late_s"),
+        ended_s=None if fields["ended_s"] is None else _seconds(fields, "ended_s"),
+        severity=_whole(fields, "severity"),
+    )
+
+
+def _coverage(fields: Line) -> Coverage:
+    return Coverage(
+        service=_text(fields, "service"),
+        feed=_text(fields, "feed"),
+        since_s=_seconds(fields, "since_s"),
+        until_s=_seconds(fields, "until_s"),
+    )
+
+
+def _print(fields: Line) -> Print:
+    return Print(
+        service=_text(fields, "service"),
+        at_s=_seconds(fields, "at_s"),
+        item=_text(fields, "item"),
+        text=_text(fields, "text"),
+        vantage=_text(fields, "vantage") if "vantage" in fields else "",
+    )
+
+
+ENTRIES: Mapping[str, Callable[[Line], Entry]] = {
+    "beats": _beats,
+    "incident": _incident,
+    "coverage": _coverage,
+    "print": _print,
+}
+"""First key of a line -> its reader; a line with any other first key is an exchange."""
+
+
+def _day_text(day: int) -> str:
+    """
+    >>> _day_text(0)
+    '1970-01-01'
+    """
+    return date.fromordinal(EPOCH + day).isoformat()
+
+
+def _midnight(text: str) -> int:
+    """Seconds since 1970 of a UTC day as _day_text writes it.
+
+    >>> _midnight("1970-01-02")
+    86400
+    """
+    day = date.fromisoformat(text)
+    if day.isoformat() != text:
+        raise ValueError(f"day {text!r} is not of the form 2026-01-05")
+    return (day.toordinal() - EPOCH) * DAY_S
+
+
+def _object(value: object) -> Line:
+    if not isinstance(value, dict):
+        raise ValueError(f"{type(value).__name__} where a JSON object is due")
+    return value
+
+
+def _text(fields: Line, key: str) -> str:
+    value = fields[key]
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is {value!r}; expected a text")
+    value.encode()  # half a surrogate could not be written again
+    return value
+
+
+def _whole(fields: Line, key: str) -> int:
+    value = fields[key]
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{key} is {value!r}; expected a whole number")
+    return value
+
+
+def _seconds(fields: Line, key: str) -> int:
+    value = _whole(fields, key)
+    if not -LAST_S <= value <= LAST_S:
+        raise ValueError(f"{key} lies more than {LAST_S // 31_556_952} years from 1970")
+    return value
+
+
+def _column(fields: Line, key: str) -> list[int]:
+    value = fields[key]
+    if not isinstance(value, list) or set(map(type, value)) - {int}:
+        raise ValueError(f"{key} is no list of whole numbers")
+    return value

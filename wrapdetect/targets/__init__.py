@@ -1,0 +1,1 @@
+"""What a user gives (an address, a table of TOML, a copied request) -> Endpoint. Pure."""

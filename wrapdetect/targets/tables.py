@@ -1,0 +1,279 @@
+"""[target] and [[reference]] of a TOML file: every dialect's keys, and what they become."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, time
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wrapdetect.dialects.template.filling import names_in, parts_of
+from wrapdetect.dialects.template.problems import Problem, template_problems
+from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, TokenLimit, Weights
+from wrapdetect.model.template import AutoReply, PageStep, Poll, When
+from wrapdetect.targets.toml_lines import Loc
+
+Api = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
+Way = Literal["openai", "responses", "anthropic", "ollama", "gemini", "template", "page"]
+
+STREAMED: Mapping[Api, tuple[Dialect, Dialect]] = {
+    "openai": ("openai_stream", "openai_plain"),
+    "responses": ("responses_stream", "responses_plain"),
+    "anthropic": ("anthropic_stream", "anthropic_plain"),
+    "ollama": ("ollama_stream", "ollama_plain"),
+    "gemini": ("gemini_stream", "gemini_plain"),
+}
+"""How a config calls an API -> its dialect with `stream`, and without."""
+
+API_ONLY = ("stream", "token_limit", "send_temperature", "headers", "query")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+
+
+class Strict(BaseModel):
+    """No unknown keys, no values of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _RequestTable(Strict):
+    method: str | None = None
+    path: str = ""
+    headers: dict[str, str] = {}
+    body: str = ""
+    json_body: dict[str, object] | list[object] | None = Field(default=None, alias="json")
+    keep: dict[str, str] = {}
+
+    def text(self) -> str:
+        return self.body if self.json_body is None else json.dumps(self.json_body, ensure_ascii=False)
+
+
+class StepTable(_RequestTable):
+    """[[target.template.step]]"""
+
+    when: When = "conversation"
+
+
+class PollTable(_RequestTable):
+    """[[target.template.poll]]"""
+
+    until: str = ""
+    failed: str = ""
+    every_s: float = 1.0
+    most_tries: int = 120
+
+
+class ReplyTable(Strict):
+    """[[target.template.reply]]"""
+
+    when: str = ""
+    every_s: float = 0.0
+    body: str = ""
+
+
+class TemplateTable(_RequestTable):
+    """[target.template]"""
+
+    framing: Framing = "body"
+    answer: str = "text"
+    mode: Mode = "add"
+    done: str = ""
+    error: str = ""
+    model: str = ""
+    quiet_s: float = 0.0
+    variables: list[str] | None = None
+    step: list[StepTable] = []
+    poll: list[PollTable] = []
+    reply: list[ReplyTable] = []
+
+
+class LoginTable(Strict):
+    """[[target.page.login]]"""
+
+    fill: str = ""
+    text: str = ""
+    press: str = ""
+    wait: str = ""
+
+
+class PageTable(Strict):
+    """[target.page]"""
+
+    input: str = ""
+    send: str = ""
+    answer: str = ""
+    new_chat: str = ""
+    accept: list[str] = []
+    quiet_s: float = 1.0
+    open: str = ""
+    login: list[LoginTable] = []
+
+
+class EndpointTable(Strict):
+    """[target] or one [[reference]]."""
+
+    url: str
+    model: Annotated[str, Field(min_length=1)] | None = None
+    name: Annotated[str, Field(min_length=1)] | None = None
+    dialect: Way | None = None
+    key_env: str | None = None
+    stream: bool = True
+    weights: Weights = "unknown"
+    token_limit: TokenLimit = "max_tokens"
+    send_temperature: bool = True
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+    hosts: list[str] = []
+    private: bool = False
+    storage_state: str = ""
+    template: TemplateTable | None = None
+    page: PageTable | None = None
+
+    @property
+    def way(self) -> Way:
+        return self.dialect or ("template" if self.template else "page" if self.page else "openai")
+
+
+def dialect_of(table: EndpointTable) -> Dialect:
+    """The dialect with its manner: streamed or plain."""
+    way = table.way
+    return way if way == "template" or way == "page" else STREAMED[way][0 if table.stream else 1]
+
+
+def template_of(table: EndpointTable) -> Template | None:
+    """The template, where the way is one."""
+    given = table.template
+    if given is None:
+        return None
+    return Template(
+        method=given.method or ("GET" if given.framing == "websocket" or not given.text() else "POST"),
+        path=given.path,
+        headers=tuple(given.headers.items()),
+        body=given.text(),
+        framing=given.framing,
+        answer=given.answer,
+        mode=given.mode,
+        done=given.done,
+        error=given.error,
+        model=given.model,
+        quiet_s=given.quiet_s,
+        variables=None if given.variables is None else tuple(given.variables),
+        keep=tuple(given.keep.items()),
+        steps=tuple(
+            Step(
+                when=step.when,
+                method=step.method or ("POST" if step.text() else "GET"),
+                path=step.path,
+                headers=tuple(step.headers.items()),
+                body=step.text(),
+                keep=tuple(step.keep.items()),
+            )
+            for step in given.step
+        ),
+        polls=tuple(
+            Poll(
+                method=poll.method or ("POST" if poll.text() else "GET"),
+                path=poll.path,
+                headers=tuple(poll.headers.items()),
+                body=poll.text(),
+                until=poll.until,
+                failed=poll.failed,
+                every_s=poll.every_s,
+                most_tries=poll.most_tries,
+                keep=tuple(poll.keep.items()),
+            )
+            for poll in given.poll
+        ),
+        replies=tuple(AutoReply(when=r.when, every_s=r.every_s, body=r.body) for r in given.reply),
+    )
+
+
+def page_of(table: EndpointTable) -> Page | None:
+    """The page, where the way is one; its table may be left out."""
+    if table.way != "page":
+        return None
+    given = table.page or PageTable()
+    return Page(
+        input=given.input,
+        send=given.send,
+        answer=given.answer,
+        new_chat=given.new_chat,
+        accept=tuple(given.accept),
+        quiet_s=given.quiet_s,
+        open=given.open,
+        login=tuple(PageStep(fill=s.fill, text=s.text, press=s.press, wait=s.wait) for s in given.login),
+    )
+
+
+def problems(table: EndpointTable) -> Iterator[Problem]:
+    """Whatever in a table of the right shape cannot be used as written; locations are within the table."""
+    way, template = table.way, table.template
+    if table.model is None and way in STREAMED:
+        yield Problem(("model",), "Field required: the name of the model, as its API expects it")
+    if template is not None and way != "template":
+        yield Problem(("template",), f'does not go with dialect = "{way}"; leave out one of the two')
+    if table.page is not None and way != "page":
+        yield Problem(("page",), f'does not go with dialect = "{way}"; leave out one of the two')
+    if way == "template" and template is None:
+        yield Problem(("dialect",), 'dialect = "template" needs a table [target.template], or [reference.template]')
+    for key in API_ONLY:
+        if way not in STREAMED and key in table.model_fields_set:
+            yield Problem((key,), f"is for APIs, and has no meaning with a {way}; leave it out")
+    for index, host in enumerate(table.hosts):
+        if not _HOST.fullmatch(host):
+            yield Problem(
+                ("hosts", index), "is no name of a host; expected one such as api.bot.example, without a path"
+            )
+    if table.page is not None and not (math.isfinite(table.page.quiet_s) and table.page.quiet_s > 0):
+        yield Problem(("page", "quiet_s"), "is no number of seconds above 0")
+    if way == "page" and table.key_env is not None:
+        yield Problem(("key_env",), "has no meaning with a page; log in by storage_state or [[target.page.login]]")
+    if table.storage_state and way in STREAMED:
+        yield Problem(("storage_state",), f'is for pages and templates, and has no meaning with dialect = "{way}"')
+    for index, step in enumerate(table.page.login if table.page is not None else ()):
+        yield from (Problem(("page", "login", index), what) for what in _step_problems(step))
+    if template is not None and way == "template":
+        yield from (Problem(("template", *p.loc), p.what) for p in _tables_problems(template))
+        built = template_of(table) if not list(_tables_problems(template)) else None
+        if built is not None:
+            yield from (Problem(("template", *p.loc), p.what) for p in template_problems(built))
+            yield from _placeholder_needs(table, built)
+
+
+def _step_problems(step: LoginTable) -> Iterator[str]:
+    if sum(map(bool, (step.fill, step.press, step.wait))) != 1:
+        yield "needs exactly one of fill, press and wait, with a selector"
+    if bool(step.fill) != bool(step.text):
+        yield 'fill and text go together: fill = "#user", text = "{env:USER}"'
+
+
+def _tables_problems(table: TemplateTable) -> Iterator[Problem]:
+    """Of what the nouns cannot hold: a body given twice, a json table that is no JSON."""
+    places: list[tuple[Loc, _RequestTable]] = [((), table)]
+    places += [(("step", n), s) for n, s in enumerate(table.step)] + [
+        (("poll", n), p) for n, p in enumerate(table.poll)
+    ]
+    for loc, request in places:
+        if request.json_body is not None and request.body:
+            yield Problem((*loc, "json"), "stands beside body; leave out one of the two")
+        elif _holds_a_date(request.json_body):
+            yield Problem((*loc, "json"), "holds a TOML date or a number that JSON has not; write it as a text")
+    if not (math.isfinite(table.quiet_s) and table.quiet_s >= 0):
+        yield Problem(("quiet_s",), "is no number of seconds; expected 0 (never) or more")
+
+
+def _holds_a_date(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_holds_a_date, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, date | time) or (isinstance(value, float) and not math.isfinite(value))
+
+
+def _placeholder_needs(table: EndpointTable, template: Template) -> Iterator[Problem]:
+    used = {name for part in parts_of(template) for name in names_in(part)}
+    if "key" in used and table.key_env is None:
+        yield Problem(("template",), "holds {key}, and there is no key_env: the variable that holds it")
+    if "key" not in used and table.key_env is not None:
+        yield Problem(("key_env",), "is given, and {key} stands nowhere in the template: the key would never be sent")
+    if "model" in used and table.model is None:
+        yield Problem(("template",), "holds {model}, and there is no model")

@@ -1,0 +1,1 @@
+"""What all ways over a network share: addresses, connections, websockets, our own lag."""

@@ -1,0 +1,1 @@
+"""A bot that only a person can reach, question by question."""
