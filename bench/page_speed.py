@@ -20,7 +20,7 @@ from wrapdetect.dialects import DIALECTS, decode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Page
 from wrapdetect.ways import clock
 from wrapdetect.ways.keyring import Keyring
-from wrapdetect.ways.page import PageSender
+from wrapdetect.ways.page.sender import PageSender
 
 REACH_OVERHEAD_S, REACH_STAMP_S = 1.5, 0.05
 ANSWER = "The moon pulls on the near sea more than on the far one, and so the water bulges on both sides of the earth."

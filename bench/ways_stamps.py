@@ -18,7 +18,7 @@ from wrapdetect.dialects import DIALECTS, decode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Template
 from wrapdetect.ways import clock
 from wrapdetect.ways.keyring import Keyring
-from wrapdetect.ways.template import TemplateSender
+from wrapdetect.ways.template.sender import TemplateSender
 
 PIECES, GAP_S = 60, 0.02
 SERVER = """

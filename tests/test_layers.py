@@ -157,7 +157,7 @@ def test_requests_leave_by_few_files_and_by_no_vendors_client() -> None:
     assert leave == {
         f"ways/{name}.py"
         for name in (
-            "http", "heartbeat", "status_pages", "template/__init__", "look", "net/addresses", "net/wire",
+            "http", "heartbeat", "status_pages", "template/sender", "look", "net/addresses", "net/wire",
         )
     }  # fmt: skip
     sockets = {place_of(f) for f in files() if "websockets" in tops(f) and "cli/demo" not in place_of(f)}

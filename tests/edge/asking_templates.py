@@ -12,7 +12,7 @@ from wrapdetect.runs.ask import Send
 from wrapdetect.ways import clock
 from wrapdetect.ways.http import BYTE_LIMIT
 from wrapdetect.ways.keyring import Keyring
-from wrapdetect.ways.template import TemplateSender
+from wrapdetect.ways.template.sender import TemplateSender
 
 
 def a_bot(url: str, template: Template, **more: object) -> Endpoint:

@@ -19,8 +19,8 @@ from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind, Page
 from wrapdetect.runs.codec import dump_exchange
 from wrapdetect.ways import clock
 from wrapdetect.ways.keyring import Keyring
-from wrapdetect.ways.page import PageSender
 from wrapdetect.ways.page.browser import Barred, kill_marked, resolver_rules
+from wrapdetect.ways.page.sender import PageSender
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("page")]
 

@@ -10,7 +10,7 @@ from wrapdetect.dialects import DIALECTS, decode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind, Page
 from wrapdetect.ways import clock
 from wrapdetect.ways.keyring import Keyring
-from wrapdetect.ways.page import PageSender
+from wrapdetect.ways.page.sender import PageSender
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("page_chats")]
 QUESTION = "Why are there tides?"

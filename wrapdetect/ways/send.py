@@ -14,8 +14,8 @@ from wrapdetect.runs.workload import worked
 from wrapdetect.ways.http import HttpSender
 from wrapdetect.ways.keyring import Keyring
 from wrapdetect.ways.net.lag import Lag
-from wrapdetect.ways.page import PageSender
-from wrapdetect.ways.template import TemplateSender
+from wrapdetect.ways.page.sender import PageSender
+from wrapdetect.ways.template.sender import TemplateSender
 
 
 class Sender(Protocol):
