@@ -17,7 +17,7 @@ RUNS = sorted((ROOT / "fixtures" / "runs").iterdir())
 
 def stages(folder: Path) -> Iterator[tuple[str, str]]:
     """File name and text of each stage, without the embedding view."""
-    analysis = analyse(run_file.load(folder).run, load_seeds(), embed=None)
+    analysis = analyse(run_file.load_file(folder).run, load_seeds(), embed=None)
     yield "observations.json", observations_to_json(analysis.observations)
     yield "findings.json", findings_to_json(analysis.findings)
     yield "verdict.json", verdict_to_json(analysis.verdict)

@@ -8,9 +8,9 @@ import pytest
 
 from tests.compare.test_library_index import embed
 from tests.compare.worlds import Model, World, a_world
-from wrapdetect.library.adaptive import STEP, Course, Standing
-from wrapdetect.library.answers import Row, Source, build_library
-from wrapdetect.library.fingerprint import Embed
+from wrapdetect.library.adaptive import STEP, Course, CourseStanding
+from wrapdetect.library.answers import AnswersSource, Row, build_library
+from wrapdetect.library.fingerprint import EmbedTexts
 from wrapdetect.library.index import build_index
 from wrapdetect.library.matching import Shelf
 from wrapdetect.library.sequential import next_questions
@@ -23,7 +23,7 @@ SEEDS = load_seeds()
 class Lab:
     """A library of models without kin, and answers drawn anew."""
 
-    def __init__(self, n_models: int, embedder: Embed | None = None) -> None:
+    def __init__(self, n_models: int, embedder: EmbedTexts | None = None) -> None:
         self.world: World = a_world(2, QUESTIONS)
         self.models: Mapping[str, Model] = {f"m{k:02d}": self.world.model() for k in range(n_models)}
         rows = [
@@ -31,7 +31,7 @@ class Lab:
             for name, model in self.models.items()
             for q, text in enumerate(self.world.answers(model))
         ]
-        library = build_library("lab", rows, Source(origin="scripted"))[0]
+        library = build_library("lab", rows, AnswersSource(origin="scripted"))[0]
         weights, link = SEEDS.matching.weight, SEEDS.matching.link
         arrays = dict(build_index(library, lambda done, of: None, weights=weights, link=link, embed=embedder))
         self.shelf = Shelf(
@@ -63,7 +63,7 @@ def small() -> Lab:
     return Lab(12)
 
 
-def a_course(of: Lab | None = None, most: int | None = MOST, embedder: Embed | None = None) -> Course:
+def a_course(of: Lab | None = None, most: int | None = MOST, embedder: EmbedTexts | None = None) -> Course:
     return Course((of or lab()).shelf, SEEDS, most=most, embed=embedder)
 
 
@@ -77,7 +77,7 @@ def walked(course: Course, answers: Mapping[str, str], n: int = STEP) -> list[st
     return asked
 
 
-def until_decided(course: Course, answers: Mapping[str, str]) -> tuple[int, Standing]:
+def until_decided(course: Course, answers: Mapping[str, str]) -> tuple[int, CourseStanding]:
     n = 0
     while not course.standing().decided and (wanted := course.ask_next(STEP)):
         for question in wanted:
@@ -167,7 +167,7 @@ def test_before_a_state_can_be_said_nothing_is_decided() -> None:
     answers = lab().answers(lab().models["m03"], 7)
     for question in course.ask_next(7):
         course.tell(question, [answers[question]])
-    assert course.standing() == Standing(False, "7 answers: too few to look at (at least 8)")
+    assert course.standing() == CourseStanding(False, "7 answers: too few to look at (at least 8)")
 
 
 def test_too_small_a_library_never_stops_early_and_says_so() -> None:
@@ -191,7 +191,7 @@ def test_what_is_missing_is_said_with_what_it_takes() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("embedder", [None, embed])
-def test_the_rule_is_learned_from_the_scores_that_the_target_is_held_against(embedder: Embed | None) -> None:
+def test_the_rule_is_learned_from_the_scores_that_the_target_is_held_against(embedder: EmbedTexts | None) -> None:
     """Of the cohort, on the same questions and in the same views: also where texts are embedded."""
     known = Lab(20, embedder)
     course = a_course(known, embedder=embedder)

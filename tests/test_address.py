@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wrapdetect.dialects.address import Place, is_azure, is_secret, key_place, place_of, with_version
+from wrapdetect.dialects.address import ApiPlace, is_azure, is_secret, key_place, place_of, with_version
 
 BASE = "https://bot.example/v1"
 AZURE = "https://x.openai.azure.com"
@@ -15,49 +15,49 @@ VERSION = (("api-version", "2024-10-21"),)
 @pytest.mark.parametrize(
     ("given_", "place"),
     [
-        (BASE, Place(BASE)),
-        (f"{BASE}/", Place(BASE)),
-        (f"{BASE}//", Place(BASE)),
-        (f" {BASE} ", Place(BASE)),
-        (f"{BASE}#", Place(BASE)),
-        (f"{BASE}?", Place(BASE)),
-        ("https://bot.example//v1", Place(BASE)),
-        ("HTTPS://Bot.EXAMPLE/V1", Place(BASE)),
-        ("https://bot.example:8443/V1/", Place("https://bot.example:8443/v1")),
-        ("http://[::1]:8080/v1/", Place("http://[::1]:8080/v1")),
-        ("https://bot.example", Place("https://bot.example")),
-        ("https://bot.example/", Place("https://bot.example")),
-        ("https://bot.example/Some/Path/v1", Place("https://bot.example/Some/Path/v1")),
-        (f"{BASE}/chat/completions", Place(BASE, (), "openai")),
-        (f"{BASE}/chat/completions/", Place(BASE, (), "openai")),
-        (f"{BASE}/Chat/Completions", Place(BASE, (), "openai")),
-        (f"{BASE}/chat/completions#", Place(BASE, (), "openai")),
-        (f"{BASE}//chat//completions", Place(BASE, (), "openai")),
-        ("https://bot.example/chat/completions", Place("https://bot.example", (), "openai")),
-        (f"{BASE}/responses", Place(BASE, (), "responses")),
-        (f"{BASE}/messages", Place(BASE, (), "anthropic")),
-        (f"{BASE}/models", Place(BASE)),
-        ("http://127.0.0.1:11434/api/chat", Place("http://127.0.0.1:11434", (), "ollama")),
-        ("http://127.0.0.1:11434/api/generate/", Place("http://127.0.0.1:11434", (), "ollama")),
+        (BASE, ApiPlace(BASE)),
+        (f"{BASE}/", ApiPlace(BASE)),
+        (f"{BASE}//", ApiPlace(BASE)),
+        (f" {BASE} ", ApiPlace(BASE)),
+        (f"{BASE}#", ApiPlace(BASE)),
+        (f"{BASE}?", ApiPlace(BASE)),
+        ("https://bot.example//v1", ApiPlace(BASE)),
+        ("HTTPS://Bot.EXAMPLE/V1", ApiPlace(BASE)),
+        ("https://bot.example:8443/V1/", ApiPlace("https://bot.example:8443/v1")),
+        ("http://[::1]:8080/v1/", ApiPlace("http://[::1]:8080/v1")),
+        ("https://bot.example", ApiPlace("https://bot.example")),
+        ("https://bot.example/", ApiPlace("https://bot.example")),
+        ("https://bot.example/Some/Path/v1", ApiPlace("https://bot.example/Some/Path/v1")),
+        (f"{BASE}/chat/completions", ApiPlace(BASE, (), "openai")),
+        (f"{BASE}/chat/completions/", ApiPlace(BASE, (), "openai")),
+        (f"{BASE}/Chat/Completions", ApiPlace(BASE, (), "openai")),
+        (f"{BASE}/chat/completions#", ApiPlace(BASE, (), "openai")),
+        (f"{BASE}//chat//completions", ApiPlace(BASE, (), "openai")),
+        ("https://bot.example/chat/completions", ApiPlace("https://bot.example", (), "openai")),
+        (f"{BASE}/responses", ApiPlace(BASE, (), "responses")),
+        (f"{BASE}/messages", ApiPlace(BASE, (), "anthropic")),
+        (f"{BASE}/models", ApiPlace(BASE)),
+        ("http://127.0.0.1:11434/api/chat", ApiPlace("http://127.0.0.1:11434", (), "ollama")),
+        ("http://127.0.0.1:11434/api/generate/", ApiPlace("http://127.0.0.1:11434", (), "ollama")),
         (
             "https://g.example/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse",
-            Place("https://g.example/v1beta", (), "gemini", "gemini-2.5-pro"),
+            ApiPlace("https://g.example/v1beta", (), "gemini", "gemini-2.5-pro"),
         ),
-        (f"{BASE}/models/m%20x:generateContent", Place(BASE, (), "gemini", "m x")),
-        (f"{BASE}?tenant=a&empty=", Place(BASE, (("tenant", "a"), ("empty", "")))),
-        (f"{BASE}/chat/completions?a=%7Bb", Place(BASE, (("a", "{b"),), "openai")),
-        (f"{DEPLOYED}?api-version=2024-10-21", Place(DEPLOYED, VERSION, None, "gpt")),
-        (f"{DEPLOYED}/chat/completions?api-version=2024-10-21", Place(DEPLOYED, VERSION, "openai", "gpt")),
-        (f"{DEPLOYED}/?api-version=2024-10-21", Place(DEPLOYED, VERSION, None, "gpt")),
-        (f"{DEPLOYED}//chat/completions", Place(DEPLOYED, (), "openai", "gpt")),
-        (AZURE, Place(f"{AZURE}/openai/v1")),
-        (f"{AZURE}/openai/", Place(f"{AZURE}/openai/v1")),
-        (f"{AZURE}/openai/v1/", Place(f"{AZURE}/openai/v1")),
-        (f"{AZURE}/openai/v1/responses", Place(f"{AZURE}/openai/v1", (), "responses")),
-        (f"{AZURE}/openai/responses?api-version=2024-10-21", Place(f"{AZURE}/openai", VERSION, "responses")),
+        (f"{BASE}/models/m%20x:generateContent", ApiPlace(BASE, (), "gemini", "m x")),
+        (f"{BASE}?tenant=a&empty=", ApiPlace(BASE, (("tenant", "a"), ("empty", "")))),
+        (f"{BASE}/chat/completions?a=%7Bb", ApiPlace(BASE, (("a", "{b"),), "openai")),
+        (f"{DEPLOYED}?api-version=2024-10-21", ApiPlace(DEPLOYED, VERSION, None, "gpt")),
+        (f"{DEPLOYED}/chat/completions?api-version=2024-10-21", ApiPlace(DEPLOYED, VERSION, "openai", "gpt")),
+        (f"{DEPLOYED}/?api-version=2024-10-21", ApiPlace(DEPLOYED, VERSION, None, "gpt")),
+        (f"{DEPLOYED}//chat/completions", ApiPlace(DEPLOYED, (), "openai", "gpt")),
+        (AZURE, ApiPlace(f"{AZURE}/openai/v1")),
+        (f"{AZURE}/openai/", ApiPlace(f"{AZURE}/openai/v1")),
+        (f"{AZURE}/openai/v1/", ApiPlace(f"{AZURE}/openai/v1")),
+        (f"{AZURE}/openai/v1/responses", ApiPlace(f"{AZURE}/openai/v1", (), "responses")),
+        (f"{AZURE}/openai/responses?api-version=2024-10-21", ApiPlace(f"{AZURE}/openai", VERSION, "responses")),
     ],
 )  # fmt: skip
-def test_an_address_is_brought_to_where_its_api_stands(given_: str, place: Place) -> None:
+def test_an_address_is_brought_to_where_its_api_stands(given_: str, place: ApiPlace) -> None:
     assert place_of(given_) == place
 
 

@@ -16,7 +16,7 @@ from tests.compare.worlds import a_world, both_answer, text_run
 from tests.conftest import START, a_pack, a_run, an_endpoint, an_exchange, an_item, failed
 from wrapdetect.evidence.analysis import analyse
 from wrapdetect.evidence.compare.rules import compare_samples, control_checks
-from wrapdetect.evidence.compare.samples import Beat, collect
+from wrapdetect.evidence.compare.samples import SignOfLife, collect
 from wrapdetect.evidence.judge import Calibrator
 from wrapdetect.evidence.read import read_run
 from wrapdetect.evidence.seeds import Seeds
@@ -117,7 +117,7 @@ def test_a_view_that_raises_is_named_and_the_rest_goes_on(seeds: Seeds) -> None:
     assert {f.rule for f in broke.findings} == {f.rule for f in whole.findings}
 
 
-class Broken(dict[str, Sequence[Beat]]):
+class Broken(dict[str, Sequence[SignOfLife]]):
     """Signs of life that nobody can read."""
 
     def get(self, *_: object) -> NoReturn:

@@ -380,7 +380,7 @@ def test_json_on_standard_output_is_the_report_and_fits_its_schema(audited: tupl
 
 
 def test_every_ask_of_the_plan_is_recorded_once(audited: tuple[Done, Path]) -> None:
-    assert_whole(run_file.load(audited[1]).run)
+    assert_whole(run_file.load_file(audited[1]).run)
 
 
 def assert_whole(run: Run) -> None:
@@ -478,7 +478,7 @@ def test_a_target_that_says_hello_and_then_nothing_is_exit_3(
     with serve(silent) as served:
         done = commands.run(*lab.against(served.url), "--pack", pack, "--out", "run.jsonl", "--json", cwd=tmp_path)
     assert "answered the first hello and then nothing" in complaint(done, code=3)
-    run = run_file.load(tmp_path / "run.jsonl").run
+    run = run_file.load_file(tmp_path / "run.jsonl").run
     assert {e.status for e in run.exchanges if e.endpoint == "target" and e.ask.probe == "mine"} == {500}
 
 
@@ -609,7 +609,7 @@ def test_after_kill_9_resume_asks_only_what_is_missing(held_lab: HeldLab, pack: 
     running = start(argv, tmp_path)
     running.wait_until(lambda: (running.n_lines, held_lab.n_asked) == (1 + ANSWERED, ANSWERED + AT_A_TIME))
     assert running.end(signal.SIGKILL).code == -signal.SIGKILL
-    before = run_file.load(tmp_path / "run.jsonl").run.exchanges
+    before = run_file.load_file(tmp_path / "run.jsonl").run.exchanges
     assert len(before) == ANSWERED
     held_lab.go.set()
     sent = held_lab.n_asked
@@ -618,7 +618,7 @@ def test_after_kill_9_resume_asks_only_what_is_missing(held_lab: HeldLab, pack: 
     done = cold(*argv, "--resume", "--json", cwd=tmp_path)
     assert done.code == 0, done.err
     assert "the last line was torn (26 bytes)" in done.err
-    run = run_file.load(tmp_path / "run.jsonl").run
+    run = run_file.load_file(tmp_path / "run.jsonl").run
     assert_whole(run)
     assert run.exchanges[: len(before)] == before
     assert held_lab.n_asked - sent == len(run.exchanges) - len(before)
@@ -633,7 +633,7 @@ def test_ctrl_c_ends_with_130_and_a_whole_file(held_lab: HeldLab, pack: str, tmp
     assert (done.code, done.out) == (130, "")
     assert "Traceback" not in done.err
     assert "go on with the same command and --resume" in done.err.splitlines()[-1]
-    loaded = run_file.load(tmp_path / "run.jsonl")
+    loaded = run_file.load_file(tmp_path / "run.jsonl")
     assert loaded.torn == b""
     assert len(loaded.run.exchanges) == ANSWERED
     assert {e.failure for e in loaded.run.exchanges} == {None}  # what we broke off is no failure of theirs
@@ -684,20 +684,20 @@ def test_resume_of_a_file_killed_at_its_first_line_begins_anew(
 ) -> None:
     done = resume(lab, audited, commands, tmp_path, audited[1].read_bytes()[:kept])
     assert done.code == 0, done.err
-    assert_whole(run_file.load(tmp_path / "run.jsonl").run)
+    assert_whole(run_file.load_file(tmp_path / "run.jsonl").run)
 
 
 @pytest.mark.slow
 def test_resume_without_a_file_begins_one(lab: Lab, pack: str, commands: Commands, tmp_path: Path) -> None:
     done = commands.run(*lab.plain_audit, "--pack", pack, "--out", "new.jsonl", "--resume", cwd=tmp_path)
     assert done.code == 0, done.err
-    assert_whole(run_file.load(tmp_path / "new.jsonl").run)
+    assert_whole(run_file.load_file(tmp_path / "new.jsonl").run)
 
 
 def test_a_hello_that_failed_before_the_kill_is_said_again_on_resume(
     lab: Lab, audited: tuple[Done, Path], commands: Commands, tmp_path: Path
 ) -> None:
-    run = run_file.load(audited[1]).run
+    run = run_file.load_file(audited[1]).run
     hello = next(e for e in run.exchanges if e.endpoint == "magpie" and e.ask.probe == "hello")
     gone = replace(hello, status=None, chunks=(), failure=Failure(kind=FailureKind.CONNECT, detail="it was down"))
     done = resume(lab, audited, commands, tmp_path, dump_run(replace(run, exchanges=(gone,))).encode())
@@ -719,7 +719,7 @@ def test_a_config_file_gives_the_same_audit_as_the_command_line(
     )
     done = commands.run("audit", "--config", "audit.toml", "--no-embed", "--out", "run.jsonl", cwd=tmp_path)
     assert done.code == 0, done.err
-    by_file, by_line = run_file.load(tmp_path / "run.jsonl").run, run_file.load(audited[1]).run
+    by_file, by_line = run_file.load_file(tmp_path / "run.jsonl").run, run_file.load_file(audited[1]).run
     instrument = replace(by_line.instrument, vantage="")
     assert replace(by_file, id="", exchanges=()) == replace(by_line, id="", exchanges=(), instrument=instrument)
     assert {(e.endpoint, e.ask, e.turn, e.sent) for e in by_file.exchanges if e.turn == 0} == {

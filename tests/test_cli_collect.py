@@ -79,7 +79,7 @@ def write_rows(path: Path, rows: Sequence[Json]) -> str:
 
 
 def loaded(path: Path) -> Run:
-    return run_file.load(path).run
+    return run_file.load_file(path).run
 
 
 # wrapdetect import

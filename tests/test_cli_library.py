@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.warm_cli import Commands, Done, clean_environment
-from wrapdetect.cli.commands.library import import_, list_, show
+from wrapdetect.cli.commands.library import import_library, list_, show_library
 from wrapdetect.cli.dates import read_date
 from wrapdetect.errors import LibraryError
-from wrapdetect.library.answers import Library, Source
+from wrapdetect.library.answers import AnswersSource, Library
 from wrapdetect.store import libraries
 from wrapdetect.store.tables import Fields
 
@@ -177,8 +177,8 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def import_table(path: Path, build_index: object = no_index, *, replace: bool = False) -> None:
-    fields, source = Fields(), Source(origin="scripted", collected=date(2026, 1, 5))
-    import_("mine", path, format_=None, fields=fields, source=source, replace=replace, build_index=build_index)  # type: ignore[arg-type]  # a test may give one that fails
+    fields, source = Fields(), AnswersSource(origin="scripted", collected=date(2026, 1, 5))
+    import_library("mine", path, format_=None, fields=fields, source=source, replace=replace, build_index=build_index)  # type: ignore[arg-type]  # a test may give one that fails
 
 
 @pytest.mark.parametrize("error", [LibraryError("no index"), MemoryError(), KeyboardInterrupt()])
@@ -192,11 +192,11 @@ def test_an_index_that_fails_leaves_what_was_there(error: BaseException, kept: P
         import_table(table, fails)
     assert libraries.names() == ()
     import_table(table)
-    before = libraries.load("mine")
+    before = libraries.load_library("mine")
     more = tmp_path / written(tmp_path, a_table(models=4))
     with pytest.raises(type(error)):
         import_table(more, fails, replace=True)
-    assert libraries.load("mine") == before
+    assert libraries.load_library("mine") == before
     assert sorted(f.name for f in kept.iterdir()) == [".lock", "mine"]
 
 
@@ -217,7 +217,7 @@ def test_what_is_shown_cannot_drive_a_terminal(kept: Path, tmp_path: Path, capsy
     table = a_table() + a_row(0, 0, model="evil\x1b[31m") + a_row(0, 0, prompt="\x1b]0;title\x07")
     import_table(tmp_path / written(tmp_path, table))
     list_(date(2026, 1, 15))
-    show("mine", date(2026, 1, 15))
+    show_library("mine", date(2026, 1, 15))
     assert not {"\x1b", "\x07"} & set(capsys.readouterr().out)
 
 

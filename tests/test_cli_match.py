@@ -278,7 +278,7 @@ def test_the_target_alone_is_asked_each_prompt_of_the_library_once(audited: tupl
     done, place, sent = audited
     assert done.code == 0, done.err
     assert sorted(sent[1:]) == sorted(PROMPTS)  # after the first hello
-    recorded = run_file.load(place / "run.jsonl").run
+    recorded = run_file.load_file(place / "run.jsonl").run
     assert [e.name for e in recorded.endpoints] == ["target"]
     assert recorded.note.startswith("asked the questions of library lab (")
     assert {i.id for p in recorded.packs if p.id == "library" for i in p.items} == {
@@ -405,13 +405,13 @@ def test_after_kill_9_resume_asks_only_what_is_missing(
         running = start(argv, tmp_path)
         running.wait_until(lambda: (running.n_lines, len(served.requests)) == (1 + 4, 4 + 1))
         assert running.end(signal.SIGKILL).code == -signal.SIGKILL
-        before = run_file.load(tmp_path / "run.jsonl").run.exchanges
+        before = run_file.load_file(tmp_path / "run.jsonl").run.exchanges
         assert len(before) == 4
         go.set()
         sent = len(asked(served))
         done = run(*argv, "--resume", "--json")
         found = report(done)
-    recorded = run_file.load(tmp_path / "run.jsonl").run
+    recorded = run_file.load_file(tmp_path / "run.jsonl").run
     assert recorded.exchanges[: len(before)] == before
     assert len(asked(served)) - sent == len(recorded.exchanges) - len(before)
     assert found["n_questions"] == len(recorded.exchanges) - 1

@@ -21,8 +21,8 @@ from wrapdetect.cli.app import main
 from wrapdetect.cli.demo.bots import Schedule, VoiceBot
 from wrapdetect.cli.demo.command import load_voices
 from wrapdetect.cli.demo.server import Served, serve
-from wrapdetect.cli.target.command import shown
-from wrapdetect.cli.target.endpoints import gather
+from wrapdetect.cli.target.command import shown_lines
+from wrapdetect.cli.target.endpoints import gather_endpoints
 from wrapdetect.dialects import Call
 from wrapdetect.errors import SpecError
 from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Page, Template
@@ -169,13 +169,13 @@ def test_check_shows_request_answer_and_times(bot: Served, commands: Commands, t
     commands.run("target", "detect", bot.url, "--out", "bot.toml", cwd=tmp_path)
     done = commands.run("target", "check", "bot.toml", "--prompt", "Why are there tides?", cwd=tmp_path)
     assert done.code == 0, done.err
-    shown = dict(line.partition(" ")[::2] for line in done.out.splitlines())
-    assert f"POST {bot.url}/chat/completions" in shown["asked"]
-    assert "Why are there tides?" in shown["sent"]
-    assert "200" in shown["status"]
-    assert "first byte after" in shown["times"]
-    assert shown["answer"].strip()
-    assert "heron-2" in shown["model"]
+    shown_lines = dict(line.partition(" ")[::2] for line in done.out.splitlines())
+    assert f"POST {bot.url}/chat/completions" in shown_lines["asked"]
+    assert "Why are there tides?" in shown_lines["sent"]
+    assert "200" in shown_lines["status"]
+    assert "first byte after" in shown_lines["times"]
+    assert shown_lines["answer"].strip()
+    assert "heron-2" in shown_lines["model"]
 
 
 def test_check_masks_the_key_and_names_the_failure(commands: Commands, tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_what_came_is_shown_where_it_is_no_answer_and_a_websocket_without_an_end
     late = Failure(kind=FailureKind.TIMEOUT, detail="60 s passed")
     came = (Chunk(t_s=0.1, data=b"\x1b[2Jhel" + b"-" * 2000), Chunk(t_s=0.2, data=b"the end"))
     exchange = an_exchange("target", AskKey("hello", "hello", 0), None, chunks=came, failure=late)
-    lines = list(shown(bot, Call(body={}, stream=True, path=""), exchange))
+    lines = list(shown_lines(bot, Call(body={}, stream=True, path=""), exchange))
     line = next(line for line in lines if line.startswith("came"))
     assert "hel---" in line
     assert line.endswith("---the end")
@@ -287,7 +287,7 @@ def test_a_model_that_a_pages_own_traffic_names_is_told_once() -> None:
     hop = Hop(t_s=0.0, method="POST", url=url, sent="", status=200, headers=(), chunks=chunks)
     page = an_endpoint("target", "target", dialect="page", page=Page())
     exchange = an_exchange("target", AskKey("hello", "hello", 0), hops=(hop, hop))
-    lines = [s for s in shown(page, Call(body={}, stream=True, path=""), exchange) if s.startswith("told")]
+    lines = [s for s in shown_lines(page, Call(body={}, stream=True, path=""), exchange) if s.startswith("told")]
     assert lines == [f"told     {url}: model = nova", f"told     {url}: provider = Nova Labs"]
 
 
@@ -371,7 +371,7 @@ def test_a_url_alone_is_looked_at_written_down_and_audited(bot: Served, commands
     written = f"127.0.0.1-{urlsplit(bot.url).port}.toml"
     assert target_of(folder / written).model == "heron-2"
     (run,) = folder.glob("*.jsonl")
-    assert [e.role for e in run_file.load(run).run.endpoints] == ["target"]
+    assert [e.role for e in run_file.load_file(run).run.endpoints] == ["target"]
     assert commands.run(*command, cwd=tmp_path).code == 0
     assert [p.name for p in folder.glob("*.toml")] == [written]  # the same target is not written twice
 
@@ -442,7 +442,7 @@ def test_what_could_not_be_recorded_is_told_before_the_address_is_looked_at(tmp_
     with serving(fixed(b"")) as server:
         for out, resume, said in ((None, True, "--resume needs --out"), (there, False, "is there already")):
             with pytest.raises(SpecError, match=said):
-                gather(base(server), None, None, [], None, plain=False, out=out, resume=resume)
+                gather_endpoints(base(server), None, None, [], None, plain=False, out=out, resume=resume)
     assert server.requests == []
 
 

@@ -27,7 +27,7 @@ from wrapdetect.runs.codec import (
     load_run,
     observations_to_json,
     rounded,
-    upgrade,
+    upgraded,
 )
 
 SHIPPED = Path(__file__).parents[1] / "fixtures" / "formats"
@@ -365,15 +365,15 @@ def test_there_is_a_converter_for_every_older_format_and_for_no_other() -> None:
 def test_format_1_gains_a_history_of_nothing_and_its_exchanges_stay_as_they_were() -> None:
     head, exchange = (json.loads(line) for line in dump_run(a_small_run()).split("\n")[:2])
     old = {key: value for key, value in head.items() if key != "history"} | {"format": 1}
-    assert list(upgrade(old, 1, to=2).items()) == list({**head, "format": 2}.items())
-    assert upgrade(exchange, 1, to=2) == exchange
+    assert list(upgraded(old, 1, to=2).items()) == list({**head, "format": 2}.items())
+    assert upgraded(exchange, 1, to=2) == exchange
 
 
 def test_format_2_lacks_nothing_and_its_other_lines_stay_as_they_were() -> None:
     head, exchange = (json.loads(line) for line in dump_run(a_small_run()).split("\n")[:2])
-    assert upgrade(exchange, 2, to=3) == exchange
-    assert upgrade({**head, "format": 2}, 2, to=3) == {**head, "format": 3}
-    assert upgrade({"incident": {"service": "bot"}}, 2, to=3) == {"incident": {"service": "bot"}}
+    assert upgraded(exchange, 2, to=3) == exchange
+    assert upgraded({**head, "format": 2}, 2, to=3) == {**head, "format": 3}
+    assert upgraded({"incident": {"service": "bot"}}, 2, to=3) == {"incident": {"service": "bot"}}
 
 
 @pytest.mark.parametrize(("found", "steps"), [(1, [1, 2, 3]), (3, [3]), (4, [])])
@@ -382,7 +382,7 @@ def test_a_line_walks_through_every_converter_from_its_own_format(found: int, st
         return lambda line: {"walked": [*line["walked"], step]}
 
     converters = {n: converter(n) for n in (1, 2, 3)}
-    assert upgrade({"walked": []}, found, converters=converters, to=4) == {"walked": steps}
+    assert upgraded({"walked": []}, found, converters=converters, to=4) == {"walked": steps}
 
 
 @FIXED

@@ -335,12 +335,12 @@ def test_a_run_of_format_1_taken_up_again_stays_what_it_was(tmp_path: Path) -> N
     path = tmp_path / "run.jsonl"
     before = (ROOT / "fixtures" / "formats" / "1.jsonl").read_bytes()
     path.write_bytes(before)
-    loaded = run_file.load(path)
+    loaded = run_file.load_file(path)
     more = replace(loaded.run.exchanges[-1], attempt=1)
     with run_file.resume(path) as file:
         file.append(more)
     assert path.read_bytes() == before + dump_exchange(more).encode()
-    assert run_file.load(path).run == replace(loaded.run, exchanges=(*loaded.run.exchanges, more))
+    assert run_file.load_file(path).run == replace(loaded.run, exchanges=(*loaded.run.exchanges, more))
 
 
 def test_a_month_of_forty_one_services_comes_back() -> None:

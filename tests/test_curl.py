@@ -13,8 +13,8 @@ from tests.conftest import an_endpoint
 from wrapdetect.dialects.template.filling import request_of
 from wrapdetect.errors import SpecError
 from wrapdetect.targets.config import parse_config
-from wrapdetect.targets.curl import Imported, from_curl, from_raw, from_text
-from wrapdetect.targets.curl.shell import words
+from wrapdetect.targets.curl import ImportedRequest, from_curl, from_raw, from_text
+from wrapdetect.targets.curl.shell import shell_words
 from wrapdetect.targets.written import dump_target
 
 FIXED = settings(deadline=None, derandomize=True, max_examples=60)
@@ -58,7 +58,7 @@ RAW = (
 )
 
 
-def readable(found: Imported) -> str:
+def readable(found: ImportedRequest) -> str:
     """The template as TOML, which reads back to the same."""
     endpoint = replace(
         an_endpoint("target", "target", url=found.url, model="", dialect="template"), template=found.template
@@ -287,7 +287,7 @@ def test_a_secret_is_hidden_wherever_it_comes_again() -> None:
     ],
 )
 def test_words_are_what_the_shell_would_make_of_them(text: str, expected: list[str]) -> None:
-    assert words(text, "{{env:{}}}".format) == expected
+    assert shell_words(text, "{{env:{}}}".format) == expected
 
 
 @FIXED
@@ -295,7 +295,7 @@ def test_words_are_what_the_shell_would_make_of_them(text: str, expected: list[s
 def test_whatever_words_were_quoted_come_back(given_words: list[str]) -> None:
     text = " ".join(map(shell_quote, given_words))
     if "^\n" not in text and '^"' not in text:  # else it is taken for cmd's
-        assert words(text, "{{env:{}}}".format) == given_words
+        assert shell_words(text, "{{env:{}}}".format) == given_words
 
 
 @FIXED

@@ -23,7 +23,7 @@ from wrapdetect.targets.detect import (
     next_looks,
     report,
 )
-from wrapdetect.targets.detect.apis import MODELS, choose
+from wrapdetect.targets.detect.apis import MODELS, chosen_model
 from wrapdetect.targets.detect.base import NEEDED_KEY, NO_MODEL
 
 HOST = "https://bot.example"
@@ -314,8 +314,8 @@ def test_the_end_of_an_address_says_which_api_is_meant() -> None:
 def test_a_list_of_models_is_told_and_the_first_that_chats_is_taken() -> None:
     detection = detected("openai")
     assert any("3 models" in n and "gpt-4o-mini is taken" in n for n in detection.notes)
-    assert choose(["whisper-1", "text-embedding-3-large"]) == "whisper-1"
-    assert choose([]) == ""
+    assert chosen_model(["whisper-1", "text-embedding-3-large"]) == "whisper-1"
+    assert chosen_model([]) == ""
 
 
 def test_a_model_that_the_user_named_is_taken_and_one_not_listed_is_told() -> None:

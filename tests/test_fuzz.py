@@ -24,7 +24,7 @@ from wrapdetect.errors import FeedError, LibraryError, RunFormatError, SpecError
 from wrapdetect.model import Exchange, Instrument, Run, Template
 from wrapdetect.monitor.feeds import FEEDS
 from wrapdetect.runs.codec import dump_run, load_run
-from wrapdetect.runs.collected.shapes.base import moment
+from wrapdetect.runs.collected.shapes.base import told_moment
 from wrapdetect.store import run_file
 from wrapdetect.store.answers import More, read_answers
 from wrapdetect.store.har import read_har
@@ -190,7 +190,7 @@ def test_a_time_of_a_year_that_no_run_can_hold_is_refused_or_unknown(tmp_path: P
     path.write_text(json.dumps({"prompt": "Why?", "answer": "So.", "time": when}) + "\n", encoding="utf-8")
     with pytest.raises(LibraryError, match="expected a time"):
         read_answers(path, None, Fields(), More(), speaker="bot")
-    assert moment(when) is None
+    assert told_moment(when) is None
 
 
 @pytest.mark.parametrize("name", ["x\ud800", "\udc00", "a\ud83d\ude00"])

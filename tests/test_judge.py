@@ -9,11 +9,11 @@ import pytest
 from tests.conftest import START, a_run, an_exchange
 from wrapdetect.evidence.judge import (
     MISSING,
+    NO_CALIBRATOR,
     NO_EMBEDDING,
     NO_REFERENCE,
     NO_RIVAL,
     NO_SHARED_OUTAGE,
-    NONE,
     ONE_OUTAGE,
     SIBLINGS,
     UNCALIBRATED,
@@ -60,7 +60,7 @@ def test_endpoints_that_lack_the_same_share_a_sentence() -> None:
 
 
 def test_without_a_reference_the_report_says_that_nothing_was_compared() -> None:
-    said = limits_of(None, 0, (), (), ("words",), NONE)
+    said = limits_of(None, 0, (), (), ("words",), NO_CALIBRATOR)
     assert NO_REFERENCE in said
     assert NO_RIVAL not in said
 
@@ -215,32 +215,34 @@ def test_the_joint_posterior_is_calibrated_where_its_model_of_the_world_is_true(
 def test_views_of_one_group_count_as_few_ways_and_groups_add_up(seeds: Seeds) -> None:
     """Two views that correlate by 0.7 are 2 / 1.7 ways: 1.5 * 1.18, and the claim on top."""
     findings = [a_finding("text_words", 2.0), a_finding("text_chars", 1.0), a_finding("identity_claim", 0.5)]
-    assert weigh(findings, seeds.ruleset, NONE)["ref0"]["behaviour"].value == pytest.approx(1.5 * 2 / 1.7 + 0.5)
+    assert weigh(findings, seeds.ruleset, NO_CALIBRATOR)["ref0"]["behaviour"].value == pytest.approx(
+        1.5 * 2 / 1.7 + 0.5
+    )
 
 
 def test_a_group_never_weighs_more_than_its_strongest_rule_may(seeds: Seeds) -> None:
     findings = [a_finding(rule, 4.0) for rule in ("text_words", "text_chars", "text_embedding")]
-    assert weigh(findings, seeds.ruleset, NONE)["ref0"]["behaviour"].value == pytest.approx(4.0)
+    assert weigh(findings, seeds.ruleset, NO_CALIBRATOR)["ref0"]["behaviour"].value == pytest.approx(4.0)
 
 
 def test_the_same_view_named_twice_is_no_more_evidence(seeds: Seeds) -> None:
-    one, two = (weigh([a_finding("text_words", 2.0)] * n, seeds.ruleset, NONE) for n in (1, 2))
+    one, two = (weigh([a_finding("text_words", 2.0)] * n, seeds.ruleset, NO_CALIBRATOR) for n in (1, 2))
     assert one["ref0"] == two["ref0"]
 
 
 def test_no_finding_weighs_exactly_nothing(seeds: Seeds) -> None:
-    weights = weigh([], seeds.ruleset, NONE)["ref0"]
+    weights = weigh([], seeds.ruleset, NO_CALIBRATOR)["ref0"]
     assert weights["behaviour"] == weights["dependence"] == Weight(0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("llr", [-99.0, -1e9, 99.0, 1e9])
 def test_no_rule_says_more_than_its_bound(seeds: Seeds, llr: float) -> None:
     for rule in seeds.ruleset.rule:
-        assert abs(bounded(a_finding(rule.id, llr), seeds.ruleset, NONE).value) == rule.bound
+        assert abs(bounded(a_finding(rule.id, llr), seeds.ruleset, NO_CALIBRATOR).value) == rule.bound
 
 
 def test_evidence_for_one_upstream_leaves_the_others_alone(seeds: Seeds) -> None:
-    weights = weigh([a_finding("text_words", 2.0), a_finding("text_words", -1.0, "ref1")], seeds.ruleset, NONE)
+    weights = weigh([a_finding("text_words", 2.0), a_finding("text_words", -1.0, "ref1")], seeds.ruleset, NO_CALIBRATOR)
     assert weights["ref0"]["behaviour"].value == 2.0
     assert weights["ref1"]["behaviour"].value == -1.0
 
@@ -258,7 +260,7 @@ def test_a_calibrator_maps_before_the_bound_and_leaves_absence_absent(seeds: See
 @pytest.mark.parametrize("llr", [-2.0, 0.0, 2.0])
 def test_the_interval_of_the_probability_holds_the_probability(seeds: Seeds, llr: float) -> None:
     findings = [a_finding("text_words", llr, low=llr - 1.5), a_finding("failures_together", llr, low=llr / 2)]
-    for candidate in rank(findings, [("ref0", "open"), ("ref1", "closed")], seeds.ruleset, NONE):
+    for candidate in rank(findings, [("ref0", "open"), ("ref1", "closed")], seeds.ruleset, NO_CALIBRATOR):
         assert 0 <= candidate.low <= candidate.posterior.wrapper <= candidate.high <= 1
 
 
@@ -266,27 +268,27 @@ def test_candidates_of_equal_weights_are_ranked_by_their_evidence_whatever_their
     findings = [a_finding("text_words", k, f"ref{k}") for k in (0, 2, 1)]
     names: list[tuple[str, Weights]] = [("ref0", "open"), ("ref1", "open"), ("ref2", "open")]
     for order in (names, names[::-1]):
-        assert [c.upstream for c in rank(findings, order, seeds.ruleset, NONE)] == ["ref2", "ref1", "ref0"]
+        assert [c.upstream for c in rank(findings, order, seeds.ruleset, NO_CALIBRATOR)] == ["ref2", "ref1", "ref0"]
 
 
 def test_of_rival_upstreams_the_louder_explains_the_quieter_away(seeds: Seeds) -> None:
     """A target has one upstream at most: far more evidence for an open model must not leave a closed one named."""
     findings = [a_finding("text_words", 3.0, "open_model"), a_finding("text_words", 1.7, "closed_model")]
-    best = rank(findings, [("open_model", "open"), ("closed_model", "closed")], seeds.ruleset, NONE)
+    best = rank(findings, [("open_model", "open"), ("closed_model", "closed")], seeds.ruleset, NO_CALIBRATOR)
     state = state_of(best[0], 2, (), seeds.ruleset)
     assert (best[0].upstream, state) not in {("closed_model", "wrapper"), ("closed_model", "likely_wrapper")}
 
 
 def test_the_probabilities_of_rival_upstreams_do_not_exceed_one(seeds: Seeds) -> None:
     names: list[tuple[str, Weights]] = [(f"ref{k}", "closed") for k in range(4)]
-    ranked = rank([a_finding("text_words", 2.0, n) for n, _ in names], names, seeds.ruleset, NONE)
+    ranked = rank([a_finding("text_words", 2.0, n) for n, _ in names], names, seeds.ruleset, NO_CALIBRATOR)
     assert sum(c.posterior.same for c in ranked) <= 1 + 1e-9
 
 
 @pytest.mark.parametrize("k", [2, 6])
 def test_more_candidates_without_evidence_raise_no_suspicion(seeds: Seeds, k: int) -> None:
     """Priors of one half each would make six upstreams certain before the first question."""
-    ranked = rank([], [(f"ref{j}", "closed") for j in range(k)], seeds.ruleset, NONE)
+    ranked = rank([], [(f"ref{j}", "closed") for j in range(k)], seeds.ruleset, NO_CALIBRATOR)
     assert sum(c.posterior.wrapper for c in ranked) <= 0.5
 
 
@@ -455,7 +457,7 @@ def test_too_few_questions_are_a_need() -> None:
 
 
 def test_a_missing_calibrator_and_a_missing_view_are_limits() -> None:
-    assert limits(calibrator=NONE) == [UNCALIBRATED]
+    assert limits(calibrator=NO_CALIBRATOR) == [UNCALIBRATED]
     assert limits(views=("words",)) == [NO_EMBEDDING]
 
 

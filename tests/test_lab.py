@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import read_as
 from tests.edge.misbehaving import ask_once
-from wrapdetect.cli.demo.bots import Bot, Down, Outages, RecordedBot, Schedule, VoiceBot, WrapperBot
+from wrapdetect.cli.demo.bots import Bot, Down, PlannedOutages, RecordedBot, Schedule, VoiceBot, WrapperBot
 from wrapdetect.cli.demo.command import DENIAL, PERSONA, load_voices
 from wrapdetect.cli.demo.server import Served, serve
 from wrapdetect.cli.demo.voice import CHOICE, Messages, draw, speak
@@ -321,7 +321,7 @@ def test_a_wrapper_may_excuse_itself_instead() -> None:
 
 
 def test_an_outage_is_shared_and_ends() -> None:
-    up = a_voice(outages=Outages(stretches=((0.0, 60.0),)))
+    up = a_voice(outages=PlannedOutages(stretches=((0.0, 60.0),)))
     with wrapping(up) as (behind, served):
         down = [ask(url, m, turn("A?")).status_code for url, m in ((behind.url, "heron-2"), (served.url, "bot-1"))]
         up.outages.stretches = ()
@@ -329,7 +329,7 @@ def test_an_outage_is_shared_and_ends() -> None:
     assert (down, back) == ([503, 502], [200, 200])
 
 
-async def in_the_outage_at(moment: float, outages: Outages) -> bool:
+async def in_the_outage_at(moment: float, outages: PlannedOutages) -> bool:
     loop = asyncio.get_running_loop()
     outages.begun = loop.time() - moment
     try:
@@ -341,4 +341,4 @@ async def in_the_outage_at(moment: float, outages: Outages) -> bool:
 
 @pytest.mark.parametrize(("moment", "down"), [(0.0, False), (2.9, False), (3.5, True), (5.1, False), (11.0, True)])
 def test_outages_count_from_the_first_request(moment: float, down: bool) -> None:
-    assert asyncio.run(in_the_outage_at(moment, Outages(stretches=((3.0, 5.0), (10.0, 12.0))))) is down
+    assert asyncio.run(in_the_outage_at(moment, PlannedOutages(stretches=((3.0, 5.0), (10.0, 12.0))))) is down

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from wrapdetect.errors import LibraryError
 from wrapdetect.library.answers import (
+    AnswersSource,
     Library,
     Row,
-    Source,
     build_library,
     dump_library,
     parse_head,
@@ -23,7 +23,7 @@ from wrapdetect.library.answers import (
     shared_questions,
 )
 
-SOURCE = Source(
+SOURCE = AnswersSource(
     origin="scripted", collected=date(2026, 1, 5), settings="temperature 0.7,\n“none” known", licence="CC0-1.0"
 )
 ODD = (
@@ -43,7 +43,7 @@ def rows(models: int = 3, prompts: int = 10) -> list[Row]:
     ]
 
 
-def library(given: list[Row] | None = None, **more: Source) -> Library:
+def library(given: list[Row] | None = None, **more: AnswersSource) -> Library:
     return build_library("mine", rows() if given is None else given, more.get("source", SOURCE))[0]
 
 
@@ -55,7 +55,7 @@ def lines() -> list[str]:
     return list(dump_library(library()))
 
 
-def refusal(given: list[Row], name: str = "mine", source: Source = SOURCE) -> str:
+def refusal(given: list[Row], name: str = "mine", source: AnswersSource = SOURCE) -> str:
     with pytest.raises(LibraryError) as caught:
         build_library(name, given, source)
     assert "\n" not in str(caught.value)
@@ -188,7 +188,7 @@ def test_a_name_that_is_no_plain_file_name_is_refused(name: str) -> None:
 
 
 def test_provenance_that_is_no_text_is_refused() -> None:
-    assert "the library's settings holds half a character" in refusal(rows(), source=Source(settings="\udcff"))
+    assert "the library's settings holds half a character" in refusal(rows(), source=AnswersSource(settings="\udcff"))
 
 
 # The text form
@@ -200,8 +200,8 @@ def test_the_head_alone_tells_provenance_and_counts() -> None:
 
 
 def test_provenance_that_was_not_told_comes_back_untold() -> None:
-    made = library(source=Source())
-    assert parse_library(dump_library(made), "mine").source == Source(origin="", collected=None)
+    made = library(source=AnswersSource())
+    assert parse_library(dump_library(made), "mine").source == AnswersSource(origin="", collected=None)
 
 
 ANSWERS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(lambda t: t.strip() != "")

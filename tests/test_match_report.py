@@ -138,7 +138,7 @@ def test_state_name_and_probability_come_first() -> None:
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_has_its_words(state: State) -> None:
     text = spoken(a_match(state=state))
-    assert match_console.SAYS[state].format(u="a0") in text
+    assert match_console.MATCH_SAYS[state].format(u="a0") in text
     named = state in ("likely_wrapper", "same_model")
     assert text.startswith(f"{state}{' of a0' if named else ''} probability of the family")
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.compare.worlds import Model, World, a_world
 from wrapdetect.evidence.seeds import Seeds
-from wrapdetect.library.answers import Library, Row, Source, build_library
+from wrapdetect.library.answers import AnswersSource, Library, Row, build_library
 from wrapdetect.library.index import build_index
 from wrapdetect.library.matching import SIBLINGS_ABSENT, TWO_AT, Heard, Shelf, match
 from wrapdetect.model import Match
@@ -66,7 +66,7 @@ def a_fleet(seed: int = 1, *, families: int = 4, alone: int = 16) -> Fleet:
 
 
 def a_library(fleet: Fleet, collected: date | None = COLLECTED) -> Library:
-    return build_library("lab", fleet.rows(), Source(origin="scripted", collected=collected))[0]
+    return build_library("lab", fleet.rows(), AnswersSource(origin="scripted", collected=collected))[0]
 
 
 def a_shelf(library: Library, seeds: Seeds) -> Shelf:
@@ -236,7 +236,7 @@ def test_an_old_library_is_warned_of(days: int, warned: bool, copy_answers: list
 def test_a_library_of_no_date_is_warned_of(
     fleet: Fleet, shelf: Shelf, copy_answers: list[str], matched: Matched, seeds: Seeds
 ) -> None:
-    undated = replace(shelf, head=replace(shelf.head, source=Source(origin="scripted")))
+    undated = replace(shelf, head=replace(shelf.head, source=AnswersSource(origin="scripted")))
     found = match(heard(copy_answers), undated, seeds, embed=None, today=TODAY)
     assert found.age_days is None
     assert any("not told when the library was collected" in limit for limit in found.limits)

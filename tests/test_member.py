@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from wrapdetect.evidence.seeds import Beta, Exact, Matching, Seeds
-from wrapdetect.library.member import Membership, exact_ratio, membership, shares_within, state_of
+from wrapdetect.library.member import Membership, exact_ratio, member_state, membership, shares_within
 from wrapdetect.model import Weights
 
 STANDARDS = [-1000.0, -20.0, -5.0, *(x / 4 for x in range(-12, 41)), 20.0, 50.0, 1000.0]
@@ -72,7 +72,7 @@ def test_text_alone_parts_the_model_from_its_siblings_within_a_bound(matching: M
 
 def test_text_alone_never_says_likely_wrapper(matching: Matching) -> None:
     for standard, n, openness in itertools.product(STANDARDS, COUNTS, OPENNESS):
-        assert state_of(membership(standard, 0, n, openness, matching), n, matching) in (
+        assert member_state(membership(standard, 0, n, openness, matching), n, matching) in (
             "same_model",
             "unlike",
             "insufficient",
@@ -80,7 +80,7 @@ def test_text_alone_never_says_likely_wrapper(matching: Matching) -> None:
 
 
 def test_behaviour_never_says_wrapper(matching: Matching) -> None:
-    assert "wrapper" not in {state_of(found, n, matching) for _, n, _, found in over_all(matching)}
+    assert "wrapper" not in {member_state(found, n, matching) for _, n, _, found in over_all(matching)}
 
 
 def test_exact_answers_move_only_the_member(matching: Matching) -> None:
@@ -101,8 +101,10 @@ def test_answers_as_only_the_model_gives_them_speak_for_the_member(matching: Mat
     text, exact = (membership(20.0, k, 32, "closed", seeds) for k in (0, 8))
     assert exact.same > text.same
     assert exact.sibling < text.sibling
-    assert state_of(exact, 32, seeds) == "likely_wrapper"
-    assert state_of(membership(20.0, 8, 32, "open", seeds), 32, seeds) == "same_model"  # open weights are no accusation
+    assert member_state(exact, 32, seeds) == "likely_wrapper"
+    assert (
+        member_state(membership(20.0, 8, 32, "open", seeds), 32, seeds) == "same_model"
+    )  # open weights are no accusation
 
 
 @pytest.mark.parametrize(("found", "n"), [(1, 8), (8, 8), (300, 300), (0, 300)])
@@ -118,7 +120,7 @@ def test_exact_answers_are_the_ratio_of_two_beta_binomials() -> None:
 
 def test_the_states_come_in_their_order(matching: Matching) -> None:
     """From far below strangers to far beyond: unlike, then insufficient, then the family's name; never back."""
-    said = [state_of(membership(x, 0, 32, "closed", matching), 32, matching) for x in STANDARDS]
+    said = [member_state(membership(x, 0, 32, "closed", matching), 32, matching) for x in STANDARDS]
     order = list(dict.fromkeys(said))
     assert order == ["unlike", "insufficient", "same_model"]
     assert said == sorted(said, key=order.index)
@@ -127,8 +129,11 @@ def test_the_states_come_in_their_order(matching: Matching) -> None:
 def test_few_questions_carry_no_word(matching: Matching) -> None:
     fewest = matching.states.fewest_questions
     for standard in STANDARDS:
-        assert state_of(membership(standard, 0, fewest - 1, "closed", matching), fewest - 1, matching) == "insufficient"
-    assert state_of(membership(50.0, 0, fewest, "closed", matching), fewest, matching) == "same_model"
+        assert (
+            member_state(membership(standard, 0, fewest - 1, "closed", matching), fewest - 1, matching)
+            == "insufficient"
+        )
+    assert member_state(membership(50.0, 0, fewest, "closed", matching), fewest, matching) == "same_model"
 
 
 def test_shares_within_a_family_sum_to_one_in_the_order_of_the_scores() -> None:

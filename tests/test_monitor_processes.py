@@ -330,7 +330,7 @@ def test_a_second_vantage_keeps_its_heartbeats_and_comes_out_again(
     assert commands.monitor("import", "../both.jsonl", cwd=tmp_path / "b").code == 0
     assert commands.monitor("export", "again.jsonl", cwd=tmp_path / "b").code == 0
     assert (tmp_path / "b" / "again.jsonl").read_bytes() == (tmp_path / "both.jsonl").read_bytes()
-    history = run_file.load(tmp_path / "both.jsonl").run.history
+    history = run_file.load_file(tmp_path / "both.jsonl").run.history
     assert history is not None
     assert sorted({b.vantage for b in history.beats}) == ["", "tokyo"]
     judged = commands.monitor("judge", cwd=tmp_path)

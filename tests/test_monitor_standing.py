@@ -15,7 +15,7 @@ from wrapdetect.errors import StoreAway
 from wrapdetect.model.history import Beat, Outcome
 from wrapdetect.monitor.config import parse_monitor
 from wrapdetect.monitor.rounds import Done
-from wrapdetect.monitor.standing import Standing, State, state_of, states_of
+from wrapdetect.monitor.standing import LastingState, Standing, lasting_state, states_of
 from wrapdetect.monitor.upkeep import Upkeep
 from wrapdetect.store.ledger import Ledger
 from wrapdetect.ways.alerts import Alerts, EventKind, PassingMemory
@@ -44,7 +44,7 @@ def beats(outcomes: str) -> list[Beat]:
 )  # fmt: skip
 def test_a_service_is_down_after_two_failures_and_up_after_one_answer(outcomes: str, since: int | str) -> None:
     own = {60 * k for k, c in enumerate(outcomes) if c == "o"}
-    state = state_of("bot", beats(outcomes), own)
+    state = lasting_state("bot", beats(outcomes), own)
     found = "unknown" if state is None else "up" if state.since_s is None else state.since_s
     assert found == since
 
@@ -67,7 +67,7 @@ class Desk:
 
     def sees(self, *names: str, down: bool = True, kind: EventKind = "down") -> None:
         with self.standing() as standing:
-            standing.settle(kind, [State(n, self.clock.at_s if down else None, f"{n} is bad") for n in names])
+            standing.settle(kind, [LastingState(n, self.clock.at_s if down else None, f"{n} is bad") for n in names])
 
     def titles(self) -> list[str]:
         return [m["title"].removeprefix("wrapdetect: ") for m in self.inbox.messages]
@@ -168,7 +168,7 @@ class KilledAt(PassingMemory):
         super().stand(key, since_s)
 
 
-def told_over_kills(inbox: Inbox, stop: int, states: Sequence[State]) -> int:
+def told_over_kills(inbox: Inbox, stop: int, states: Sequence[LastingState]) -> int:
     """Settle each state until it is done, killed on the way; gives how often."""
     memory, kills = KilledAt(stop), 0
     alerts = Alerts({"HOOK": inbox.url}, memory=memory, now=Clock(), quiet_s=QUIET_S)
@@ -184,7 +184,7 @@ def told_over_kills(inbox: Inbox, stop: int, states: Sequence[State]) -> int:
 @pytest.mark.parametrize("stop", range(1, 8))
 def test_a_kill_at_any_moment_loses_no_message(stop: int) -> None:
     with an_inbox() as inbox:
-        kills = told_over_kills(inbox, stop, [State("bot", START, "HTTP 503"), State("bot", None, "")])
+        kills = told_over_kills(inbox, stop, [LastingState("bot", START, "HTTP 503"), LastingState("bot", None, "")])
         told = [m["title"].rpartition(": ")[2] for m in inbox.messages]
         assert kills == (1 if stop <= 6 else 0)  # three are written for each of two messages
         assert sorted(set(told)) == ["down", "up again"]
@@ -194,7 +194,7 @@ def test_a_kill_at_any_moment_loses_no_message(stop: int) -> None:
 def test_nothing_stands_where_nobody_is_told(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "monitor.db", now=Clock(), holder="test") as ledger:
         alerts = Alerts({}, memory=ledger, now=Clock(), quiet_s=QUIET_S)
-        Standing(alerts=alerts, say=print, now_s=lambda: START).settle("down", [State("bot", START, "")])
+        Standing(alerts=alerts, say=print, now_s=lambda: START).settle("down", [LastingState("bot", START, "")])
         assert ledger.standing() == {}
 
 
@@ -205,7 +205,9 @@ def test_a_store_that_is_away_is_told_without_it() -> None:
 
     with an_inbox() as inbox:
         alerts = Alerts({"HOOK": inbox.url}, memory=Away(), now=Clock(), quiet_s=QUIET_S).with_memory(PassingMemory())
-        Standing(alerts=alerts, say=print, now_s=lambda: START).settle("store", [State("the store", START, "gone")])
+        Standing(alerts=alerts, say=print, now_s=lambda: START).settle(
+            "store", [LastingState("the store", START, "gone")]
+        )
         assert [m["title"] for m in inbox.messages] == ["wrapdetect: the store: store in trouble"]
 
 

@@ -21,7 +21,7 @@ FROZEN = "f9bdcea2932e44502f5af06227562ff700d97355a1b1073a36d1e96981e61b62"
 
 @pytest.fixture(scope="module")
 def judged(seeds: Seeds) -> tuple[Verdict, Run]:
-    run = run_file.load(next(f for f in RUNS if f.name == "lab_relay")).run
+    run = run_file.load_file(next(f for f in RUNS if f.name == "lab_relay")).run
     return analyse(run, seeds, embed=None).verdict, run
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.conftest import a_pack, a_run, an_exchange, an_item, failed
 from wrapdetect.dialects import Call
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Run, Template
-from wrapdetect.runs.ask import LONGEST_WAIT_S, RETRIES_WHEN_LIMITED, Limits, Outcome, run_slots
+from wrapdetect.runs.ask import LONGEST_WAIT_S, RETRIES_WHEN_LIMITED, Asked, Limits, run_slots
 from wrapdetect.runs.plan import Slot, estimate_cost, estimate_tokens, make_plan
 
 FIXED = settings(derandomize=True, deadline=None, max_examples=60)
@@ -65,10 +65,10 @@ class World:
         self.in_flight -= 1
         return replace(self.answer(endpoint, ask, turn, attempt), sent=json.dumps(call.body, ensure_ascii=False))
 
-    def run(self, slots: Sequence[Slot], *, done: Sequence[Exchange] = (), limits: Limits = FREE) -> Outcome:
+    def run(self, slots: Sequence[Slot], *, done: Sequence[Exchange] = (), limits: Limits = FREE) -> Asked:
         return asyncio.run(self._run(slots, done, limits))
 
-    async def _run(self, slots: Sequence[Slot], done: Sequence[Exchange], limits: Limits) -> Outcome:
+    async def _run(self, slots: Sequence[Slot], done: Sequence[Exchange], limits: Limits) -> Asked:
         task = asyncio.ensure_future(
             run_slots(
                 slots,
@@ -135,7 +135,7 @@ def test_every_ask_is_put_once_and_recorded() -> None:
     expected = Counter((s.endpoint.name, s.ask.key, t, 0) for s in plan for t in range(2))
     assert Counter((s.endpoint, s.key, s.turn, s.attempt) for s in world.sent) == expected
     assert Counter((e.endpoint, e.ask, e.turn, e.attempt) for e in world.recorded) == expected
-    assert outcome == Outcome(sent=len(plan) * 2, left_out=0, notes=())
+    assert outcome == Asked(sent=len(plan) * 2, left_out=0, notes=())
 
 
 def test_progress_counts_to_the_end() -> None:
@@ -371,7 +371,7 @@ def test_a_finished_run_asks_nothing_again() -> None:
     plan = a_plan("A?", "B?", n=3, references=1)
     world = World(says())
     outcome = world.run(plan, done=[done(s, t) for s in plan for t in range(2)])
-    assert outcome == Outcome(sent=0, left_out=0, notes=())
+    assert outcome == Asked(sent=0, left_out=0, notes=())
     assert world.progress[-1] == (6, 6)
 
 

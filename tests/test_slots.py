@@ -21,17 +21,17 @@ from wrapdetect.dialects.template.slots import (
     MOST_DEPTH,
     MOST_VALUES,
     PROMPT,
-    Slot,
+    TemplateSlot,
     Unfit,
     env,
     joined,
     json_of,
     member,
     names_of,
-    parse,
+    parse_slots,
     path_of,
-    render,
     segments_of,
+    spelled,
 )
 from wrapdetect.dialects.template.sources import check_source, find
 from wrapdetect.errors import ConfigError, SpecError
@@ -52,7 +52,7 @@ PIECES = (
     *("a", " ", "|", "$HOME", "${HOME}", "`", "\n", "é", "😀", "&", "=", "?", "#", "/", "..", "@", "//", "=>", "$.."),
 )
 hostile = st.lists(st.sampled_from(PIECES), max_size=8).map("".join) | st.text(max_size=12)
-slots = st.sampled_from([PROMPT, Slot("n"), Slot("n", ("trim", "lower")), env("A")])
+slots = st.sampled_from([PROMPT, TemplateSlot("n"), TemplateSlot("n", ("trim", "lower")), env("A")])
 SECRET = "THE-SECRET-OF-THIS-MACHINE"
 
 
@@ -71,8 +71,8 @@ OURS = Everything(prompt="QQ", conversation_id="CC", event_id="EE", key="KK")
 
 @FIXED
 @given(st.lists(hostile | slots, max_size=6))
-def test_what_is_built_parses_into_the_same_literals_and_slots(parts: list[str | Slot]) -> None:
-    assert parse(render(parts)) == joined(parts)
+def test_what_is_built_parses_into_the_same_literals_and_slots(parts: list[str | TemplateSlot]) -> None:
+    assert parse_slots(spelled(parts)) == joined(parts)
 
 
 @FIXED
@@ -103,7 +103,7 @@ def test_a_body_of_json_carries_every_literal_to_the_letter(value: object, befor
 @FIXED
 @given(st.lists(hostile.filter(lambda t: t not in ("", ".", "..")), min_size=1, max_size=3))
 def test_a_path_stays_on_its_host_whatever_its_segments_hold(segments: list[str]) -> None:
-    path = path_of(*segments, Slot("event_id"))
+    path = path_of(*segments, TemplateSlot("event_id"))
     part = Step(path=path)
     assert names_in(part) == {"event_id"}
     parts = urlsplit(HOST + request_of(part, OURS).path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.conftest import an_endpoint, an_exchange, failed
 from wrapdetect.dialects import DIALECTS, Reply, decode
 from wrapdetect.dialects.base import Piece
-from wrapdetect.dialects.template import ended, finished, signs_of_end
+from wrapdetect.dialects.template import ends_answer, finished, signs_of_end
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, FailureKind, Template
 
 KEY = AskKey("style", "tides", 0)
@@ -113,7 +113,7 @@ def test_chunks_of_text_are_pieces_but_for_a_letter_that_two_of_them_share() -> 
 def test_frames_of_a_websocket_are_pieces_and_others_among_them_are_no_text() -> None:
     frames = ('{"type": "hello"}', "ping", b"\xff\xfe", '{"t": "a"}', '{"t": "b", "end": true}', '{"t": "late"}')
     assert read(SOCKET, *frames).pieces == (Piece(3.0, "a"), Piece(4.0, "b"))
-    assert [ended(SOCKET, f) for f in ("ping", '{"t": "a"}', '{"end": true}', '{"error": "no"}')] == [
+    assert [ends_answer(SOCKET, f) for f in ("ping", '{"t": "a"}', '{"end": true}', '{"error": "no"}')] == [
         False,
         False,
         True,
@@ -124,7 +124,7 @@ def test_frames_of_a_websocket_are_pieces_and_others_among_them_are_no_text() ->
 def test_frames_of_text_are_the_answer_as_they_come() -> None:
     template = Template(framing="websocket", done="<eos>")
     assert read(template, "Ti", "des", "<eos>").text == "Tides"
-    assert ended(template, "<eos>")
+    assert ends_answer(template, "<eos>")
     assert failure_of(read(template, "Ti", "des"))[0] == "cut_off"
 
 
@@ -337,7 +337,7 @@ def test_no_end_of_a_stream_lacks_its_signs(
     of_frames = Template(framing="websocket", answer=answer, done=done, error=error)
     for template, piece, over in (
         (of_events, f"event: {event}\n{data}\n", lambda t, p: finished(t, p.encode())),
-        (of_frames, text, ended),
+        (of_frames, text, ends_answer),
     ):
         signs = signs_of_end(template)
         assert signs is None or not over(template, piece) or any(s in piece.encode() for s in signs)

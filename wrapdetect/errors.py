@@ -17,7 +17,7 @@ WrapdetectError                 exit 2
 └── TargetSilent                exit 3: the target answered nothing of what was asked
 """
 
-LONGEST = 3_000
+_LONGEST = 3_000
 """Characters of a message."""
 
 
@@ -28,7 +28,7 @@ class WrapdetectError(Exception):
 
     def __init__(self, message: str = "") -> None:
         """What is quoted of a hostile file may be of any length; a line for a person is not."""
-        super().__init__(message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…")
+        super().__init__(message if len(message) <= _LONGEST else f"{message[: _LONGEST - 1]}…")
 
 
 class SpecError(WrapdetectError):

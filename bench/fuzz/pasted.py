@@ -10,7 +10,7 @@ from wrapdetect.dialects.template.problems import template_problems
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint
 from wrapdetect.model.text import whole
-from wrapdetect.targets.curl import Imported, from_text
+from wrapdetect.targets.curl import ImportedRequest, from_text
 
 SECRET = "sk-planted-0123456789abcdef"
 QUESTION = "What moves the tides?"
@@ -75,7 +75,7 @@ def variables_in(text: str) -> set[str]:
     return names
 
 
-def _check_target(found: Imported) -> None:
+def _check_target(found: ImportedRequest) -> None:
     """What is written for the user to use can be used, where the question has its place."""
     if found.prompt_found and not list(template_problems(found.template)):
         check_toml(

@@ -12,7 +12,7 @@ from bench.fuzz.hunting import Part, Trial, Wrong
 from bench.fuzz.mutating import mutated_bytes, mutated_text, some_text
 from wrapdetect.dialects import decode
 from wrapdetect.dialects.body.unpacked import BodyError
-from wrapdetect.dialects.template import ended, finished, kept_in, polled, replying, signs_of_end
+from wrapdetect.dialects.template import ends_answer, finished, kept_in, polled, replying, signs_of_end
 from wrapdetect.dialects.template.filling import JSON, is_frame, is_json, kind_of_body, parts_of, request_of, unwrapped
 from wrapdetect.dialects.template.filters import CannotFilter
 from wrapdetect.dialects.template.problems import template_problems
@@ -168,7 +168,7 @@ def _read(template: Template, endpoint: Endpoint, exchange: Exchange, data: byte
 def _check_end(template: Template, data: bytes) -> None:
     """What ends an answer holds one of its signs: the sender looks for nothing else."""
     signs = signs_of_end(template)
-    over = finished(template, data) or ended(template, data.decode(errors="replace"))
+    over = finished(template, data) or ends_answer(template, data.decode(errors="replace"))
     if over and signs is not None and not any(s in data for s in signs):
         raise Wrong(f"an end without a sign of it; signs {signs}")
 

@@ -27,7 +27,7 @@ from bench.match.trials import Trial, every, library_scores
 from bench.match.truth import lineages, related
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.library.index import families
-from wrapdetect.library.member import membership, state_of
+from wrapdetect.library.member import member_state, membership
 from wrapdetect.model import State
 from wrapdetect.store.shipped import load_seeds
 
@@ -62,7 +62,7 @@ def judge(trials: Sequence[Trial], seeds: Seeds) -> list[Judged]:
         own = seeds.matching.model_copy(update={"calibrator": calibrator})
         member = membership(trial.standard, trial.exact, trial.n, seeds.vendors.of_model(trial.nearest)[1], own)
         llr = float(np.log(member.family / (1 - member.family)) - odds)
-        judged.append(Judged(trial, state_of(member, trial.n, own), member.family, llr))
+        judged.append(Judged(trial, member_state(member, trial.n, own), member.family, llr))
     return judged
 
 

@@ -24,13 +24,14 @@ from bench.match.measures import clopper_pearson
 from bench.match.sets import DATA, SETS, Recorded, load
 from bench.match.trials import kin, library_scores
 from bench.match.truth import related
+from wrapdetect.evidence.compare.arrays import Array
 from wrapdetect.evidence.compare.ngrams import GRAMS
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.library.adaptive import STEP, Course
-from wrapdetect.library.answers import Head, Source
+from wrapdetect.library.answers import AnswersSource, Head
 from wrapdetect.library.fingerprint import Rarities, learn_rarities
 from wrapdetect.library.identify import Indices, choose_cohort, score_question
-from wrapdetect.library.index import Array, families
+from wrapdetect.library.index import families
 from wrapdetect.library.matching import Shelf
 from wrapdetect.library.member import membership
 from wrapdetect.library.nearest import Rows, Scores, combined, question_scores
@@ -108,7 +109,7 @@ def a_shelf(data: Told, stay: Sequence[int]) -> Shelf:
                 return np.stack([rows.sketches[kind] for kind in GRAMS]).astype(np.float16)
 
     names = tuple(data.recorded.speakers[i] for i in chosen)
-    source = Source(collected=datetime.now(tz=UTC).date())
+    source = AnswersSource(collected=datetime.now(tz=UTC).date())
     head = Head(source=source, digest="", n_models=len(names), n_questions=len(prints), n_answers=0)
     questions = dict.fromkeys(data.recorded.prompts, "")
     return Shelf(name=data.recorded.name, head=head, models=names, questions=questions, read=read, embedded=False)

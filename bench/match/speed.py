@@ -24,10 +24,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 
-from wrapdetect.evidence.compare.ngrams import BUCKETS, DIMENSIONS, GRAMS, unit
-from wrapdetect.library.answers import Library, Row, Source, build_library
+from wrapdetect.evidence.compare.arrays import Array
+from wrapdetect.evidence.compare.ngrams import BUCKETS, GRAMS, SKETCH_DIMENSIONS, unit
+from wrapdetect.library.answers import AnswersSource, Library, Row, build_library
 from wrapdetect.library.fingerprint import OPENING_WORDS, Fingerprints
-from wrapdetect.library.index import Array, dump_prints, dump_texts
+from wrapdetect.library.index import dump_prints, dump_texts
 from wrapdetect.store import libraries
 
 MODELS, MODELS_QUICK = (50, 160, 500, 1600, 5000), (50, 200)
@@ -108,7 +109,7 @@ def matched(folder: Path, n_models: int, n_prompts: int, runs: int) -> list[Spen
     write_table(table, 1, n_prompts)
     found = spent([*PROGRAM, "match", str(table), "--library", name, "--no-embed"], runs)
     show(f"match: {n_models} models, {n_prompts} prompts", found)
-    libraries.drop(name)
+    libraries.drop_library(name)
     return found
 
 
@@ -118,7 +119,7 @@ def imported_once(folder: Path, n_models: int, n_prompts: int) -> list[Spent]:
     write_table(table, n_models, n_prompts)
     found = spent([*PROGRAM, "library", "import", "speed", str(table), "--replace"], 1, warm=False)
     show(f"import: {n_models} models, {n_prompts} prompts, {n_models * n_prompts} answers", found)
-    libraries.drop("speed")
+    libraries.drop_library("speed")
     table.unlink()
     return found
 
@@ -153,7 +154,7 @@ def synthetic(name: str, n_models: int, n_prompts: int) -> tuple[Library, Iterat
         for m in range(n_models)
         for q in range(n_prompts)
     )
-    library, _ = build_library(name, rows, Source(origin="bench.match.speed"))
+    library, _ = build_library(name, rows, AnswersSource(origin="bench.match.speed"))
     return library, index(library)
 
 
@@ -164,7 +165,7 @@ def index(library: Library) -> Iterator[tuple[str, Array]]:
     yield from dump_texts("questions", [q.text for q in library.questions])
     yield from ((f"rarity_{kind}", np.ones(BUCKETS, np.float32)) for kind in GRAMS)
     family = np.arange(n) // SIBLINGS
-    drawn = rng.standard_normal((n, DIMENSIONS), dtype=np.float32)
+    drawn = rng.standard_normal((n, SKETCH_DIMENSIONS), dtype=np.float32)
     for question in library.questions:
         # New rows for each question would take minutes: the same are dealt out in another order.
         own = unit(rng.permutation(drawn)[family] + rng.permutation(drawn))

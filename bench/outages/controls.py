@@ -13,7 +13,7 @@ from bench.outages.truth import Truth
 from wrapdetect.evidence.compare.dependence.coincidence import (
     WATCHED_SHARE,
     WEEK_S,
-    Record,
+    Falls,
     hit,
     overlap,
     p_value,
@@ -128,7 +128,7 @@ def moved(truth: Truth, seconds: Sequence[float], target: str) -> list[Moved]:
     return [m for by in seconds for m in _at(truth, target, by)]
 
 
-def plain_p(target: Record, upstream: Record, rng: np.random.Generator) -> float:
+def plain_p(target: Falls, upstream: Falls, rng: np.random.Generator) -> float:
     """P(at least as many hits | the upstream's onsets shifted by anything), the test that is not ours."""
     at = upstream.burst
     furthest = max(2 * DAY_S, min(26 * WEEK_S, float(np.ptp(target.watched)) / 4)) if len(target.watched) else WEEK_S
@@ -145,7 +145,7 @@ def plain_p(target: Record, upstream: Record, rng: np.random.Generator) -> float
     return float((1 + (counts >= hits).sum()) / (1 + full.sum()))
 
 
-def both_p(target: Record, upstream: Record, rng: np.random.Generator) -> tuple[float | None, float]:
+def both_p(target: Falls, upstream: Falls, rng: np.random.Generator) -> tuple[float | None, float]:
     """Ours, by whole weeks, and the plain one."""
     return p_value(trials(target, upstream, window_s=WINDOW_S)), plain_p(target, upstream, rng)
 

@@ -12,7 +12,7 @@ import numpy as np
 from bench.outages.controls import both_p
 from tests.lab.histories import DAY_S, Fall, Habit, follow, timeline
 from wrapdetect.evidence.compare.dependence.coincidence import record
-from wrapdetect.evidence.compare.dependence.incident_ratio import ENOUGH, log_ratio
+from wrapdetect.evidence.compare.dependence.incident_ratio import ENOUGH, incidents_log_ratio
 from wrapdetect.evidence.compare.dependence.outages import WINDOW_S, Setting, dependence
 from wrapdetect.model.history import Dependence, Timeline
 
@@ -115,7 +115,7 @@ def until(case: Case, number: int) -> Until:
 
 def first_enough(found: Dependence) -> int:
     """Incidents until the ratio passes 100; NEVER where it does not."""
-    ratios = (log_ratio(found.incidents[:k]) for k in range(1, found.n + 1))
+    ratios = (incidents_log_ratio(found.incidents[:k]) for k in range(1, found.n + 1))
     return next((k for k, r in enumerate(ratios, 1) if r >= ENOUGH), NEVER)
 
 
@@ -151,7 +151,7 @@ def _counted(case: Case, rng: random.Random) -> int:
 def _named_earlier(target: Timeline, upstream: Timeline, found: Dependence) -> bool:
     """Whether a look on the day after a hit would have named it. Looks are made where the ratio so far favours it."""
     for k, incident in enumerate(found.incidents, 1):
-        if incident.hit and log_ratio(found.incidents[:k]) > 0:
+        if incident.hit and incidents_log_ratio(found.incidents[:k]) > 0:
             now = incident.onset_s + DAY_S
             if dependence(cut(target, now), [cut(upstream, now)], [])[0].named:
                 return True

@@ -85,7 +85,7 @@ def _outcome(truth: Truth, way: str, seed: int, report: dict[str, object], run: 
     assert isinstance(bugs, list)
     nearest = findings[0]["upstream"] if findings else None
     tally = next(t for t in tallies if t["endpoint"] == "target")
-    exchanges = [e for e in run_file.load(run).run.exchanges if e.endpoint == "target"]
+    exchanges = [e for e in run_file.load_file(run).run.exchanges if e.endpoint == "target"]
     return Outcome(
         truth=truth,
         way=way,

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from tests.lab import chats
 from tests.lab.chats import serve_chat, template_of
 from tests.lab.pages import serve_pages
-from wrapdetect.cli.demo.bots import Bot, Down, Outages, Schedule, VoiceBot, WrapperBot
+from wrapdetect.cli.demo.bots import Bot, Down, PlannedOutages, Schedule, VoiceBot, WrapperBot
 from wrapdetect.cli.demo.command import DENIAL, PERSONA, load_voices
 from wrapdetect.cli.demo.server import serve
 from wrapdetect.cli.demo.voice import Messages
@@ -96,7 +96,7 @@ class Counted:
 
 
 @dataclass(slots=True, kw_only=True)
-class AsItIsAsked(Outages):
+class AsItIsAsked(PlannedOutages):
     """Down while the target is at certain requests."""
 
     asked: list[str] = field(default_factory=list)
@@ -122,9 +122,9 @@ def placed(truth: Truth, way: Way, seed: int, weights: Weights) -> Iterator[Plac
     voices = load_voices()
     asked: list[str] = []
 
-    def voice(name: str, number: int, outages: Outages | None = None) -> VoiceBot:
+    def voice(name: str, number: int, outages: PlannedOutages | None = None) -> VoiceBot:
         rng = random.Random(f"{seed}/{number}")
-        return VoiceBot(voice=voices[name], rng=rng, schedule=Schedule(), outages=outages or Outages())
+        return VoiceBot(voice=voices[name], rng=rng, schedule=Schedule(), outages=outages or PlannedOutages())
 
     with (
         serve(voice("heron", 1, AsItIsAsked(asked=asked))) as heron,

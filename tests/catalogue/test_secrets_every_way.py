@@ -230,7 +230,7 @@ def kept_in(folder: Path, ours: set[Path]) -> Iterator[tuple[str, bytes]]:
         if path.is_file() and path not in ours:
             yield path.name, path.read_bytes()
             if path.suffix == ".jsonl":
-                yield f"the bytes within {path.name}", b"\n".join(bytes_of(run_file.load(path).run))
+                yield f"the bytes within {path.name}", b"\n".join(bytes_of(run_file.load_file(path).run))
 
 
 def bytes_of(run: Run) -> Iterator[bytes]:

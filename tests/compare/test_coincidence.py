@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tests.lab.histories import HOUR_S, MONDAY_S, Fall, Habit, timeline
 from wrapdetect.evidence.compare.dependence.coincidence import (
-    APART_S,
     BURST_S,
+    FALLS_APART_S,
     SMALLEST_P,
     WEEK_S,
     WEEKS,
-    Record,
+    Falls,
     hit,
     overlap,
     p_value,
@@ -36,7 +36,7 @@ def line(service: str, *hours: float, weeks: float = 12, slack_s: float = 150.0,
     return timeline(service, falls, weeks, slack_s=slack_s)
 
 
-def kept(service: str, *hours: float, weeks: float = 12, length_s: float = 1200.0) -> Record:
+def kept(service: str, *hours: float, weeks: float = 12, length_s: float = 1200.0) -> Falls:
     return record(line(service, *hours, weeks=weeks, length_s=length_s), slack_s=WINDOW)
 
 
@@ -45,7 +45,7 @@ def test_episodes_close_to_the_last_are_one_unit_by_the_first() -> None:
     assert [u.onset_s for u in units(bad_day.episodes, apart_s=BURST_S, slack_s=WINDOW)] == [
         MONDAY_S + h * HOUR_S for h in (10, 40)
     ]
-    assert [u.onset_s for u in units(bad_day.episodes, apart_s=APART_S, slack_s=WINDOW)] == [
+    assert [u.onset_s for u in units(bad_day.episodes, apart_s=FALLS_APART_S, slack_s=WINDOW)] == [
         MONDAY_S + h * HOUR_S for h in (10, 13.5, 19, 40)
     ]
 
@@ -53,13 +53,13 @@ def test_episodes_close_to_the_last_are_one_unit_by_the_first() -> None:
 def test_an_onset_known_too_badly_is_no_unit_but_still_hides_those_after_it() -> None:
     first, second = line("u", 10, 11).episodes
     wide = replace(first, onset_low_s=first.onset_low_s - 2 * HOUR_S)
-    assert not units([wide, second], apart_s=APART_S, slack_s=WINDOW)
-    assert len(units([first, second], apart_s=APART_S, slack_s=WINDOW)) == 1
+    assert not units([wide, second], apart_s=FALLS_APART_S, slack_s=WINDOW)
+    assert len(units([first, second], apart_s=FALLS_APART_S, slack_s=WINDOW)) == 1
 
 
 def test_an_unknown_onset_is_no_unit() -> None:
     (only,) = line("u", 10).episodes
-    assert not units([replace(only, onset_low_s=float("-inf"))], apart_s=APART_S, slack_s=WINDOW)
+    assert not units([replace(only, onset_low_s=float("-inf"))], apart_s=FALLS_APART_S, slack_s=WINDOW)
 
 
 def test_a_fall_within_the_window_before_or_after_is_a_hit_and_one_outside_is_none() -> None:

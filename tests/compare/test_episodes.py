@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.lab.histories import DAY_S, HOUR_S, MONDAY_S, Fall, beats
 from wrapdetect.evidence.compare.dependence.coincidence import record
 from wrapdetect.evidence.compare.dependence.episodes import (
-    POSTED_LATE_S,
+    PAGE_LATE_S,
     from_beats,
     from_incidents,
     own_faults,
@@ -320,7 +320,7 @@ def test_an_incident_that_heartbeats_saw_as_well_adds_nothing_and_one_unseen_doe
 def test_coverage_of_a_feed_is_time_watched_but_for_what_may_be_posted_late() -> None:
     known = Coverage(service="bot", feed="page", since_s=MONDAY_S, until_s=MONDAY_S + int(DAY_S))
     found = timelines(History(cadence_s=CADENCE, services=(service("bot"),), coverage=(known, known)))["bot"]
-    assert found.watched == ((MONDAY_S, MONDAY_S + DAY_S - POSTED_LATE_S),)
+    assert found.watched == ((MONDAY_S, MONDAY_S + DAY_S - PAGE_LATE_S),)
 
 
 def test_a_month_of_beats_gives_back_the_falls_that_made_it() -> None:

@@ -7,20 +7,20 @@ import pytest
 from scipy.stats import binom
 
 from tests.compare.worlds import Outage, beats_of, lived, outages
-from wrapdetect.evidence.compare.behaviour.views import Floats
+from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.evidence.compare.dependence.failures import (
-    APART_S,
     COMMON,
     COMMON_UNSEEN,
-    WINDOW_S,
+    FAILURE_WINDOW_S,
+    STRETCHES_APART_S,
     compare,
+    failures_log_ratio,
     grouped,
     judged_incidents,
-    log_ratio,
     stretches,
 )
-from wrapdetect.evidence.compare.samples import Beat, Samples
-from wrapdetect.evidence.judge import NONE, Candidate, bounded, rank, state_of
+from wrapdetect.evidence.compare.samples import Samples, SignOfLife
+from wrapdetect.evidence.judge import NO_CALIBRATOR, Candidate, bounded, rank, state_of
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import Finding
 
@@ -30,7 +30,7 @@ MOST_OF_ONE = np.log(37)
 """Nats; seeds/rules.toml: one incident alone cannot pass a factor of 37."""
 
 
-def life(*down: Outage, span_s: float = 5 * DAY, spoke: bool = True) -> list[Beat]:
+def life(*down: Outage, span_s: float = 5 * DAY, spoke: bool = True) -> list[SignOfLife]:
     return beats_of(down, span_s=span_s, step_s=STEP, spoke=spoke)
 
 
@@ -38,7 +38,7 @@ def found(samples: Samples) -> dict[str, Finding]:
     return {f.upstream: f for f in compare(samples)}
 
 
-def pair(seeds: Seeds, target: list[Beat], upstream: list[Beat]) -> Finding:
+def pair(seeds: Seeds, target: list[SignOfLife], upstream: list[SignOfLife]) -> Finding:
     return found(lived({"target": target, "ref0": upstream}, seeds))["ref0"]
 
 
@@ -70,8 +70,8 @@ def histories(
         beats = {"target": beats_of(down, span_s=5 * DAY, step_s=480.0)}
         beats |= {f"ref{j}": beats_of(u, span_s=5 * DAY, step_s=480.0) for j, u in enumerate(ups)}
         findings = list(compare(lived(beats, seeds)))
-        weights = [bounded(f, seeds.ruleset, NONE).value for f in findings]
-        ranked = rank(findings, [(f"ref{j}", "closed") for j in range(k)], seeds.ruleset, NONE)
+        weights = [bounded(f, seeds.ruleset, NO_CALIBRATOR).value for f in findings]
+        ranked = rank(findings, [(f"ref{j}", "closed") for j in range(k)], seeds.ruleset, NO_CALIBRATOR)
         found_in.append((max(weights, default=0.0), ranked[0]))
     return found_in
 
@@ -141,7 +141,7 @@ def test_one_long_outage_is_one_unit(seeds: Seeds, hours: float) -> None:
     assert finding.llr <= MOST_OF_ONE
 
 
-@pytest.mark.parametrize("pause_s", [130.0, 600.0, APART_S - 2 * STEP])
+@pytest.mark.parametrize("pause_s", [130.0, 600.0, STRETCHES_APART_S - 2 * STEP])
 def test_outages_within_the_hour_are_one_unit(seeds: Seeds, pause_s: float) -> None:
     """Four stretches of an hour: a flickering outage is one outage, however often it comes back."""
     flickering = [(DAY + k * (HOUR + pause_s), DAY + k * (HOUR + pause_s) + HOUR) for k in range(4)]
@@ -150,7 +150,7 @@ def test_outages_within_the_hour_are_one_unit(seeds: Seeds, pause_s: float) -> N
     assert finding.llr <= MOST_OF_ONE
 
 
-@pytest.mark.parametrize("pause_s", [APART_S + 2 * STEP, 12 * HOUR, DAY])
+@pytest.mark.parametrize("pause_s", [STRETCHES_APART_S + 2 * STEP, 12 * HOUR, DAY])
 def test_outages_an_hour_or_more_apart_are_different_units(seeds: Seeds, pause_s: float) -> None:
     down = [(DAY + k * (HOUR + pause_s), DAY + k * (HOUR + pause_s) + HOUR) for k in range(3)]
     finding = pair(seeds, life(*down), life(*down))
@@ -163,8 +163,8 @@ def test_every_stretch_belongs_to_one_incident_and_none_spans_an_hour_of_health(
     every = stretches(life(*outages(rng, span_s=5 * DAY, mean_n=5.0 * n, mean_s=HOUR)))
     groups = grouped(every)
     assert [s for g in groups for s in g] == every
-    assert all(b.first_s - a.last_s < APART_S for g in groups for a, b in pairwise(g))
-    assert all(after[0].first_s - before[-1].last_s >= APART_S for before, after in pairwise(groups))
+    assert all(b.first_s - a.last_s < STRETCHES_APART_S for g in groups for a, b in pairwise(g))
+    assert all(after[0].first_s - before[-1].last_s >= STRETCHES_APART_S for before, after in pairwise(groups))
 
 
 def test_single_failures_are_no_incident(seeds: Seeds) -> None:
@@ -223,7 +223,7 @@ def test_two_references_at_one_host_are_no_panel_for_one_another(seeds: Seeds) -
 def test_upstreams_that_fell_as_one_share_the_suspicion_and_accuse_neither(seeds: Seeds) -> None:
     down, host = (DAY, DAY + 3 * HOUR), "http://one.example/v1"
     both = lived({n: life(down) for n in ("target", "ref0", "ref1")}, seeds, {"ref0": host, "ref1": host})
-    first, second = rank(list(compare(both)), [("ref0", "closed"), ("ref1", "closed")], seeds.ruleset, NONE)
+    first, second = rank(list(compare(both)), [("ref0", "closed"), ("ref1", "closed")], seeds.ruleset, NO_CALIBRATOR)
     assert first.posterior.wrapper == pytest.approx(second.posterior.wrapper)
     assert first.posterior.wrapper < 0.5
     assert state_of(first, 2, (), seeds.ruleset) == "insufficient"
@@ -238,7 +238,7 @@ def test_a_target_that_always_fails_gathers_nothing(seeds: Seeds) -> None:
 def test_a_target_that_lay_down_long_before_says_nothing(seeds: Seeds) -> None:
     """It cannot fall with the upstream, so the stretch speaks neither for passing through nor against."""
     up = (DAY, DAY + HOUR)
-    assert not found(lived({"target": life((DAY - WINDOW_S - 2 * STEP, DAY + HOUR)), "ref0": life(up)}, seeds))
+    assert not found(lived({"target": life((DAY - FAILURE_WINDOW_S - 2 * STEP, DAY + HOUR)), "ref0": life(up)}, seeds))
 
 
 @pytest.mark.parametrize(
@@ -328,30 +328,30 @@ def test_the_interval_of_one_incident_stays_within_what_one_may_weigh(seeds: See
 
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_the_ratio_falls_with_the_chance_and_with_every_miss(n: int) -> None:
-    by_chance = [log_ratio([c] * n, n) for c in (0.02, 0.05, 0.3, 0.95)]
+    by_chance = [failures_log_ratio([c] * n, n) for c in (0.02, 0.05, 0.3, 0.95)]
     assert by_chance == sorted(by_chance, reverse=True)
-    assert log_ratio([0.02] * n, n, 2.0) == pytest.approx(log_ratio([0.04] * n, n))
-    by_misses = [log_ratio([0.05] * (n - k), n) for k in range(n + 1)]
+    assert failures_log_ratio([0.02] * n, n, 2.0) == pytest.approx(failures_log_ratio([0.04] * n, n))
+    by_misses = [failures_log_ratio([0.05] * (n - k), n) for k in range(n + 1)]
     assert by_misses == sorted(by_misses, reverse=True)
     assert by_misses[-1] < 0
 
 
 def test_no_incident_weighs_nothing() -> None:
-    assert log_ratio([], 0) == 0.0
+    assert failures_log_ratio([], 0) == 0.0
 
 
 def test_the_incidents_of_a_verdict_are_those_shared(seeds: Seeds) -> None:
     """`wrapper` needs two incidents: one that the target had and one that it sailed through are not two."""
     ups = [(d * DAY, d * DAY + HOUR) for d in (1, 3)]
     finding = pair(seeds, life(ups[0]), life(*ups))
-    (candidate,) = rank([finding], [("ref0", "closed")], seeds.ruleset, NONE)
+    (candidate,) = rank([finding], [("ref0", "closed")], seeds.ruleset, NO_CALIBRATOR)
     assert candidate.incidents == 1
 
 
 def test_a_clean_and_rare_coincidence_may_alone_be_called_likely(seeds: Seeds) -> None:
     """The founding case: one shared outage in quiet days. Never more than likely, whatever the weights."""
     down = (2 * DAY, 2 * DAY + 3 * HOUR)
-    (candidate,) = rank([pair(seeds, life(down), life(down))], [("ref0", "closed")], seeds.ruleset, NONE)
+    (candidate,) = rank([pair(seeds, life(down), life(down))], [("ref0", "closed")], seeds.ruleset, NO_CALIBRATOR)
     assert state_of(candidate, 1, (), seeds.ruleset) == "likely_wrapper"
 
 
@@ -360,7 +360,7 @@ def test_a_coincidence_of_a_target_with_outages_of_its_own_accuses_nobody(seeds:
     shared = (4.5 * DAY, 4.5 * DAY + HOUR)
     alone = [(d * DAY / 2, d * DAY / 2 + HOUR) for d in range(1, own + 1)]
     finding = pair(seeds, life(shared, *alone), life(shared))
-    (candidate,) = rank([finding], [("ref0", "closed")], seeds.ruleset, NONE)
+    (candidate,) = rank([finding], [("ref0", "closed")], seeds.ruleset, NO_CALIBRATOR)
     assert candidate.incidents == 1
     assert state_of(candidate, 1, (), seeds.ruleset) == "insufficient"
 

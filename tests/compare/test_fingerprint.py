@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from wrapdetect.evidence.compare.ngrams import BUCKETS, DIMENSIONS, GRAMS, Sketch, counts, unit, words
+from wrapdetect.evidence.compare.ngrams import BUCKETS, GRAMS, SKETCH_DIMENSIONS, Sketch, counts, unit, word_hashes
 from wrapdetect.library.fingerprint import OPENING_WORDS, Fingerprints, fingerprints, learn_rarities
 from wrapdetect.library.normalise import normalise
 
@@ -36,7 +36,7 @@ def test_every_kind_has_a_row_of_length_one_for_each_speaker() -> None:
     found = fingerprints([[TIDE], [TEA, TIDE]], RARITIES, embed)
     assert found.sketches.keys() == {*GRAMS, "embedding"}
     for kind, rows in found.sketches.items():
-        assert rows.shape == (2, 2 if kind == "embedding" else DIMENSIONS)
+        assert rows.shape == (2, 2 if kind == "embedding" else SKETCH_DIMENSIONS)
         assert rows.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
 
@@ -48,7 +48,7 @@ def test_a_question_that_nobody_answered_has_embeddings_of_the_usual_length(answ
 
 def test_no_speakers_give_no_rows() -> None:
     assert prints().answered.shape == (0,)
-    assert prints().sketches["words"].shape == (0, DIMENSIONS)
+    assert prints().sketches["words"].shape == (0, SKETCH_DIMENSIONS)
 
 
 def test_a_sketch_is_the_mean_direction_of_the_draws() -> None:
@@ -122,7 +122,7 @@ def test_chosen_rows_are_those_of_the_speakers_chosen() -> None:
 def test_rare_words_weigh_more_than_common_ones() -> None:
     texts = ["the tide", "the moon", "the rain", "Sure!\nthe sun"]
     weight = learn_rarities(texts)["words"]
-    the, tide, sure = (int(words(w)[0] >> np.uint64(46)) for w in ("the", "tide", "sure"))
+    the, tide, sure = (int(word_hashes(w)[0] >> np.uint64(46)) for w in ("the", "tide", "sure"))
     assert weight[the] == pytest.approx(1.0)
     assert weight[tide] == pytest.approx(np.log(5 / 2) + 1)
     assert weight[sure] == pytest.approx(np.log(5) + 1)  # an opener is no part of the answer
@@ -134,7 +134,7 @@ def test_without_texts_every_n_gram_weighs_the_same() -> None:
 
 
 def test_what_is_learned_is_counted_in_texts_and_not_in_draws_of_a_word() -> None:
-    assert counts([normalise("tide tide tide").text], words).nnz == 2
+    assert counts([normalise("tide tide tide").text], word_hashes).nnz == 2
     np.testing.assert_array_equal(
         learn_rarities(["tide tide tide", "moon"])["words"], learn_rarities(["tide tide", "moon"])["words"]
     )

@@ -17,20 +17,20 @@ from tests.compare.test_nearest import WEIGHTS, Floats, a_question, spoken, tast
 from tests.compare.worlds import a_world
 from wrapdetect.library.fingerprint import Fingerprints, fingerprints, learn_rarities
 from wrapdetect.library.identify import (
-    FEWEST_QUESTIONS,
+    FEWEST_COMMON_QUESTIONS,
     FEWEST_STRANGERS,
     LONG_WORDS,
     Identified,
-    Null,
     Sheet,
+    StrangersNull,
     choose_cohort,
     exact_matches,
     identify,
     mean_scores,
-    measured_null,
     ranking,
     score_question,
     strangers,
+    strangers_null,
 )
 
 COHORT = 96
@@ -70,7 +70,13 @@ def test_a_cohort_is_spread_from_the_first_model_to_the_last(n_models: int, size
 
 @pytest.mark.parametrize(
     ("n_questions", "answered", "enough"),
-    [(24, FEWEST_QUESTIONS - 1, False), (24, FEWEST_QUESTIONS, True), (60, 19, False), (60, 20, True), (5, 4, False)],
+    [
+        (24, FEWEST_COMMON_QUESTIONS - 1, False),
+        (24, FEWEST_COMMON_QUESTIONS, True),
+        (60, 19, False),
+        (60, 20, True),
+        (5, 4, False),
+    ],
 )
 def test_a_mean_takes_8_questions_and_a_third_of_them(n_questions: int, answered: int, enough: bool) -> None:
     scores = np.full((n_questions, 1), np.nan, np.float32)
@@ -93,14 +99,14 @@ def test_a_stranger_has_no_relatives() -> None:
 def test_too_few_strangers_measure_no_null() -> None:
     totals = mean_scores(noise()[:, 1:].astype(np.float32))
     few, enough = choose_cohort(12, FEWEST_STRANGERS - 1), choose_cohort(12, FEWEST_STRANGERS)
-    assert measured_null(totals[few], few, np.arange(12)) is None
-    null = measured_null(totals[enough], enough, np.arange(12))
+    assert strangers_null(totals[few], few, np.arange(12)) is None
+    null = strangers_null(totals[enough], enough, np.arange(12))
     assert null is not None
     assert null.n == FEWEST_STRANGERS
 
 
 def test_strangers_that_are_all_alike_still_have_a_spread() -> None:
-    null = measured_null(np.ones((12, 12), np.float32), np.arange(12), np.arange(12))
+    null = strangers_null(np.ones((12, 12), np.float32), np.arange(12), np.arange(12))
     assert null is not None
     assert (null.mean, null.sd) == (1.0, 1e-3)
 
@@ -402,7 +408,7 @@ def test_silence_is_no_match() -> None:
 
 
 def test_few_strangers_tell_less_than_many() -> None:
-    many, few = Null(0.5, 0.2, 96), Null(0.5, 0.2, 8)
+    many, few = StrangersNull(0.5, 0.2, 96), StrangersNull(0.5, 0.2, 8)
     for score in (0.7, 1.0, 1.5, 3.0):
         assert 0 < few.standard(score) < many.standard(score) <= (score - 0.5) / 0.2
     assert few.standard(0.5) == 0.0

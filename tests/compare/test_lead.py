@@ -10,18 +10,18 @@ import pytest
 
 from tests.compare.worlds import Model, World, a_world, text_run
 from wrapdetect.evidence.analysis import Analysis, analyse
+from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.evidence.compare.behaviour.lead import (
-    FARTHEST,
+    FARTHEST_NATS,
     FEWEST_ITEMS,
-    Null,
+    LeadNull,
     lead,
-    log_ratio,
+    lead_log_ratio,
     measured_null,
     own_range,
 )
 from wrapdetect.evidence.compare.behaviour.likeness import Likeness, Speaker
-from wrapdetect.evidence.compare.behaviour.views import Floats
-from wrapdetect.evidence.seeds import Likeness as Known
+from wrapdetect.evidence.seeds import KnownLikeness as Known
 from wrapdetect.model import Weights
 from wrapdetect.store.shipped import load_seeds
 
@@ -165,37 +165,37 @@ def test_the_own_range_holds_the_own_lead_and_leaves_room_below(bonus: float) ->
     assert 0 < low <= 0.5 * found.value < found.value < high
 
 
-NULLS = [Null(0.0, 0.08, 10.0), Null(0.1, 0.1, 8.0), Null(0.25, 0.15, 9.0), Null(0.45, 0.28, 8.0)]
+NULLS = [LeadNull(0.0, 0.08, 10.0), LeadNull(0.1, 0.1, 8.0), LeadNull(0.25, 0.15, 9.0), LeadNull(0.45, 0.28, 8.0)]
 """From wholly unrelated references to such as hold siblings; measured_null gives no narrower ones."""
 OWN = [(0.18, 0.6), (0.12, 0.35), (0.06, 0.6), (0.3, 1.0)]
 
 
 @pytest.mark.parametrize("own", OWN)
 @pytest.mark.parametrize("null", NULLS, ids=str)
-def test_a_larger_lead_is_never_less_evidence(null: Null, own: tuple[float, float]) -> None:
+def test_a_larger_lead_is_never_less_evidence(null: LeadNull, own: tuple[float, float]) -> None:
     """Within the bound, and but for a twentieth of a nat."""
     leads = np.linspace(-0.5, 1.5, 81)
     bound = load_cached().ruleset.rule_of("text_words").bound
     for error in (0.02, 0.05, 0.15):
-        ratios = np.clip([log_ratio(float(x), error, null, own) for x in leads], -bound, bound)
+        ratios = np.clip([lead_log_ratio(float(x), error, null, own) for x in leads], -bound, bound)
         assert (np.maximum.accumulate(ratios) - ratios).max() <= 0.05
 
 
 @pytest.mark.parametrize("own", OWN)
 @pytest.mark.parametrize("null", NULLS, ids=str)
-def test_a_lead_beyond_all_expectation_never_speaks_against(null: Null, own: tuple[float, float]) -> None:
-    assert log_ratio(2.0, 0.03, null, own) >= -0.05
+def test_a_lead_beyond_all_expectation_never_speaks_against(null: LeadNull, own: tuple[float, float]) -> None:
+    assert lead_log_ratio(2.0, 0.03, null, own) >= -0.05
 
 
 @pytest.mark.parametrize("error", [0.0, 0.05, 1.0])
 @pytest.mark.parametrize("lead_value", [-500.0, -5.0, 0.0, 0.3, 5.0, 500.0])
 def test_the_ratio_is_bounded_wherever_the_lead_lies(lead_value: float, error: float) -> None:
-    assert -FARTHEST <= log_ratio(lead_value, error, Null(0.1, 0.1, 8.0), (0.18, 0.6)) <= FARTHEST
+    assert -FARTHEST_NATS <= lead_log_ratio(lead_value, error, LeadNull(0.1, 0.1, 8.0), (0.18, 0.6)) <= FARTHEST_NATS
 
 
 def test_an_uncertain_lead_says_less_than_a_certain_one() -> None:
-    null = Null(0.05, 0.05, 8.0)
-    ratios = [log_ratio(0.4, error, null, (0.18, 0.6)) for error in (0.02, 0.2, 0.6)]
+    null = LeadNull(0.05, 0.05, 8.0)
+    ratios = [lead_log_ratio(0.4, error, null, (0.18, 0.6)) for error in (0.02, 0.2, 0.6)]
     assert ratios == sorted(ratios, reverse=True)
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from tests.compare.worlds import a_world
-from wrapdetect.evidence.compare.ngrams import GRAMS, Sketch, unit, words
-from wrapdetect.library.answers import Library, Row, Source, build_library
-from wrapdetect.library.fingerprint import Embed, fingerprints, learn_rarities
-from wrapdetect.library.index import LEARN_FROM, Array, build_index, read_family, read_prints, read_rarities
+from wrapdetect.evidence.compare.arrays import Array
+from wrapdetect.evidence.compare.ngrams import GRAMS, Sketch, unit, word_hashes
+from wrapdetect.library.answers import AnswersSource, Library, Row, build_library
+from wrapdetect.library.fingerprint import EmbedTexts, fingerprints, learn_rarities
+from wrapdetect.library.index import LEARN_FROM, build_index, read_family, read_prints, read_rarities
 
 WEIGHTS = {"words": 0.25, "chars": 0.35, "layout": 0.05, "opening": 0.17, "refusal": 0.18, "embedding": 0.1}
-SOURCE = Source(origin="scripted", collected=date(2026, 1, 5))
+SOURCE = AnswersSource(origin="scripted", collected=date(2026, 1, 5))
 QUESTIONS = 12
 FAMILY = {"a1": 0, "a2": 0, "b1": 1, "c1": 2, "c2": 2, "d1": 3, "e1": 4, "f1": 5, "g1": 6, "h1": 7}
 """Models by name, siblings under one letter."""
@@ -46,7 +47,7 @@ def planted() -> Library:
     return a_library(answers, [("b1", 0)])
 
 
-def index(library: Library, with_embeddings: Embed | None = None) -> dict[str, Array]:
+def index(library: Library, with_embeddings: EmbedTexts | None = None) -> dict[str, Array]:
     built = build_index(library, lambda done, of: None, weights=WEIGHTS, link=0.8, embed=with_embeddings)
     return dict(built)
 
@@ -109,7 +110,7 @@ def test_a_large_library_is_learned_from_over_all_of_its_questions() -> None:
     library = a_library({f"m{m}": [f"word{q}x" for q in range(n_questions)] for m in range(n_models)})
     built = build_index(library, lambda done, of: None, weights=WEIGHTS, link=0.8)
     rarity = next(array for name, array in built if name == "rarity_words")
-    buckets = [int(words(f"word{q}x")[0] >> np.uint64(46)) for q in range(n_questions)]
+    buckets = [int(word_hashes(f"word{q}x")[0] >> np.uint64(46)) for q in range(n_questions)]
     often = (LEARN_FROM + 1) / np.exp(np.asarray(rarity, np.float64)[buckets] - 1) - 1
     assert often.min() > 0.5 * LEARN_FROM / n_questions
 

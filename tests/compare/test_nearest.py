@@ -16,7 +16,7 @@ from wrapdetect.evidence.compare.ngrams import GRAMS, Sketch, unit
 from wrapdetect.library.fingerprint import OPENING_WORDS, Fingerprints, SketchId, fingerprints, learn_rarities
 from wrapdetect.library.nearest import (
     EXACT,
-    FARTHEST,
+    FARTHEST_SD,
     NEAR_VIEWS,
     NearView,
     Rows,
@@ -102,7 +102,7 @@ def test_one_near_pair_is_far_out_and_within_bounds() -> None:
     values[4, 7] = 1.0
     scores = standardised(values)
     assert int(np.argmax(scores)) == 4 * 30 + 7
-    assert 4 < scores.max() <= FARTHEST
+    assert 4 < scores.max() <= FARTHEST_SD
 
 
 def test_missing_stays_missing_and_nothing_else_does() -> None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.compare.worlds import WORDS
 from wrapdetect.evidence.compare.ngrams import (
     BUCKETS,
-    DIMENSIONS,
     GRAMS,
     LONGEST,
+    SKETCH_DIMENSIONS,
     Codes,
     Sketch,
     chars,
@@ -24,8 +24,8 @@ from wrapdetect.evidence.compare.ngrams import (
     rarity,
     skeleton,
     unit,
-    whole,
-    words,
+    whole_hash,
+    word_hashes,
 )
 
 ODD = {
@@ -54,14 +54,14 @@ def drawn(text: str) -> str:
 
 
 def test_the_hashes_are_those_that_libraries_on_disk_hold() -> None:
-    assert int(whole("The tide — “潮” 😀")) == 0xBC78E9DEAAD47A89
-    assert [int(c) for c in words("The tide")] == [0xF0E0F33BA7A705CD, 0x3D16709DAABA0E29, 0xE580C33C4D5B6B46]
+    assert int(whole_hash("The tide — “潮” 😀")) == 0xBC78E9DEAAD47A89
+    assert [int(c) for c in word_hashes("The tide")] == [0xF0E0F33BA7A705CD, 0x3D16709DAABA0E29, 0xE580C33C4D5B6B46]
     assert [int(c) for c in chars("ab")][:2] == [0xC3FBE07D3ACCBCB9, 0xA872C7FB8441FE34]
     assert [int(c) for c in layout("- A1")][:2] == [0xC67884CD18FE83DF, 0xDA68FA70AF7A2778]
 
 
 def test_the_places_of_a_sketch_are_those_that_libraries_on_disk_hold() -> None:
-    row = folded(counts(["The tide"], words), EVEN)[0]
+    row = folded(counts(["The tide"], word_hashes), EVEN)[0]
     assert {int(k): float(np.sign(row[k])) for k in np.flatnonzero(row)} == {33: 1.0, 339: 1.0, 354: -1.0}
 
 
@@ -86,32 +86,32 @@ def test_any_text_gives_the_same_n_grams_twice(text: str, grams: Callable[[str],
 
 @given(ANY, ANY)
 def test_two_texts_have_the_same_hash_only_if_they_are_the_same(a: str, b: str) -> None:
-    assert (whole(a) == whole(b)) == (a == b)
+    assert (whole_hash(a) == whole_hash(b)) == (a == b)
 
 
 @given(st.text("ab é潮", max_size=30), st.text("xy “潮”", max_size=30))
 def test_a_word_has_the_same_hash_wherever_it_stands(text: str, before: str) -> None:
-    assert seen(words(text)) <= seen(words(f"{before} {text}"))
+    assert seen(word_hashes(text)) <= seen(word_hashes(f"{before} {text}"))
 
 
 def test_words_ignore_case_and_marks_but_not_order() -> None:
-    assert seen(words("“The tide”, ÉTÉ!")) == seen(words("the TIDE été"))
-    assert seen(words("tide the")) != seen(words("the tide"))
-    assert len(seen(words("the tide")) & seen(words("tide the"))) == 2
+    assert seen(word_hashes("“The tide”, ÉTÉ!")) == seen(word_hashes("the TIDE été"))
+    assert seen(word_hashes("tide the")) != seen(word_hashes("the tide"))
+    assert len(seen(word_hashes("the tide")) & seen(word_hashes("tide the"))) == 2
 
 
 def test_a_word_with_an_apostrophe_is_one_word() -> None:
-    assert len(words("don't")) == len(words("don’t")) == 1
-    assert len(words("naïve")) == len(words("नमस्ते")) == 1
+    assert len(word_hashes("don't")) == len(word_hashes("don’t")) == 1
+    assert len(word_hashes("naïve")) == len(word_hashes("नमस्ते")) == 1
 
 
 @pytest.mark.parametrize(("text", "units"), [("潮汐表", 3), ("ひらがな", 4), ("น้ำ", 3), ("😀😀", 2), ("潮a汐", 3)])
 def test_scripts_without_spaces_are_taken_character_by_character(text: str, units: int) -> None:
-    assert len(words(text)) == 2 * units - 1
+    assert len(word_hashes(text)) == 2 * units - 1
 
 
 def test_right_to_left_words_are_words() -> None:
-    assert len(words("שלום עולם")) == 3
+    assert len(word_hashes("שלום עולם")) == 3
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_counts_are_one_plus_the_logarithm_of_how_often(text: str, grams: Callab
 
 
 def test_no_texts_give_no_rows() -> None:
-    assert counts([], words).shape == (0, BUCKETS)
-    assert folded(counts([], words), EVEN).shape == (0, DIMENSIONS)
+    assert counts([], word_hashes).shape == (0, BUCKETS)
+    assert folded(counts([], word_hashes), EVEN).shape == (0, SKETCH_DIMENSIONS)
 
 
 @pytest.mark.parametrize("grams", GRAMS.values(), ids=list(GRAMS))
@@ -202,5 +202,5 @@ def test_sketches_keep_the_cosines_of_all_n_grams_within_the_noise(grams: Callab
     sketch = folded(counts(texts, grams), weight)
     error = (sketch @ sketch.T - exact_cosines(texts, grams, weight))[np.triu_indices(len(texts), 1)]
     assert abs(error.mean()) < 0.01
-    assert np.sqrt((error**2).mean()) < 1.5 / np.sqrt(DIMENSIONS)
-    assert np.abs(error).max() < 6 / np.sqrt(DIMENSIONS)
+    assert np.sqrt((error**2).mean()) < 1.5 / np.sqrt(SKETCH_DIMENSIONS)
+    assert np.abs(error).max() < 6 / np.sqrt(SKETCH_DIMENSIONS)

@@ -24,7 +24,7 @@ from wrapdetect.evidence.compare.dependence.incident_ratio import (
     COMMON_UNSEEN,
     ENOUGH,
     SENSITIVITY,
-    log_ratio,
+    incidents_log_ratio,
     more_needed,
 )
 from wrapdetect.evidence.compare.dependence.outages import ALPHA, WINDOW_S, Setting, dependence, holm
@@ -105,18 +105,20 @@ def test_the_ratio_is_the_mixture_over_s_integrated(condition: Condition, hits: 
 
     incidents = [seen(k < hits, chance=chance, detail=detail, condition=condition) for k in range(hits + misses)]
     whole = quad(at, 0, 1, limit=200)[0]
-    assert log_ratio(incidents) == pytest.approx(log(whole), abs=0.05)
+    assert incidents_log_ratio(incidents) == pytest.approx(log(whole), abs=0.05)
 
 
 def test_one_hit_by_hand() -> None:
     """Mean s .5 * 2.2/3 + .5 * 1/3 = .533; falls by chance .02: (.02 + .98 * .533) / .02 = 27.1."""
-    assert exp(log_ratio([seen(True, chance=0.02)])) == pytest.approx(27.1, rel=0.01)
+    assert exp(incidents_log_ratio([seen(True, chance=0.02)])) == pytest.approx(27.1, rel=0.01)
 
 
 def test_conditions_are_weighed_each_for_itself() -> None:
     down, degraded = [seen(True)], [seen(False, condition="degraded")]
-    assert log_ratio(down + degraded) == pytest.approx(log_ratio(down) + log_ratio(degraded))
-    assert log_ratio([]) == 0.0
+    assert incidents_log_ratio(down + degraded) == pytest.approx(
+        incidents_log_ratio(down) + incidents_log_ratio(degraded)
+    )
+    assert incidents_log_ratio([]) == 0.0
 
 
 INCIDENTS = st.lists(
@@ -136,7 +138,7 @@ INCIDENTS = st.lists(
 def test_a_miss_never_speaks_for(incidents: list[Weighed], chance: float, condition: Condition) -> None:
     unshared = [replace(i, claims=1) for i in incidents]
     more = [*unshared, seen(False, chance=chance, condition=condition)]
-    assert log_ratio(more) <= log_ratio(unshared) + 1e-9
+    assert incidents_log_ratio(more) <= incidents_log_ratio(unshared) + 1e-9
 
 
 @pytest.mark.parametrize("n", [50, 200, 1000])
@@ -144,7 +146,7 @@ def test_a_miss_never_speaks_for(incidents: list[Weighed], chance: float, condit
 def test_misses_alone_speak_against_however_many_they_are(n: int, chance: float) -> None:
     for condition in SENSITIVITY:
         alone = [seen(False, chance=chance, condition="down" if condition == "down" else "degraded")]
-        assert log_ratio(alone * n) < -1.0
+        assert incidents_log_ratio(alone * n) < -1.0
 
 
 @given(INCIDENTS)
@@ -152,20 +154,24 @@ def test_a_hit_in_place_of_a_miss_never_speaks_against(incidents: list[Weighed])
     unshared = [replace(i, claims=1) for i in incidents]
     for k, incident in enumerate(unshared):
         turned = [*unshared[:k], replace(incident, hit=True), *unshared[k + 1 :]]
-        assert log_ratio(turned) >= log_ratio(unshared) - 1e-9
+        assert incidents_log_ratio(turned) >= incidents_log_ratio(unshared) - 1e-9
 
 
 def test_a_less_likely_hit_says_more() -> None:
-    ratios = [log_ratio([seen(True, chance=c)]) for c in (0.9, 0.3, 0.1, 0.03, 0.01)]
+    ratios = [incidents_log_ratio([seen(True, chance=c)]) for c in (0.9, 0.3, 0.1, 0.03, 0.01)]
     assert ratios == sorted(ratios)
-    assert log_ratio([seen(True)], 3.0) < log_ratio([seen(True)]) < log_ratio([seen(True)], 0.5)
+    assert (
+        incidents_log_ratio([seen(True)], 3.0)
+        < incidents_log_ratio([seen(True)])
+        < incidents_log_ratio([seen(True)], 0.5)
+    )
 
 
 def test_a_hit_that_several_could_claim_speaks_for_each_with_its_share() -> None:
-    alone = log_ratio([seen(True)])
+    alone = incidents_log_ratio([seen(True)])
     for claims in (2, 3, 5):
-        assert log_ratio([seen(True, claims=claims)]) == pytest.approx(alone / claims, abs=0.35)
-    assert log_ratio([seen(False, claims=3)]) == log_ratio([seen(False)])
+        assert incidents_log_ratio([seen(True, claims=claims)]) == pytest.approx(alone / claims, abs=0.35)
+    assert incidents_log_ratio([seen(False, claims=3)]) == incidents_log_ratio([seen(False)])
 
 
 def test_more_incidents_are_needed_the_fewer_were_hit() -> None:
@@ -177,7 +183,7 @@ def test_more_incidents_are_needed_the_fewer_were_hit() -> None:
     assert after_miss is not None
     assert after_miss > none
     assert more_needed([seen(True)] * 12, base) == 0
-    assert log_ratio([seen(True)] * 12) >= ENOUGH
+    assert incidents_log_ratio([seen(True)] * 12) >= ENOUGH
 
 
 def test_a_target_that_is_always_down_can_never_be_told() -> None:

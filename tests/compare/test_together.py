@@ -11,7 +11,7 @@ from wrapdetect.evidence.compare.dependence.coincidence import WEEK_S
 from wrapdetect.evidence.compare.dependence.outages import Setting, dependence
 from wrapdetect.evidence.compare.dependence.together import (
     UNPROVEN,
-    Outages,
+    TargetOutages,
     checks,
     compare,
     evidence,
@@ -54,10 +54,10 @@ def a_wrappers_history(*, s: float = 1.0, weeks: float = WEEKS) -> History:
     )
 
 
-def outages(target: Timeline, candidates: list[Timeline], panel: list[Timeline]) -> Outages:
+def outages(target: Timeline, candidates: list[Timeline], panel: list[Timeline]) -> TargetOutages:
     setting = Setting()
     found = tuple(dependence(target, candidates, panel, setting))
-    return Outages(target=target, candidates=tuple(candidates), panel=tuple(panel), setting=setting, found=found)
+    return TargetOutages(target=target, candidates=tuple(candidates), panel=tuple(panel), setting=setting, found=found)
 
 
 def line(name: str, *hours: float, weeks: float = WEEKS) -> Timeline:
@@ -65,13 +65,13 @@ def line(name: str, *hours: float, weeks: float = WEEKS) -> Timeline:
 
 
 @pytest.fixture(scope="module")
-def of_a_wrapper(seeds: Seeds) -> Outages:
+def of_a_wrapper(seeds: Seeds) -> TargetOutages:
     found = outages_of(a_wrappers_history(), "bot", seeds)
     assert found is not None
     return found
 
 
-def test_the_upstream_of_a_wrapper_is_named_and_no_other(of_a_wrapper: Outages) -> None:
+def test_the_upstream_of_a_wrapper_is_named_and_no_other(of_a_wrapper: TargetOutages) -> None:
     assert [d.upstream for d in of_a_wrapper.found if d.named] == ["up"]
     findings = {f.upstream: f for f in compare(of_a_wrapper)}
     assert findings["up"].llr > log(100)
@@ -80,7 +80,7 @@ def test_the_upstream_of_a_wrapper_is_named_and_no_other(of_a_wrapper: Outages) 
     assert findings["else"].llr <= UNPROVEN
 
 
-def test_the_finding_shows_its_counts_and_both_sides_of_its_witness(of_a_wrapper: Outages) -> None:
+def test_the_finding_shows_its_counts_and_both_sides_of_its_witness(of_a_wrapper: TargetOutages) -> None:
     (found,) = [f for f in compare(of_a_wrapper) if f.upstream == "up"]
     assert f"fell together in {found.n_target} of {found.n_upstream} incidents" in found.evidence
     assert "after correction over the candidates tested" in found.evidence
@@ -89,7 +89,7 @@ def test_the_finding_shows_its_counts_and_both_sides_of_its_witness(of_a_wrapper
     assert "heartbeats failed" in found.witness
 
 
-def test_the_control_by_shifted_weeks_names_nobody(of_a_wrapper: Outages) -> None:
+def test_the_control_by_shifted_weeks_names_nobody(of_a_wrapper: TargetOutages) -> None:
     (control,) = checks(of_a_wrapper).controls
     assert (control.id, control.passed) == ("week_shift:outages", True)
     assert "moved by 1 to 4 weeks names nobody" in control.evidence
@@ -158,7 +158,7 @@ def test_what_it_would_take_is_said_for_those_not_named() -> None:
     assert "0% of them" not in needs[0]
 
 
-def test_of_those_named_nothing_more_is_needed(of_a_wrapper: Outages) -> None:
+def test_of_those_named_nothing_more_is_needed(of_a_wrapper: TargetOutages) -> None:
     assert not any("of up while" in n for n in checks(of_a_wrapper).needs)
 
 

@@ -11,12 +11,12 @@ from wrapdetect.evidence.compare.dependence.versions import (
     FALSE_PER_YEAR,
     LAG_DAYS,
     Change,
-    Event,
+    UpstreamChange,
     Watched,
     change_points,
+    changes_log_ratio,
     compare,
     events,
-    log_ratio,
     sessions,
 )
 from wrapdetect.model.history import History, Print, Service, ServiceKind
@@ -161,7 +161,7 @@ def weighed(us: Watched, them: Watched, others: Sequence[Watched] = ()) -> float
     found, _, _ = events(every, "t", "u", dict.fromkeys(every, True))
     own = sum(not any(c.at_s // DAY_S - e.change.at_s // DAY_S in (-1, 0, 1) for e in found) for c in us.changes)
     days = (us.at_s[-1] - us.at_s[0]) / DAY_S - sum(e.window_days for e in found)
-    return float(np.exp(log_ratio(found, own, days)))
+    return float(np.exp(changes_log_ratio(found, own, days)))
 
 
 def random_days(rng: Generator, days: int, a_year: float) -> set[int]:
@@ -225,9 +225,9 @@ def test_what_the_target_could_not_have_shown_is_no_event() -> None:
 
 
 def test_the_weight_of_one_event_is_bounded() -> None:
-    hit = Event(a_change(50), True, 0, 1.0)
-    assert log_ratio([hit], 0, 10_000) <= np.log(7.2)
-    assert log_ratio([hit] * 8, 0, 10_000) == BOUND
+    hit = UpstreamChange(a_change(50), True, 0, 1.0)
+    assert changes_log_ratio([hit], 0, 10_000) <= np.log(7.2)
+    assert changes_log_ratio([hit] * 8, 0, 10_000) == BOUND
 
 
 def test_whole_rule_finds_the_upstream_that_the_target_changes_with() -> None:

@@ -9,7 +9,7 @@ from tests.conftest import a_pack, a_run, an_endpoint, an_item
 from wrapdetect.evidence.compare.behaviour import coherence, identity
 from wrapdetect.evidence.compare.samples import Samples, collect
 from wrapdetect.evidence.compare.shares import log_marginal
-from wrapdetect.evidence.judge import NONE, bounded
+from wrapdetect.evidence.judge import NO_CALIBRATOR, bounded
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import AskKey, Finding, Observation
 
@@ -70,7 +70,7 @@ def test_more_claims_never_weigh_less(seeds: Seeds) -> None:
 @pytest.mark.parametrize("n", [1, 8, 60])
 def test_an_identity_claim_stays_within_a_factor_of_two(seeds: Seeds, n: int) -> None:
     finding = by_upstream(seeds, {"claims": ["openai"] * n}, n)["ours"]
-    assert 0 < bounded(finding, seeds.ruleset, NONE).value <= 0.69
+    assert 0 < bounded(finding, seeds.ruleset, NO_CALIBRATOR).value <= 0.69
 
 
 def test_no_identity_answer_gives_no_identity_finding(seeds: Seeds) -> None:
@@ -130,7 +130,7 @@ def test_a_relay_that_drops_the_history_loses_at_most_half(seeds: Seeds) -> None
 @pytest.mark.parametrize("theirs", [0, 6, 12])
 def test_a_kept_thread_stays_within_a_factor_of_two(seeds: Seeds, ours: int, theirs: int) -> None:
     (finding,) = coherence.compare(threads(seeds, kept(ours, 12), [kept(theirs, 12)]))
-    weight = bounded(finding, seeds.ruleset, NONE)
+    weight = bounded(finding, seeds.ruleset, NO_CALIBRATOR)
     assert -0.69 <= weight.low <= weight.value <= weight.high <= 0.69
 
 
@@ -144,7 +144,7 @@ def test_no_common_conversation_gives_no_coherence_finding(
 def test_keeping_the_thread_as_everybody_does_accuses_nobody(seeds: Seeds) -> None:
     """Where all references keep every thread, so does an unrelated bot: that tells no upstream from another."""
     findings = list(coherence.compare(threads(seeds, kept(12, 12), [kept(12, 12)] * 3)))
-    assert [bounded(f, seeds.ruleset, NONE).value for f in findings] == pytest.approx([0, 0, 0], abs=0.1)
+    assert [bounded(f, seeds.ruleset, NO_CALIBRATOR).value for f in findings] == pytest.approx([0, 0, 0], abs=0.1)
 
 
 @pytest.mark.parametrize("skill", [(1, 1), (8, 1), (20, 1)])
@@ -155,5 +155,5 @@ def test_coherence_gathers_nothing_on_average_from_unrelated_models(skill: tuple
     for _ in range(150):
         ours, *theirs = (kept(int(rng.binomial(12, s)), 12) for s in rng.beta(*skill, 4))
         findings = coherence.compare(threads(seeds, ours, theirs))
-        factors += [np.exp(bounded(f, seeds.ruleset, NONE).value) for f in findings]
+        factors += [np.exp(bounded(f, seeds.ruleset, NO_CALIBRATOR).value) for f in findings]
     assert np.mean(factors) <= 1.1

@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from tests.conftest import START, a_pack, a_run, an_endpoint, an_exchange, an_item, failed
-from wrapdetect.evidence.compare.samples import Beat, Samples, collect
+from wrapdetect.evidence.compare.samples import Samples, SignOfLife, collect
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import AskKey, Exchange, Run, Weights
 
@@ -127,14 +127,17 @@ Outage = tuple[float, float]
 """From, to; seconds."""
 
 
-def beats_of(outages: Sequence[Outage], *, span_s: float, step_s: float = 120.0, spoke: bool = True) -> list[Beat]:
+def beats_of(
+    outages: Sequence[Outage], *, span_s: float, step_s: float = 120.0, spoke: bool = True
+) -> list[SignOfLife]:
     """A heartbeat every `step_s`, down within the outages."""
     times = np.arange(0.0, span_s, step_s)
     down = np.zeros(len(times), dtype=bool)
     for first, last in outages:
         down |= (times >= first) & (times < last)
     return [
-        Beat(t_s=float(t), down=bool(d), spoke=spoke, witness=f"t+{t:.0f}") for t, d in zip(times, down, strict=True)
+        SignOfLife(t_s=float(t), down=bool(d), spoke=spoke, witness=f"t+{t:.0f}")
+        for t, d in zip(times, down, strict=True)
     ]
 
 
@@ -146,7 +149,7 @@ def outages(rng: Generator, *, span_s: float, mean_n: float, mean_s: float, burs
     return [(float(o), float(o + 240 + rng.exponential(mean_s))) for o in sorted(onsets) if o < span_s]
 
 
-def lived(beats: Mapping[str, Sequence[Beat]], seeds: Seeds, hosts: Mapping[str, str] | None = None) -> Samples:
+def lived(beats: Mapping[str, Sequence[SignOfLife]], seeds: Seeds, hosts: Mapping[str, str] | None = None) -> Samples:
     """Samples that hold nothing but signs of life, of `target` and any references named."""
     names = [n for n in beats if n != "target"]
     endpoints = [an_endpoint("target", "target")]

@@ -14,7 +14,7 @@ import pytest
 
 from wrapdetect.errors import SpecError
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.ways.alerts import Alerts, Event, EventKind, read_alert_urls
+from wrapdetect.ways.alerts import Alert, Alerts, EventKind, read_alert_urls
 
 SECRET = "hunter2secret"
 QUIET_S = 6 * 3600
@@ -91,8 +91,8 @@ def alerts(inbox: Inbox, ledger: Ledger, clock: Clock) -> Alerts:
     return Alerts({"MY_ALERTS": inbox.url}, memory=ledger, now=clock, quiet_s=QUIET_S)
 
 
-def an_event(key: str = "k1", *, kind: EventKind = "version", subject: str = "bot", text: str = "It changed.") -> Event:
-    return Event(key=key, kind=kind, subject=subject, text=text, at_s=START_S)
+def an_event(key: str = "k1", *, kind: EventKind = "version", subject: str = "bot", text: str = "It changed.") -> Alert:
+    return Alert(key=key, kind=kind, subject=subject, text=text, at_s=START_S)
 
 
 def test_an_event_is_told_once_in_words_that_name_whom_it_is_about(alerts: Alerts, inbox: Inbox) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from wrapdetect.errors import EmbeddingError
 from wrapdetect.store.embed import (
-    DIMENSIONS,
+    EMBEDDING_DIMENSIONS,
     PACKAGE,
     SHA256,
     WEIGHTS,
@@ -68,8 +68,8 @@ def test_the_installed_weights_are_the_known_ones() -> None:
 def test_a_text_in_the_cache_is_taken_from_there_by_its_content(tmp_path: Path) -> None:
     cache = tmp_path / "deep" / "cache.sqlite"
     embed = Embedder(cache)
-    assert embed([]).shape == (0, DIMENSIONS)  # makes the cache, loads no model
-    planted = np.arange(DIMENSIONS, dtype=np.float32)
+    assert embed([]).shape == (0, EMBEDDING_DIMENSIONS)  # makes the cache, loads no model
+    planted = np.arange(EMBEDDING_DIMENSIONS, dtype=np.float32)
     with sqlite3.connect(cache) as store:
         key = hashlib.sha256(f"{SHA256}\nplanted text".encode()).hexdigest()
         store.execute("INSERT INTO vector VALUES (?, ?)", (key, planted.tobytes()))
@@ -82,7 +82,7 @@ def test_a_text_in_the_cache_is_taken_from_there_by_its_content(tmp_path: Path) 
 def test_rows_have_unit_length_and_the_same_bytes_alone_in_company_cached_and_anew(tmp_path: Path) -> None:
     first = Embedder(tmp_path / "first.sqlite")
     together = first(TEXTS)
-    assert together.shape == (len(TEXTS), DIMENSIONS)
+    assert together.shape == (len(TEXTS), EMBEDDING_DIMENSIONS)
     assert np.allclose(np.linalg.norm(together, axis=1), 1.0, atol=1e-5)
     assert first(TEXTS).tobytes() == together.tobytes()
     anew = Embedder(tmp_path / "second.sqlite")

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from wrapdetect.errors import LibraryError
-from wrapdetect.library.answers import Library, Row, Source, build_library
+from wrapdetect.library.answers import AnswersSource, Library, Row, build_library
 from wrapdetect.store import libraries
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ INDEX: Mapping[str, NDArray[np.generic]] = {
 
 def a_library(name: str = "mine", word: str = "“Yes”") -> Library:
     rows = (Row(f"m{m}", f"Prompt {p}?", f"{word} {m} {p}", "here") for m in range(3) for p in range(9))
-    return build_library(name, rows, Source(origin="scripted"))[0]
+    return build_library(name, rows, AnswersSource(origin="scripted"))[0]
 
 
 def owner(name: str) -> NDArray[np.generic]:
@@ -34,7 +34,7 @@ def owner(name: str) -> NDArray[np.generic]:
 
 def arrays() -> set[str]:
     """Those of `mine`, each of which can be read."""
-    found = {f.stem for f in libraries.folder().glob("*mine/index/*.npy")}
+    found = {f.stem for f in libraries.libraries_folder().glob("*mine/index/*.npy")}
     assert all(libraries.array("mine", key).size for key in found)
     return found
 
@@ -48,7 +48,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_library_and_its_arrays_come_back(place: Path) -> None:
     assert libraries.save(a_library(), INDEX.items(), replace=False) == place / "mine"
     assert libraries.names() == ("mine",)
-    assert libraries.load("mine") == a_library()
+    assert libraries.load_library("mine") == a_library()
     assert libraries.head("mine") == a_library().head
     for key, array in INDEX.items():
         kept = libraries.array("mine", key)
@@ -63,13 +63,13 @@ def test_a_library_and_its_arrays_come_back(place: Path) -> None:
 
 
 def test_the_folder_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert libraries.folder() == tmp_path / "libraries"
+    assert libraries.libraries_folder() == tmp_path / "libraries"
     monkeypatch.delenv("WRAPDETECT_LIBRARIES")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    assert libraries.folder() == tmp_path / "share" / "wrapdetect" / "libraries"
+    assert libraries.libraries_folder() == tmp_path / "share" / "wrapdetect" / "libraries"
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert libraries.folder() == tmp_path / "home" / ".local" / "share" / "wrapdetect" / "libraries"
+    assert libraries.libraries_folder() == tmp_path / "home" / ".local" / "share" / "wrapdetect" / "libraries"
 
 
 def test_without_a_folder_there_are_no_libraries_and_none_is_made(place: Path) -> None:
@@ -89,10 +89,10 @@ def test_what_is_no_library_is_not_listed(place: Path) -> None:
 @pytest.mark.parametrize("name", ["nosuch", "../mine", "mine/", "", ".", ".lock", "mine/index"])
 def test_an_unknown_name_is_refused_with_those_known(name: str) -> None:
     with pytest.raises(LibraryError, match="holds none: `wrapdetect library import"):
-        libraries.load(name)
+        libraries.load_library(name)
     libraries.save(a_library(), INDEX.items(), replace=False)
     libraries.save(a_library("other"), INDEX.items(), replace=False)
-    for ask in (libraries.load, libraries.head, owner, libraries.drop):
+    for ask in (libraries.load_library, libraries.head, owner, libraries.drop_library):
         with pytest.raises(LibraryError, match=r"no library .*; known are mine, other: "):
             ask(name)
     assert libraries.names() == ("mine", "other")
@@ -102,15 +102,15 @@ def test_a_name_that_is_taken_is_kept_unless_replaced() -> None:
     libraries.save(a_library(), INDEX.items(), replace=False)
     with pytest.raises(LibraryError, match="library mine is there already; add --replace, or choose another name"):
         libraries.save(a_library(word="New"), INDEX.items(), replace=False)
-    assert libraries.load("mine") == a_library()
+    assert libraries.load_library("mine") == a_library()
     libraries.save(a_library(word="New"), [("words", INDEX["owner"])], replace=True)
-    assert libraries.load("mine") == a_library(word="New")
+    assert libraries.load_library("mine") == a_library(word="New")
     assert arrays() == {"words"}  # nothing of the old one is left
 
 
 def test_a_dropped_library_is_gone_and_its_name_free(place: Path) -> None:
     libraries.save(a_library(), INDEX.items(), replace=False)
-    assert libraries.drop("mine") == a_library().head
+    assert libraries.drop_library("mine") == a_library().head
     assert libraries.names() == ()
     assert [f.name for f in place.iterdir()] == [".lock"]
     libraries.save(a_library(), INDEX.items(), replace=False)
@@ -121,11 +121,11 @@ def test_a_damaged_library_is_refused_named_and_can_be_dropped(place: Path) -> N
     text = place / "mine" / "library.jsonl"
     text.write_bytes(text.read_bytes().replace("“Yes” 1 3".encode(), b"\xff\xfe"))
     with pytest.raises(LibraryError, match="library mine, line"):
-        libraries.load("mine")
+        libraries.load_library("mine")
     text.write_bytes(b"")
     with pytest.raises(LibraryError, match="library mine, line 1"):
         libraries.head("mine")
-    assert libraries.drop("mine") is None
+    assert libraries.drop_library("mine") is None
     assert libraries.names() == ()
 
 
@@ -194,12 +194,12 @@ def test_killed_at_any_step_it_leaves_the_old_one_or_what_was_asked_for(what: st
         libraries.save(a_library(), INDEX.items(), replace=True)
         if not killed(step, what):
             break
-        found.append(libraries.load("mine").digest if "mine" in libraries.names() else None)
+        found.append(libraries.load_library("mine").digest if "mine" in libraries.names() else None)
         if found[-1]:
             assert arrays() == INDEX.keys()
         libraries.save(a_library("other"), INDEX.items(), replace=True)  # the next save sweeps what the kill left
         assert {f.name for f in place.iterdir()} <= {".lock", "mine", "other"}
-        assert (libraries.load("mine").digest if "mine" in libraries.names() else None) == found[-1]
+        assert (libraries.load_library("mine").digest if "mine" in libraries.names() else None) == found[-1]
     assert set(found) == ({old, new} if what == "replace" else {old, None})
     assert len(found) >= 5
 
@@ -217,7 +217,7 @@ def test_one_that_stands_aside_is_found_and_put_back(place: Path) -> None:
     libraries.save(a_library(), INDEX.items(), replace=False)
     (place / "mine").rename(place / ".old-mine")  # as a kill between the two renames leaves it
     assert libraries.names() == ("mine",)
-    assert libraries.load("mine") == a_library()
+    assert libraries.load_library("mine") == a_library()
     assert arrays() == INDEX.keys()
     with pytest.raises(LibraryError, match="is there already"):
         libraries.save(a_library(word="New"), INDEX.items(), replace=False)
@@ -247,7 +247,7 @@ def test_a_full_disk_leaves_the_old_library(place: Path) -> None:
     assert (done.stderr, done.stdout.count("\n")) == ("", 1)
     assert "cannot write library mine" in done.stdout
     assert "what was there is kept" in done.stdout
-    assert libraries.load("mine") == a_library()
+    assert libraries.load_library("mine") == a_library()
     assert sorted(f.name for f in place.iterdir()) == [".lock", "mine"]
 
 
@@ -265,5 +265,5 @@ def test_two_savers_at_once_take_turns(place: Path) -> None:
         saver.start()
     for saver in savers:
         saver.join()
-    assert libraries.load("mine") in made
+    assert libraries.load_library("mine") in made
     assert sorted(f.name for f in place.iterdir()) == [".lock", "mine"]

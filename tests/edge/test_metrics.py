@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from wrapdetect.errors import SpecError
 from wrapdetect.model.history import Beat, Outcome
-from wrapdetect.ways.metrics import Metrics, serve
+from wrapdetect.ways.metrics import Metrics, serve_metrics
 
 Sample = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -23,7 +23,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def port(metrics: Metrics) -> Iterator[int]:
-    with serve(metrics, 0) as it:
+    with serve_metrics(metrics, 0) as it:
         yield it
 
 
@@ -111,20 +111,20 @@ def test_two_monitors_in_one_process_keep_their_figures_apart(metrics: Metrics, 
 
 def test_a_port_in_use_is_said_in_one_line(metrics: Metrics, port: int) -> None:
     with pytest.raises(SpecError, match=rf"port {port}: Address already in use; give a free --metrics-port") as caught:
-        ExitStack().enter_context(serve(metrics, port))
+        ExitStack().enter_context(serve_metrics(metrics, port))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70_000), ("192.0.2.1", 0)])
 def test_an_address_that_is_not_ours_is_said_in_one_line(host: str, port: int, metrics: Metrics) -> None:
     with pytest.raises(SpecError, match=f"cannot serve metrics on {host}, port {port}: "):
-        ExitStack().enter_context(serve(metrics, port, host))
+        ExitStack().enter_context(serve_metrics(metrics, port, host))
 
 
 def test_the_port_is_free_again_behind_the_block(metrics: Metrics) -> None:
-    with serve(metrics, 0) as port:
+    with serve_metrics(metrics, 0) as port:
         scraped(port)
     with pytest.raises(urllib.error.URLError):
         scraped(port)
-    with serve(metrics, port):
+    with serve_metrics(metrics, port):
         scraped(port)

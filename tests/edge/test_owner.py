@@ -13,21 +13,21 @@ from tests.conftest import ROOT
 from tests.edge.ledger_world import START, Clock
 from wrapdetect.errors import StoreError
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.store.owner import FIRST_NAMESPACE, Place, has_ended, here, holder_of_this_process, started
+from wrapdetect.store.owner import FIRST_NAMESPACE, ProcessPlace, has_ended, here, holder_of_this_process, started
 
-MACHINE = Place(host="web", machine="m1", boot="b1", namespace=FIRST_NAMESPACE)
-BOX = Place(host="web", machine="m1", boot="b1", namespace="4026532500")
-MAC = Place(host="web", machine="", boot="", namespace="")
+MACHINE = ProcessPlace(host="web", machine="m1", boot="b1", namespace=FIRST_NAMESPACE)
+BOX = ProcessPlace(host="web", machine="m1", boot="b1", namespace="4026532500")
+MAC = ProcessPlace(host="web", machine="", boot="", namespace="")
 PROGRAM = "from wrapdetect.store.owner import holder_of_this_process as h; print(h(), flush=True); input()"
 
 
-def held(place: Place, pid: int = 7, began: str = "100") -> str:
+def held(place: ProcessPlace, pid: int = 7, began: str = "100") -> str:
     return ":".join((place.host, str(pid), began, place.namespace, place.boot, place.machine, "abcd1234"))
 
 
-def other(place: Place, **more: str) -> Place:
+def other(place: ProcessPlace, **more: str) -> ProcessPlace:
     fields = {"host": place.host, "machine": place.machine, "boot": place.boot, "namespace": place.namespace}
-    return Place(**{**fields, **more})
+    return ProcessPlace(**{**fields, **more})
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,9 @@ def other(place: Place, **more: str) -> Place:
         (f"x:y:z:{held(MACHINE)}", MACHINE, None, True),
     ],
 )
-def test_only_a_process_that_surely_ended_has_ended(holder: str, place: Place, now: str | None, ended: bool) -> None:
+def test_only_a_process_that_surely_ended_has_ended(
+    holder: str, place: ProcessPlace, now: str | None, ended: bool
+) -> None:
     assert has_ended(holder, place=place, started=lambda pid: now) is ended
 
 
@@ -91,7 +93,7 @@ def test_no_two_holders_are_the_same_also_within_a_process() -> None:
     assert len({holder_of_this_process() for _ in range(9)}) == 9
 
 
-def claimed(path: Path, holder: str, clock: Clock, place: Place, now: Callable[[int], str | None]) -> str:
+def claimed(path: Path, holder: str, clock: Clock, place: ProcessPlace, now: Callable[[int], str | None]) -> str:
     """ "" where the store was taken over, else why not."""
     gone = lambda other: has_ended(other, place=place, started=now)  # noqa: E731  # one line reads better
     with Ledger.open(path, now=clock, holder=holder, gone=gone) as ledger:

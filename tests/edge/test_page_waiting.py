@@ -6,7 +6,7 @@ import pytest
 
 from wrapdetect.ways.page.told import is_far, is_told, texts_of
 from wrapdetect.ways.page.traffic import BODY_LIMIT, CHUNKS_LIMIT, REFUSED_LIMIT, REQUESTS_LIMIT, Traffic
-from wrapdetect.ways.page.waiting import Standing, has_grown, is_notice, is_settled, without_notice
+from wrapdetect.ways.page.waiting import ShownText, has_grown, is_settled, only_waits, without_notice
 
 NOTICES = (
     "One moment please, I am searching the shelves.",
@@ -69,17 +69,17 @@ ANSWERS = (
 
 @pytest.mark.parametrize("text", NOTICES)
 def test_a_notice_is_known_by_its_words(text: str) -> None:
-    assert is_notice(text)
+    assert only_waits(text)
 
 
 @pytest.mark.parametrize("text", ANSWERS)
 def test_an_answer_is_no_notice(text: str) -> None:
-    assert not is_notice(text)
+    assert not only_waits(text)
 
 
-def standing(**more: object) -> Standing:
+def standing(**more: object) -> ShownText:
     usual = {"text": "The moon pulls.", "quiet_s": 1.1, "grew": True, "received": True, "pushed": False, "busy": False}
-    return Standing(**{**usual, **more})  # type: ignore[arg-type]
+    return ShownText(**{**usual, **more})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def standing(**more: object) -> Standing:
         (standing(text="One moment please.", quiet_s=50.0), False),
     ],
 )
-def test_an_answer_settles_the_sooner_the_better_it_is_known(now: Standing, settled: bool) -> None:
+def test_an_answer_settles_the_sooner_the_better_it_is_known(now: ShownText, settled: bool) -> None:
     assert is_settled(now, 1.0) is settled
 
 

@@ -16,8 +16,8 @@ from tests.conftest import START, an_endpoint, read_as
 from wrapdetect.dialects import DIALECTS
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.model import Ask, AskKey, Exchange, FailureKind
-from wrapdetect.ways.person.clipboard import NONE, Clipboard, find_clipboard
-from wrapdetect.ways.person.pasted import COMMANDS, LONGEST_LINE, SKIPPED, UNKNOWN, PersonSender, StoppedByHand
+from wrapdetect.ways.person.clipboard import NO_CLIPBOARD, Clipboard, find_clipboard
+from wrapdetect.ways.person.pasted import COMMANDS, LONGEST_LINE, SKIPPED, UNKNOWN_MOMENT, PersonSender, StoppedByHand
 
 BOT = an_endpoint("target", "target", dialect="pasted")
 
@@ -49,7 +49,7 @@ class Desk:
     """A person's sender, and all that was shown to them."""
 
     source: int
-    clipboard: Clipboard = NONE
+    clipboard: Clipboard = NO_CLIPBOARD
     total: int = 0
     done: int = 0
     shown: list[str] = field(default_factory=list)
@@ -108,7 +108,7 @@ def test_an_answer_ends_with_a_single_dot_and_is_kept_byte_for_byte() -> None:
     (exchange,), desk = heard(b"The moon \xe6\x9c\x88\r\n\n  pulls.\n.\n")
     assert text_of(exchange) == "The moon 月\r\n\n  pulls."
     assert (exchange.failure, exchange.status, exchange.started) == (None, None, START)
-    assert exchange.missing == UNKNOWN
+    assert exchange.missing == UNKNOWN_MOMENT
     assert "times" in exchange.missing
     assert exchange.sent == "Why?"
     assert desk.offered == ["Why?"]
@@ -312,7 +312,7 @@ def test_copying_hands_the_text_to_the_program(program: Callable[[str, str], str
     assert board.copy("Why? 月")
     assert (tmp_path / "held").read_text(encoding="utf-8") == "Why? 月"
     assert not Clipboard(("/no/such/program",), ()).copy("x")
-    assert NONE.paste() is None
+    assert NO_CLIPBOARD.paste() is None
 
 
 @pytest.mark.parametrize(

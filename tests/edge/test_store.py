@@ -35,7 +35,7 @@ def test_each_line_is_on_disk_before_the_next_is_written(tmp_path: Path) -> None
         assert path.read_text() == dump_head(RUN)
         for draw in range(3):
             file.append(numbered(draw))
-            assert run_file.load(path).run.exchanges == tuple(numbered(n) for n in range(draw + 1))
+            assert run_file.load_file(path).run.exchanges == tuple(numbered(n) for n in range(draw + 1))
 
 
 def test_a_process_killed_between_two_lines_loses_neither(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_process_killed_between_two_lines_loses_neither(tmp_path: Path) -> Non
     path = tmp_path / "run.jsonl"
     done = subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=60, cwd=ROOT)
     assert done.returncode == -9
-    assert run_file.load(path) == (replace(RUN, exchanges=(numbered(0), numbered(1))), b"", path.stat().st_size, 0)
+    assert run_file.load_file(path) == (replace(RUN, exchanges=(numbered(0), numbered(1))), b"", path.stat().st_size, 0)
 
 
 @pytest.mark.parametrize("keep", [1, 40, -2])
@@ -56,14 +56,14 @@ def test_a_torn_tail_is_moved_aside_and_cut_off(keep: int, tmp_path: Path) -> No
     torn = dump_exchange(numbered(2)).encode()[:keep]
     with path.open("ab") as file:
         file.write(torn)
-    loaded = run_file.load(path)
+    loaded = run_file.load_file(path)
     assert (len(loaded.run.exchanges), loaded.torn) == (2, torn)
     with run_file.resume(path) as again:
         again.mend(again.load())
         again.append(numbered(2))
     assert path.with_name("run.jsonl.torn").read_bytes() == torn + b"\n"
-    assert run_file.load(path).torn == b""
-    assert [e.ask.draw for e in run_file.load(path).run.exchanges] == [0, 1, 2]
+    assert run_file.load_file(path).torn == b""
+    assert [e.ask.draw for e in run_file.load_file(path).run.exchanges] == [0, 1, 2]
 
 
 def test_a_second_torn_tail_is_added_to_the_first(tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
     path = written(tmp_path / "a" / "b" / "run.jsonl", 0)
-    assert run_file.load(path).run == RUN
-    assert run_file.load(path.parent).run == RUN  # a folder stands for its run.jsonl
+    assert run_file.load_file(path).run == RUN
+    assert run_file.load_file(path.parent).run == RUN  # a folder stands for its run.jsonl
 
 
 def test_only_its_owner_may_read_a_recording(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_line_that_stands_there_twice_is_told_and_the_first_is_kept(tmp_path: 
     path = written(tmp_path / "run.jsonl", 2)
     other = dump_exchange(an_exchange("target", AskKey("style", "tides", 1), "Said by another."))
     path.write_text(path.read_text() + other + dump_exchange(numbered(0)))
-    loaded = run_file.load(path)
+    loaded = run_file.load_file(path)
     assert loaded.run.exchanges == (numbered(0), numbered(1))
     assert list(run_file.remarks(loaded, path)) == [f"{path}: 2 lines stand there twice; the first was kept"]
 
@@ -173,7 +173,7 @@ def test_pipes_and_devices_are_no_recordings(make: Callable[[Path], Path], tmp_p
 
 def test_a_device_is_not_read_for_ever() -> None:
     with pytest.raises(RunFormatError, match="is a device"):
-        run_file.load(Path("/dev/zero"))
+        run_file.load_file(Path("/dev/zero"))
 
 
 def test_a_link_that_leads_nowhere_is_told(tmp_path: Path) -> None:
@@ -267,6 +267,6 @@ def test_what_is_no_run_file_is_refused_with_name_and_reason(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(RunFormatError, match=message) as caught:
-        run_file.load(path)
+        run_file.load_file(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -14,7 +14,7 @@ from tests.conftest import a_pack, a_run, an_exchange, an_item, failed
 from wrapdetect.errors import LibraryError, RunFormatError
 from wrapdetect.model import AskKey
 from wrapdetect.runs.codec import dump_run
-from wrapdetect.store.tables import FORMATS, Fields, guess_format, read_table
+from wrapdetect.store.tables import TABLE_FORMATS, Fields, guess_format, read_table
 
 Said = tuple[str, str, str]
 ODD = '“Ça va ?” — 潮汐は？ 👩‍🚀\u00a0\u2028 \\n é é,\n\tsecond "line"\r\nend'
@@ -95,7 +95,7 @@ def given(tmp_path: Path, name: str, content: bytes | str) -> Path:
 # What is read
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", TABLE_FORMATS)
 def test_every_format_gives_each_answer_byte_for_byte(format_: str, tmp_path: Path) -> None:
     name, write = WRITERS[format_]
     path = write(tmp_path / name, SAID)
@@ -106,7 +106,7 @@ def test_every_format_gives_each_answer_byte_for_byte(format_: str, tmp_path: Pa
     assert sorted(read(path)) == expected == sorted(read(path, format_))
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", TABLE_FORMATS)
 def test_every_row_names_its_place(format_: str, tmp_path: Path) -> None:
     name, write = WRITERS[format_]
     path = write(tmp_path / name, SAID)

@@ -10,7 +10,7 @@ from wrapdetect.dialects import Piece, Reply
 from wrapdetect.evidence.compare.behaviour.coherence import FITS
 from wrapdetect.evidence.read import READERS, read_run, timing
 from wrapdetect.evidence.read.base import Background, Reading
-from wrapdetect.evidence.read.coherence import gives_back, overlap, share_beaten
+from wrapdetect.evidence.read.coherence import gives_back, share_beaten, word_overlap
 from wrapdetect.evidence.read.failure import LONGEST_APOLOGY
 from wrapdetect.evidence.read.identity import claims_human
 from wrapdetect.evidence.seeds import Seeds, Vendors
@@ -281,7 +281,7 @@ def test_an_answer_without_a_word_of_its_question_beats_none(own: float, others:
 
 
 def test_a_question_without_words_is_fitted_by_nothing() -> None:
-    assert overlap(frozenset("a"), frozenset(), {"a": 1.0}, 0.0) == 0.0
+    assert word_overlap(frozenset("a"), frozenset(), {"a": 1.0}, 0.0) == 0.0
 
 
 # --- text

@@ -201,6 +201,6 @@ def test_a_whole_audit_through_it_holds_no_key(proxy: Proxy, tmp_path: Path) -> 
     argv = (*target, "--reference", reference, "--pack", "identity", "--no-embed", "--out", "run.jsonl")
     done = cold(*argv, cwd=tmp_path, **KEYS)
     assert done.code == 0, done.err
-    assert_whole(run_file.load(tmp_path / "run.jsonl").run)
+    assert_whole(run_file.load_file(tmp_path / "run.jsonl").run)
     kept = (tmp_path / "run.jsonl").read_text() + done.out + done.err
     assert [key for key in KEYS.values() if key in kept] == []

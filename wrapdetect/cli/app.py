@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from wrapdetect.cli import collected_app, monitor_app, target_app
-from wrapdetect.cli.end import ended
+from wrapdetect.cli.end import exit_code_of
 from wrapdetect.errors import SpecError
 from wrapdetect.ways.output import guard
 
@@ -34,14 +34,14 @@ app.add_typer(target_app.app, name="target")
 
 app.add_typer(monitor_app.app, name="monitor")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
-Embed = Annotated[
+_Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
+_Embed = Annotated[
     bool | None, typer.Option("--embed/--no-embed", help="Use the embedding view (default: where it is installed).")
 ]
-FailAt = Annotated[
+_FailAt = Annotated[
     float | None, typer.Option(min=0.0, max=1.0, help="Exit with 10 where the probability is at or above this.")
 ]
-ConfigFile = Annotated[
+_ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="TOML file with [target], [[reference]] and, if wanted, [audit].")
 ]
 
@@ -58,7 +58,7 @@ def audit(
     reference: Annotated[
         list[str] | None, typer.Option(help="NAME=URL#MODEL@KEY_VARIABLE; once for each upstream to compare with.")
     ] = None,
-    config: ConfigFile = None,
+    config: _ConfigFile = None,
     pack: Annotated[
         str | None, typer.Option(help="Packs by id or path, with commas. Default: identity,coherence,timing,style.")
     ] = None,
@@ -95,16 +95,16 @@ def audit(
     adaptive: Annotated[
         bool, typer.Option("--adaptive", help="With --library: choose each next question, stop when decided.")
     ] = False,
-    json_: Json = False,
-    embed: Embed = None,
-    fail_at: FailAt = None,
+    json_: _Json = False,
+    embed: _Embed = None,
+    fail_at: _FailAt = None,
 ) -> None:
     """Ask a target and its references, record it all, and judge."""
     from wrapdetect.cli.commands import audit as command
     from wrapdetect.cli.commands.asking import Options
-    from wrapdetect.cli.target.endpoints import gather
+    from wrapdetect.cli.target.endpoints import gather_endpoints
 
-    gathered = gather(
+    gathered = gather_endpoints(
         url, model, key_env, reference or [], config, plain=plain, may_look=not dry_run, out=out, resume=resume
     )
     options = Options(
@@ -140,11 +140,11 @@ def audit(
         )
     if adaptive or prompts is not None:
         raise SpecError("--adaptive and --prompts go with --library NAME: the library whose questions are asked")
-    raise typer.Exit(command.audit(gathered.endpoints, gathered.settings, options, looked=gathered.looked))
+    raise typer.Exit(command.run_audit(gathered.endpoints, gathered.settings, options, looked=gathered.looked))
 
 
-@app.command()
-def match(
+@app.command("match")
+def match_answers(
     answers: Annotated[
         Path, typer.Argument(help="Recorded answers of one target: JSON lines, CSV, parquet, or a run file.")
     ],
@@ -159,8 +159,8 @@ def match(
     prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
     answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the match as JSON (v1) on standard output.")] = False,
-    embed: Embed = None,
-    fail_at: FailAt = None,
+    embed: _Embed = None,
+    fail_at: _FailAt = None,
 ) -> None:
     """Whose answers are these? Compare recorded answers with a library; sends nothing."""
     from wrapdetect.cli.commands.match import match_file
@@ -180,19 +180,19 @@ def match(
     raise typer.Exit(code)
 
 
-app.command("import")(collected_app.import_)
+app.command("import")(collected_app.import_answers)
 app.command("ask")(collected_app.ask)
 
 
 @app.command()
 def replay(
     run: Annotated[Path, typer.Argument(help="A run file, its folder, or the name of a shipped run such as feb21.")],
-    json_: Json = False,
-    embed: Embed = None,
-    fail_at: FailAt = None,
+    json_: _Json = False,
+    embed: _Embed = None,
+    fail_at: _FailAt = None,
 ) -> None:
     """Judge a recorded run again: same bytes in, same verdict out; sends nothing."""
-    from wrapdetect.cli.commands.replay import replay as command
+    from wrapdetect.cli.commands.replay import judge_again as command
 
     raise typer.Exit(command(run, as_json=json_, embed=embed, fail_at=fail_at))
 
@@ -220,7 +220,7 @@ def outages(
     json_: Annotated[bool, typer.Option("--json", help="Print all figures as JSON on standard output.")] = False,
 ) -> None:
     """Do two services fall together? The statistic alone, on lists of incidents (CSV: start,end); sends nothing."""
-    from wrapdetect.cli.commands.outages import outages as command
+    from wrapdetect.cli.commands.outages import judge_outages as command
     from wrapdetect.cli.commands.outages import reading_of
     from wrapdetect.ways.clock import now
 
@@ -229,9 +229,9 @@ def outages(
 
 
 @app.command()
-def doctor(config: ConfigFile = None) -> None:
+def doctor(config: _ConfigFile = None) -> None:
     """Say what is installed, check the weights, and list which key variables are set (never their values)."""
-    from wrapdetect.cli.commands.doctor import doctor as command
+    from wrapdetect.cli.commands.doctor import examine as command
 
     raise typer.Exit(command(config))
 
@@ -242,7 +242,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the recordings.")] = Path("wrapdetect-runs"),
 ) -> None:
     """Audit three loopback bots of known truth; no key, no network."""
-    from wrapdetect.cli.demo.command import demo as command
+    from wrapdetect.cli.demo.command import show_demo as command
 
     raise typer.Exit(command(seed=seed, out=out))
 
@@ -260,9 +260,9 @@ def probes_show(
     id_: Annotated[str, typer.Argument(metavar="ID", help="A pack or an item.")],
 ) -> None:
     """Show a pack or one item in full."""
-    from wrapdetect.cli.commands.probes import show
+    from wrapdetect.cli.commands.probes import show_probe
 
-    show(id_)
+    show_probe(id_)
 
 
 @probes_app.command("check")
@@ -294,20 +294,20 @@ def library_import(
     replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of one of that name.")] = False,
 ) -> None:
     """Make a library of a table with one answer a row."""
-    from wrapdetect.cli.commands.library import import_
+    from wrapdetect.cli.commands.library import import_library
     from wrapdetect.cli.commands.shelf import index_of
     from wrapdetect.cli.dates import read_date
-    from wrapdetect.library.answers import Source
+    from wrapdetect.library.answers import AnswersSource
     from wrapdetect.store.tables import Fields
     from wrapdetect.ways.clock import now
 
     day = read_date(collected, now().date())
-    import_(
+    import_library(
         name,
         path,
         format_=format_,
         fields=Fields(model_field, prompt_field, answer_field),
-        source=Source(origin=source, collected=day, settings=settings, licence=licence),
+        source=AnswersSource(origin=source, collected=day, settings=settings, licence=licence),
         replace=replace,
         build_index=index_of(embed),
     )
@@ -325,10 +325,10 @@ def library_list() -> None:
 @library_app.command("show")
 def library_show(name: Annotated[str, typer.Argument(help="Of a library.")]) -> None:
     """Show where a library comes from, its models and its first prompts."""
-    from wrapdetect.cli.commands.library import show
+    from wrapdetect.cli.commands.library import show_library
     from wrapdetect.ways.clock import now
 
-    show(name, now().date())
+    show_library(name, now().date())
 
 
 @library_app.command("drop")
@@ -344,4 +344,4 @@ def main() -> None:
     # Before numpy loads: threads that wait for a busy core cost more than they save, and sums keep their order.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     guard()
-    sys.exit(ended(app))
+    sys.exit(exit_code_of(app))

@@ -7,21 +7,21 @@ import typer
 
 from wrapdetect.errors import SpecError
 
-Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
-Embed = Annotated[
+_Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
+_Embed = Annotated[
     bool | None, typer.Option("--embed/--no-embed", help="Use the embedding view (default: where it is installed).")
 ]
-FailAt = Annotated[
+_FailAt = Annotated[
     float | None, typer.Option(min=0.0, max=1.0, help="Exit with 10 where the probability is at or above this.")
 ]
 References = Annotated[
     list[str] | None, typer.Option(help="NAME=URL#MODEL@KEY_VARIABLE; asked the same questions, over HTTP.")
 ]
-ConfigFile = Annotated[
+_ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="TOML file with [[reference]] and, if wanted, [audit].")
 ]
 Out = Annotated[Path | None, typer.Option(help="Run file to write. Default: wrapdetect-runs/<time>-<name>.jsonl.")]
-Draws = Annotated[int | None, typer.Option(min=1, help="How often each question is asked. Default 1.")]
+_Draws = Annotated[int | None, typer.Option(min=1, help="How often each question is asked. Default 1.")]
 Enrol = Annotated[
     int | None, typer.Option(min=0, help="Neutral system prompts behind which references are asked too. Default 1.")
 ]
@@ -36,7 +36,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done;
 Vantage = Annotated[str, typer.Option(help="Your word for where this is asked from; recorded.")]
 
 
-def import_(
+def import_answers(
     answers: Annotated[
         Path, typer.Argument(help="A table (JSON lines, CSV, parquet, JSON list) or a HAR saved by a browser.")
     ],
@@ -46,7 +46,7 @@ def import_(
     ] = None,
     only: Annotated[str | None, typer.Option(help="The same, and leave the others out.")] = None,
     reference: References = None,
-    config: ConfigFile = None,
+    config: _ConfigFile = None,
     template: Annotated[
         Path | None, typer.Option(help="Of a HAR: target TOML whose template says where question and answer stand.")
     ] = None,
@@ -72,7 +72,7 @@ def import_(
     questions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Input of the batch whose output the answers are.")
     ] = None,
-    draws: Draws = None,
+    draws: _Draws = None,
     enrol: Enrol = None,
     max_requests: MaxRequests = None,
     max_tokens: MaxTokens = None,
@@ -86,15 +86,15 @@ def import_(
     resume: Resume = False,
     dry_run: DryRun = False,
     vantage: Vantage = "",
-    json_: Json = False,
-    embed: Embed = None,
-    fail_at: FailAt = None,
+    json_: _Json = False,
+    embed: _Embed = None,
+    fail_at: _FailAt = None,
 ) -> None:
     """Make a run of answers that were collected elsewhere, and judge it; sends nothing but to --reference."""
     from wrapdetect.cli.commands.asking import Options
     from wrapdetect.cli.commands.audit import pack_names
-    from wrapdetect.cli.commands.collect import Reading, references_of
-    from wrapdetect.cli.commands.collect import import_ as command
+    from wrapdetect.cli.commands.collect import HowToRead, references_of
+    from wrapdetect.cli.commands.collect import make_run as command
     from wrapdetect.store.answers import More
     from wrapdetect.store.tables import Fields
 
@@ -117,7 +117,7 @@ def import_(
         fail_at=fail_at,
         vantage=vantage,
     )
-    reading = Reading(
+    reading = HowToRead(
         format_=format_,
         fields=Fields(model_field, prompt_field, answer_field),
         more=More(conversation_field, time_field, latency_field),
@@ -135,9 +135,9 @@ def ask(
         bool, typer.Option("--manual", help="You put each question to the bot and bring back its answer.")
     ] = False,
     reference: References = None,
-    config: ConfigFile = None,
+    config: _ConfigFile = None,
     pack: Annotated[str | None, typer.Option(help="Packs by id or path, with commas. Default: short.")] = None,
-    draws: Draws = None,
+    draws: _Draws = None,
     enrol: Enrol = None,
     max_requests: MaxRequests = None,
     max_tokens: MaxTokens = None,
@@ -147,9 +147,9 @@ def ask(
     resume: Resume = False,
     dry_run: DryRun = False,
     vantage: Vantage = "",
-    json_: Json = False,
-    embed: Embed = None,
-    fail_at: FailAt = None,
+    json_: _Json = False,
+    embed: _Embed = None,
+    fail_at: _FailAt = None,
 ) -> None:
     """Audit a bot that nothing can drive: each question is shown, and you bring back the answer."""
     from wrapdetect.cli.commands.ask import ask_by_hand

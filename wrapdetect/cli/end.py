@@ -15,7 +15,7 @@ SHOW = "WRAPDETECT_TRACEBACK"
 HERE, OURS, BROKEN_PIPE = 2, 70, 141
 
 
-def ended(command: Callable[[], object]) -> int:
+def exit_code_of(command: Callable[[], object]) -> int:
     """Run the command; its exit code. What it printed is out before it ends, or the code says that it is not."""
     _open_closed()
     try:

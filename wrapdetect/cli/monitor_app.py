@@ -12,8 +12,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print as JSON on standard output.")]
-FailAt = Annotated[
+_Json = Annotated[bool, typer.Option("--json", help="Print as JSON on standard output.")]
+_FailAt = Annotated[
     float | None, typer.Option(min=0.0, max=1.0, help="Exit with 10 where the probability is at or above this.")
 ]
 MonitorFile = Annotated[Path, typer.Option("--config", help="Of the monitor; `monitor init` writes one.")]
@@ -54,7 +54,7 @@ def monitor_run(
 
 
 @app.command("status")
-def monitor_status(config: MonitorFile = Path("monitor.toml"), json_: Json = False) -> None:
+def monitor_status(config: MonitorFile = Path("monitor.toml"), json_: _Json = False) -> None:
     """Up or down now, the day's budget, the feeds, and the evidence so far. Sends nothing."""
     from wrapdetect.cli.monitor.status import status
 
@@ -64,16 +64,16 @@ def monitor_status(config: MonitorFile = Path("monitor.toml"), json_: Json = Fal
 @app.command("incidents")
 def monitor_incidents(
     config: MonitorFile = Path("monitor.toml"),
-    json_: Json = False,
+    json_: _Json = False,
     target: Annotated[str | None, typer.Option(help="Of one service by name. Default: all but plain pages.")] = None,
     since: Since = None,
 ) -> None:
     """Every outage that was seen or published: when, how bad, by whom told, and who fell with it. Sends nothing."""
     from wrapdetect.cli.dates import since_of
-    from wrapdetect.cli.monitor.incidents import incidents
+    from wrapdetect.cli.monitor.incidents import show_incidents
     from wrapdetect.ways.clock import now
 
-    incidents(config, target=target, since=since_of(since, now()), as_json=json_)
+    show_incidents(config, target=target, since=since_of(since, now()), as_json=json_)
 
 
 @app.command("alert-test")
@@ -89,8 +89,8 @@ def monitor_judge(
     config: MonitorFile = Path("monitor.toml"),
     since: Since = None,
     target: Target = None,
-    json_: Json = False,
-    fail_at: FailAt = None,
+    json_: _Json = False,
+    fail_at: _FailAt = None,
 ) -> None:
     """The verdict on each target by what was watched, with the incidents as witnesses. Sends nothing."""
     from wrapdetect.cli.dates import since_of
@@ -125,6 +125,6 @@ def monitor_import(
     ] = None,
 ) -> None:
     """Bring exported histories into the store; what is there already stays as it is."""
-    from wrapdetect.cli.monitor.judge import import_
+    from wrapdetect.cli.monitor.judge import import_history
 
-    import_(config, files, vantage=vantage)
+    import_history(config, files, vantage=vantage)

@@ -12,7 +12,7 @@ from wrapdetect.secrets.names import secret_name
 
 Family = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
 
-CALLS: tuple[tuple[re.Pattern[str], Family | None], ...] = (
+_CALLS: tuple[tuple[re.Pattern[str], Family | None], ...] = (
     (re.compile(r"/chat/completions\Z", re.IGNORECASE), "openai"),
     (re.compile(r"/responses\Z", re.IGNORECASE), "responses"),
     (re.compile(r"/messages\Z", re.IGNORECASE), "anthropic"),
@@ -21,18 +21,18 @@ CALLS: tuple[tuple[re.Pattern[str], Family | None], ...] = (
     (re.compile(r"/models\Z", re.IGNORECASE), None),
 )
 """What stands at the end of an address that is a call's, and whose."""
-VERSION = re.compile(r"/V(?=\d)")
+_VERSION = re.compile(r"/V(?=\d)")
 DEPLOYMENT = re.compile(r"/openai/deployments/(?P<model>[^/]+)\Z")
 AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com", ".openai.azure.us")
-OURS = ("alt",)
+_OURS = ("alt",)
 """What a dialect itself puts into the query."""
-LONG_VALUE = 20
+_LONG_VALUE = 20
 """A value as long as this that mixes digits and letters is taken for a token."""
 
 Pairs = tuple[tuple[str, str], ...]
 
 
-class Place(NamedTuple):
+class ApiPlace(NamedTuple):
     """An API's base without a slash at its end, what goes into the query of each call, and as far as the address tells:
     which API, and which model."""
 
@@ -42,7 +42,7 @@ class Place(NamedTuple):
     model: str = ""
 
 
-def place_of(url: str) -> Place:
+def place_of(url: str) -> ApiPlace:
     """Raises ValueError for what is no address.
 
     >>> place_of("HTTPS://Bot.Example//v1/chat/completions/#")
@@ -51,18 +51,18 @@ def place_of(url: str) -> Place:
     ((('api-version', '2024-10-21'),), 'openai', 'gpt')
     """
     parts = urlsplit(url.strip())
-    path = VERSION.sub("/v", re.sub(r"/{2,}", "/", parts.path)).rstrip("/")
+    path = _VERSION.sub("/v", re.sub(r"/{2,}", "/", parts.path)).rstrip("/")
     if parts.netloc.lower().endswith(AZURE_HOSTS[0]) and path in ("", "/openai"):
         path = "/openai/v1"
     family, model = None, ""
-    for call, whose in CALLS:
+    for call, whose in _CALLS:
         if match := call.search(path):
             path, family, model = path[: match.start()], whose, unquote(match.groupdict().get("model") or "")
             break
     if deployment := DEPLOYMENT.search(path):
         model = unquote(deployment["model"])
-    query = tuple((n, v) for n, v in parse_qsl(parts.query, keep_blank_values=True) if n not in OURS)
-    return Place(f"{parts.scheme}://{parts.netloc.lower()}{path}", query, family, model)
+    query = tuple((n, v) for n, v in parse_qsl(parts.query, keep_blank_values=True) if n not in _OURS)
+    return ApiPlace(f"{parts.scheme}://{parts.netloc.lower()}{path}", query, family, model)
 
 
 def is_azure(url: str, query: Pairs = ()) -> bool:
@@ -102,5 +102,5 @@ def is_secret(name: str, value: str, *, header: bool = False) -> bool:
         return False
     words = re.split(r"[\s,;=]+", value)
     words = [w for w in words if not w.startswith(("http:", "https:"))]
-    mixed = (len(w) >= LONG_VALUE and any(map(str.isdigit, w)) and any(map(str.isalpha, w)) for w in words)
+    mixed = (len(w) >= _LONG_VALUE and any(map(str.isdigit, w)) and any(map(str.isalpha, w)) for w in words)
     return secret_name(name, "header" if header else "body") or any(mixed)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body.content import said_in, said_in_part
 from wrapdetect.dialects.body.json_text import Answer, Json, part, short
-from wrapdetect.dialects.body.replies import Shape, both
+from wrapdetect.dialects.body.replies import ReplyShape, both
 from wrapdetect.dialects.body.stream import Stream
 from wrapdetect.dialects.body.unpacked import BodyError
 from wrapdetect.model import Ask, Endpoint, FailureKind
@@ -18,7 +18,7 @@ HEADERS = (("anthropic-version", "2023-06-01"),)
 VERSIONED = re.compile(r"/v\d+\Z")
 HOTTEST = 1.0
 """The API refuses a higher temperature."""
-TOLD = {name: name for name in ("input_tokens", "output_tokens", "service_tier")}
+_TOLD = {name: name for name in ("input_tokens", "output_tokens", "service_tier")}
 
 
 def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call:
@@ -46,7 +46,7 @@ def _read_stream(stream: Stream) -> Reply:
                 answer.add(t_s, said_in_part(part(event, "delta")))
             case "message_delta":
                 answer.finished(part(event, "delta").get("stop_reason"))
-                answer.note(part(event, "usage"), TOLD)
+                answer.note(part(event, "usage"), _TOLD)
             case "message_stop":
                 done = True
                 break
@@ -65,7 +65,7 @@ def _read_plain(t_s: float, body: Json) -> Reply:
 def _note(answer: Answer, message: Json) -> None:
     answer.named(message.get("model"))
     answer.note(message, {"id": "id"})
-    answer.note(part(message, "usage"), TOLD)
+    answer.note(part(message, "usage"), _TOLD)
     answer.finished(message.get("stop_reason"))
 
 
@@ -76,7 +76,7 @@ def _refused(reply: Reply) -> Reply:
     return reply
 
 
-def _shape_of(body: Json) -> Shape:
+def _shape_of(body: Json) -> ReplyShape:
     if isinstance(body.get("content"), list) or body.get("type") == "message":
         return "whole"
     return "piece" if "type" in body else "unknown"

@@ -15,20 +15,20 @@ from wrapdetect.dialects.body.stream import Stream
 from wrapdetect.dialects.body.unpacked import BodyError
 from wrapdetect.model import Ask, Endpoint, FailureKind
 
-ROLES = {"user": "user", "assistant": "model"}
-TOKENS = {
+_ROLES = {"user": "user", "assistant": "model"}
+_TOKENS = {
     "promptTokenCount": "input_tokens",
     "candidatesTokenCount": "output_tokens",
     "serviceTier": "service_tier",
     "trafficType": "traffic_type",
 }
-ORDINARY = ("STOP", "MAX_TOKENS", "FINISH_REASON_UNSPECIFIED")
+_ORDINARY = ("STOP", "MAX_TOKENS", "FINISH_REASON_UNSPECIFIED")
 """Any other finishReason says that an answer was withheld."""
 
 
 def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call:
     turns = [
-        {"role": ROLES[str(message["role"])], "parts": [{"text": message["content"]}]}
+        {"role": _ROLES[str(message["role"])], "parts": [{"text": message["content"]}]}
         for message in so_far(ask, answers)
     ]
     body: Json = {"contents": turns}
@@ -75,7 +75,7 @@ def _add(answer: Answer, t_s: float, body: Json) -> None:
         raise BodyError(FailureKind.REFUSED, f"the question was blocked: {short(feedback['blockReason'])}")
     answer.named(body.get("modelVersion"))
     answer.note(body, {"responseId": "id"})
-    answer.note(part(body, "usageMetadata"), TOKENS)
+    answer.note(part(body, "usageMetadata"), _TOKENS)
     candidate = next((c for c in parts(body, "candidates") if not c.get("index")), {})
     for said in parts(part(candidate, "content"), "parts"):
         answer.add(t_s, said_in_part(said))
@@ -84,7 +84,7 @@ def _add(answer: Answer, t_s: float, body: Json) -> None:
 
 def _refused(reply: Reply) -> Reply:
     """The reply itself. Raises BodyError where an answer was withheld whole."""
-    if reply.finish is not None and reply.finish not in ORDINARY and not reply.text.strip():
+    if reply.finish is not None and reply.finish not in _ORDINARY and not reply.text.strip():
         raise BodyError(FailureKind.REFUSED, f"no answer: finishReason {short(reply.finish)}")
     return reply
 

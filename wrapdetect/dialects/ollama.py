@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body.content import said_in
 from wrapdetect.dialects.body.json_text import Answer, Json, part, short
-from wrapdetect.dialects.body.replies import Shape, both
+from wrapdetect.dialects.body.replies import ReplyShape, both
 from wrapdetect.dialects.body.stream import Stream
 from wrapdetect.dialects.body.unpacked import BodyError
 from wrapdetect.model import Ask, Endpoint, FailureKind
 
-TOLD = {
+_TOLD = {
     "remote_model": "remote_model",
     "remote_host": "remote_host",
     "prompt_eval_count": "input_tokens",
@@ -57,10 +57,10 @@ def _add(answer: Answer, t_s: float, body: Json) -> None:
     answer.named(body.get("model"))
     answer.add(t_s, said_in(part(body, "message").get("content")))
     answer.finished(body.get("done_reason"))
-    answer.note(body, TOLD)
+    answer.note(body, _TOLD)
 
 
-def _shape_of(body: Json) -> Shape:
+def _shape_of(body: Json) -> ReplyShape:
     return "piece" if body.get("done") is False else "unknown"
 
 

@@ -6,14 +6,14 @@ from wrapdetect.dialects.address import key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body.content import said_in_message
 from wrapdetect.dialects.body.json_text import Answer, Json, part, parts, refuse_error, short
-from wrapdetect.dialects.body.replies import Shape, both
+from wrapdetect.dialects.body.replies import ReplyShape, both
 from wrapdetect.dialects.body.stream import Stream
 from wrapdetect.dialects.body.unpacked import BodyError
 from wrapdetect.model import Ask, Endpoint, FailureKind
 
 WITHHELD = ("content_filter", "sensitive")
 """A finish_reason without a word before it says that a filter kept the answer back."""
-TOKENS = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
+_TOKENS = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
 
 
 def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call:
@@ -41,7 +41,7 @@ def _read_stream(stream: Stream) -> Reply:
         answer.add(t_s, said_in_message(said))
         answer.finished(choice.get("finish_reason"))
         if usage := part(event, "usage"):
-            answer.note(usage, TOKENS)
+            answer.note(usage, _TOKENS)
     return _given(answer.reply(done=stream.done or answer.finish is not None, sign="[DONE] or a finish_reason"))
 
 
@@ -54,7 +54,7 @@ def _read_plain(t_s: float, body: Json) -> Reply:
     answer.slipped(body)
     answer.add(t_s, said_in_message(message))
     answer.finished(choice.get("finish_reason"))
-    answer.note(part(body, "usage"), TOKENS)
+    answer.note(part(body, "usage"), _TOKENS)
     return _given(answer.reply())
 
 
@@ -86,7 +86,7 @@ def _given(reply: Reply) -> Reply:
     return reply
 
 
-def _shape_of(body: Json) -> Shape:
+def _shape_of(body: Json) -> ReplyShape:
     choice = next(iter(parts(body, "choices")), {})
     if isinstance(choice.get("message"), dict):
         return "whole"

@@ -10,7 +10,7 @@ from wrapdetect.dialects.address import key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body.content import said_in
 from wrapdetect.dialects.body.json_text import Answer, Json, part, parts, refuse_error, short
-from wrapdetect.dialects.body.replies import Shape, both
+from wrapdetect.dialects.body.replies import ReplyShape, both
 from wrapdetect.dialects.body.stream import Stream
 from wrapdetect.dialects.body.told import kind_told
 from wrapdetect.dialects.body.unpacked import BodyError
@@ -18,10 +18,10 @@ from wrapdetect.model import Ask, Endpoint, FailureKind
 
 FEWEST_TOKENS = 16
 """The API refuses a smaller max_output_tokens."""
-TOKENS = {name: name for name in ("input_tokens", "output_tokens")}
+_TOKENS = {name: name for name in ("input_tokens", "output_tokens")}
 SPOKEN = ("response.output_text.delta", "response.refusal.delta")
 """Events with text: a refusal is what the model says, too; its reasoning is not."""
-ENDS = ("response.completed", "response.incomplete")
+_ENDS = ("response.completed", "response.incomplete")
 
 
 def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call:
@@ -46,7 +46,7 @@ def _read_stream(stream: Stream) -> Reply:
             answer.add(t_s, said_in(event.get("delta"), "delta"))
         if response:
             _note(answer, response, "stream")
-        if kind in ENDS:
+        if kind in _ENDS:
             if not answer.pieces:  # a server that told nothing on the way
                 _add_output(answer, t_s, response)
             done = True
@@ -70,7 +70,7 @@ def _note(answer: Answer, response: Json, where: str) -> None:
     if status in ("failed", "cancelled"):
         raise BodyError(kind_told(response), f"the response has the status {status}: {short(response)}")
     answer.slipped(response)
-    answer.note(part(response, "usage"), TOKENS)
+    answer.note(part(response, "usage"), _TOKENS)
     if status in ("completed", "incomplete"):
         answer.finished(part(response, "incomplete_details").get("reason") or status)
 
@@ -80,7 +80,7 @@ def _add_output(answer: Answer, t_s: float, response: Json) -> None:
     answer.add(t_s, "".join(said_in(item.get("content")) for item in messages))
 
 
-def _shape_of(body: Json) -> Shape:
+def _shape_of(body: Json) -> ReplyShape:
     if isinstance(body.get("output"), list):
         return "whole"
     return "piece" if str(body.get("type", "")).startswith("response.") else "unknown"

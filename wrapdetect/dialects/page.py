@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, without_text
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind
 
-Seen = tuple[float, str]
+_Seen = tuple[float, str]
 """When, and the whole text that was shown then."""
 
 
-def grown(seen: Iterable[Seen]) -> tuple[Chunk, ...]:
+def grown(seen: Iterable[_Seen]) -> tuple[Chunk, ...]:
     """Chunks of a text seen several times: each keeps the characters that were there already, and adds the rest.
 
     A text that drops a quarter or more of the one before is another text, though both may begin alike; that marks of

@@ -7,7 +7,7 @@ from wrapdetect.evidence.compare.behaviour.views import Embed
 from wrapdetect.evidence.compare.rules import compare_samples, control_checks, history_checks
 from wrapdetect.evidence.compare.samples import collect
 from wrapdetect.evidence.judge import (
-    NONE,
+    NO_CALIBRATOR,
     Calibrator,
     bounded,
     lagged_of,
@@ -37,7 +37,7 @@ class Analysis:
     outages: tuple[Dependence, ...] = ()  # of a history: each candidate with its incidents
 
 
-def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrator = NONE) -> Analysis:
+def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrator = NO_CALIBRATOR) -> Analysis:
     """Read, compare and judge a run. The same run, seeds, calibrator and embedder give the same analysis."""
     run = replace(run, exchanges=tuple(sorted(run.exchanges, key=lambda e: (e.started, e.id))))
     observations, reader_bugs = read_run(run, seeds.vendors)

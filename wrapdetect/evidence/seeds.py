@@ -135,7 +135,7 @@ class Ruleset(_Strict):
         return next((r for r in self.rule if r.id == rule_id), None) or _unknown(rule_id)
 
 
-class Likeness(_Strict):
+class KnownLikeness(_Strict):
     """What is known beforehand of one view: leads as a share of the similarity between different models.
 
     `null_mean`, `null_sd`: the largest lead that a model unrelated to all candidates has; `null_weight`: how many
@@ -153,7 +153,7 @@ class Likeness(_Strict):
 class Likenesses(_Strict):
     """seeds/likeness.toml."""
 
-    view: dict[Literal["words", "chars", "embedding"], Likeness]
+    view: dict[Literal["words", "chars", "embedding"], KnownLikeness]
 
 
 class Line(_Strict):

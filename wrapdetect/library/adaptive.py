@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wrapdetect.evidence.seeds import Seeds
-from wrapdetect.library.fingerprint import Embed
+from wrapdetect.library.fingerprint import EmbedTexts
 from wrapdetect.library.identify import Identified, Indices
 from wrapdetect.library.index import read_prints
 from wrapdetect.library.matching import Scorer, Shelf
@@ -20,7 +20,7 @@ STEP = 2
 """Questions asked between two looks; the rule's error holds for this many or more."""
 
 
-class Standing(NamedTuple):
+class CourseStanding(NamedTuple):
     """Where an audit stands: whether it is decided, and why (one line); `named` where a family is."""
 
     decided: bool
@@ -35,7 +35,7 @@ class Course:
     `rule` is None for a library too small to stop early; `found` is the nearest so far.
     """
 
-    def __init__(self, shelf: Shelf, seeds: Seeds, *, most: int | None, embed: Embed | None) -> None:
+    def __init__(self, shelf: Shelf, seeds: Seeds, *, most: int | None, embed: EmbedTexts | None) -> None:
         self._shelf, self._seeds = shelf, seeds
         self._embedded = shelf.embedded and embed is not None
         self.scorer = Scorer(shelf, seeds, embed)
@@ -71,7 +71,7 @@ class Course:
         chosen = next_questions(self.choices, left, self._alive(), room)
         return [question for question, place in self._places.items() if place in chosen]
 
-    def standing(self) -> Standing:
+    def standing(self) -> CourseStanding:
         """Decided when a family is named within the rule's error, or none is left; else what is missing.
 
         Named takes both: the rule, whose error holds for strangers as the library groups them, and a calibrated
@@ -79,19 +79,19 @@ class Course:
         """
         n, found = sum(self._told.values()), self.found
         if self.rule is None:
-            return Standing(False, f"{n} answers: the library has too few families to stop early")
+            return CourseStanding(False, f"{n} answers: the library has too few families to stop early")
         if found is None or n < self._fewest:
-            return Standing(False, f"{n} answers: too few to look at (at least {self._fewest})")
+            return CourseStanding(False, f"{n} answers: too few to look at (at least {self._fewest})")
         probability, states = self.scorer.membership(found, found.standard).family, self._seeds.matching.states
         nearest = self._shelf.models[found.nearest]
         beyond = f"{found.standard:.1f} standard deviations beyond strangers (more than {self.rule.threshold:.1f} asked"
         if found.standard > self.rule.threshold and probability >= states.family_at:
             error = f"error under {self._seeds.matching.sequential.alpha:g} where families are as grouped"
-            return Standing(True, f"decided after {n}: {nearest} or its family, {beyond}, {error})", named=True)
+            return CourseStanding(True, f"decided after {n}: {nearest} or its family, {beyond}, {error})", named=True)
         if probability <= states.unlike_at:
-            return Standing(True, f"decided after {n}: like no family of this library")
+            return CourseStanding(True, f"decided after {n}: like no family of this library")
         chance = f"probability {probability:.3f} (at least {states.family_at:g} asked)"
-        return Standing(False, f"{n} answers: {nearest} is nearest, {beyond}), {chance}")
+        return CourseStanding(False, f"{n} answers: {nearest} is nearest, {beyond}), {chance}")
 
     def _alive(self) -> Indices:
         """The best model of each family still alive."""

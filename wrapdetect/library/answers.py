@@ -18,19 +18,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from wrapdetect.errors import LibraryError
 from wrapdetect.model.prose import quote
 
-FORMAT = 1
+_FORMAT = 1
 LEAST_QUESTIONS = 8
 """Questions that at least two models must have answered; with fewer no comparison of theirs says anything."""
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-SHOWN = 5
+_SHOWN = 5
 """Models named in one note."""
 
-Answers = Mapping[str, Mapping[str, tuple[str, ...]]]
+_Answers = Mapping[str, Mapping[str, tuple[str, ...]]]
 """Model -> question id -> draws."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class AnswersSource:
     """Where the answers come from, in the user's words; "" and None say that it was not told."""
 
     origin: str = ""
@@ -39,7 +39,7 @@ class Source:
     licence: str = ""
 
 
-class Question(NamedTuple):
+class _Question(NamedTuple):
     """One prompt; `id` is question_id(text)."""
 
     id: str
@@ -50,7 +50,7 @@ class Question(NamedTuple):
 class Head:
     """The first line of a library: provenance and counts."""
 
-    source: Source
+    source: AnswersSource
     digest: str
     n_models: int
     n_questions: int
@@ -65,10 +65,10 @@ class Library:
     """
 
     name: str
-    source: Source
-    questions: tuple[Question, ...]
+    source: AnswersSource
+    questions: tuple[_Question, ...]
     models: tuple[str, ...]
-    answers: Answers
+    answers: _Answers
     digest: str
 
     @property
@@ -109,7 +109,7 @@ def check_name(name: str) -> None:
         )
 
 
-def build_library(name: str, rows: Iterable[Row], source: Source) -> tuple[Library, tuple[str, ...]]:
+def build_library(name: str, rows: Iterable[Row], source: AnswersSource) -> tuple[Library, tuple[str, ...]]:
     """A library of the rows, and notes for the user: what was left out, and which models miss prompts.
 
     Raises LibraryError for an unfit name or text, no rows, one model only, or fewer than LEAST_QUESTIONS questions
@@ -123,7 +123,7 @@ def build_library(name: str, rows: Iterable[Row], source: Source) -> tuple[Libra
         pile.add(row)
     answers = {m: {q: _ordered(d) for q, d in draws.items()} for m, draws in pile.draws.items()}
     answered = {q for by_question in answers.values() for q in by_question}
-    library = _library(name, source, [Question(q, t) for t, q in pile.ids.items() if q in answered], answers)
+    library = _library(name, source, [_Question(q, t) for t, q in pile.ids.items() if q in answered], answers)
     _refuse_thin(library, pile)
     return library, tuple(_notes(library, pile))
 
@@ -141,7 +141,7 @@ def shared_questions(library: Library) -> frozenset[str]:
 def dump_library(library: Library) -> Iterator[str]:
     """The lines of the text form, each with its newline."""
     lines = _content(library.source, library.questions, library.models, library.answers)
-    head = {"library": FORMAT, "digest": library.digest, **next(lines)}
+    head = {"library": _FORMAT, "digest": library.digest, **next(lines)}
     yield _dump(head)
     yield from map(_dump, lines)
 
@@ -149,13 +149,15 @@ def dump_library(library: Library) -> Iterator[str]:
 def parse_head(line: str | bytes, name: str) -> Head:
     """The first line alone. Raises LibraryError for one that is damaged or of another format."""
     head = _parse(_HeadLine, line, name, 1)
-    if head.library != FORMAT:
+    if head.library != _FORMAT:
         raise LibraryError(
-            f"library {name}: cannot read library format {head.library} (this program reads {FORMAT}); "
+            f"library {name}: cannot read library format {head.library} (this program reads {_FORMAT}); "
             "update wrapdetect, or import it again with --replace"
         )
     return Head(
-        source=Source(origin=head.origin, collected=head.collected, settings=head.settings, licence=head.licence),
+        source=AnswersSource(
+            origin=head.origin, collected=head.collected, settings=head.settings, licence=head.licence
+        ),
         digest=head.digest,
         n_models=len(head.models),
         n_questions=head.questions,
@@ -182,7 +184,7 @@ def parse_library(lines: Iterable[str | bytes], name: str) -> Library:
             if said.question not in questions or said.question in answers.get(said.model, {}):
                 raise _damaged(name, number, f"question {said.question} is unknown, or doubled for {quote(said.model)}")
             answers.setdefault(said.model, {})[said.question] = tuple(said.answers)
-    library = _library(name, head.source, [Question(*q) for q in questions.items()], answers)
+    library = _library(name, head.source, [_Question(*q) for q in questions.items()], answers)
     if library.head != head:
         raise _damaged(name, number, f"its lines have digest {library.digest[:12]}…, its head says {head.digest[:12]}…")
     return library
@@ -280,15 +282,15 @@ def _number(n: int, noun: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
-def _count(answers: Answers) -> int:
+def _count(answers: _Answers) -> int:
     return sum(len(draws) for by_question in answers.values() for draws in by_question.values())
 
 
-def _library(name: str, source: Source, questions: Sequence[Question], answers: Answers) -> Library:
+def _library(name: str, source: AnswersSource, questions: Sequence[_Question], answers: _Answers) -> Library:
     models = tuple(sorted(answers))
     digest = hashlib.sha256()
     for line in _content(source, questions, models, answers):
@@ -304,7 +306,7 @@ def _library(name: str, source: Source, questions: Sequence[Question], answers: 
 
 
 def _content(
-    source: Source, questions: Sequence[Question], models: Sequence[str], answers: Answers
+    source: AnswersSource, questions: Sequence[_Question], models: Sequence[str], answers: _Answers
 ) -> Iterator[Mapping[str, object]]:
     """All but name, format and digest: what the digest is taken of."""
     yield {

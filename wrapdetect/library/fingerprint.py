@@ -16,12 +16,12 @@ from wrapdetect.library.normalise import normalise
 OPENING_WORDS = 32
 """Words at the start of an answer that are compared one by one."""
 
-UNIT = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
+_UNIT = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
 """What stands between spaces; of scripts without spaces, each character."""
 
 SketchId = GramId | Literal["embedding"]
 
-Embed = Callable[[Sequence[str]], Sketch]
+EmbedTexts = Callable[[Sequence[str]], Sketch]
 """Texts -> rows of length 1; given by edge/embed.py."""
 
 Rarities = Mapping[GramId, Sketch]
@@ -60,7 +60,7 @@ def learn_rarities(texts: Sequence[str]) -> Rarities:
     return found
 
 
-def fingerprints(answers: Sequence[Sequence[str]], rarities: Rarities, embed: Embed | None = None) -> Fingerprints:
+def fingerprints(answers: Sequence[Sequence[str]], rarities: Rarities, embed: EmbedTexts | None = None) -> Fingerprints:
     """`answers` holds the draws of each speaker, in their order; empty answers are no evidence and are left out."""
     draws = [[n for n in map(normalise, texts) if n.text] for texts in answers]
     flat = [n.text for own in draws for n in own]
@@ -84,7 +84,7 @@ def fingerprints(answers: Sequence[Sequence[str]], rarities: Rarities, embed: Em
 
 
 def _opening(text: str) -> NDArray[np.uint32]:
-    first = [m.group() for m in islice(UNIT.finditer(text), OPENING_WORDS)]
+    first = [m.group() for m in islice(_UNIT.finditer(text), OPENING_WORDS)]
     # 32 bits of each hash, never 0: that says that there is no such word.
     short = np.maximum(ngrams.wholes([*first, text]) >> np.uint64(32), np.uint64(1))
     row = np.zeros(OPENING_WORDS + 1, np.uint32)

@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.library.fingerprint import Fingerprints
 from wrapdetect.library.nearest import Rows, Scores, combined, question_scores
 
 Indices = NDArray[np.intp]
-Floats = NDArray[np.float64]
 
-FEWEST_QUESTIONS = 8
+FEWEST_COMMON_QUESTIONS = 8
 """Fewer common questions than this say nothing of a model."""
 FARTHEST_STANDARD = 38.0
 """Where strangers hardly vary, tails fall below all numbers; nothing is further off than this."""
 FEWEST_STRANGERS = 8
 """Fewer strangers than this measure no null."""
-BOOTSTRAP_DRAWS = 400
+_BOOTSTRAP_DRAWS = 400
 
 
 class Sheet(NamedTuple):
@@ -55,7 +55,7 @@ def normal_score(value: Floats | np.float64, n: Floats | int) -> Floats:
     return np.where(np.isfinite(value), np.sign(scaled) * within, np.nan)
 
 
-class Null(NamedTuple):
+class StrangersNull(NamedTuple):
     """Scores that strangers reach with their nearest model: mean, standard deviation, number of strangers."""
 
     mean: float
@@ -85,7 +85,7 @@ class Identified(NamedTuple):
     low: float
     high: float
     margin: float
-    null: Null
+    null: StrangersNull
     n_questions: int
 
 
@@ -121,7 +121,7 @@ def mean_scores(scores: Scores) -> Scores:
     """Over the first axis; NaN for fewer than FEWEST_QUESTIONS or a third of them."""
     there = np.isfinite(scores)
     n = there.sum(axis=0)
-    few = n < min(len(scores), max(FEWEST_QUESTIONS, len(scores) / 3))
+    few = n < min(len(scores), max(FEWEST_COMMON_QUESTIONS, len(scores) / 3))
     means = np.where(there, scores, 0).sum(axis=0) / np.maximum(n, 1)
     return np.asarray(np.where(few, np.nan, means), dtype=np.float32)
 
@@ -134,19 +134,19 @@ def strangers(totals: Scores, cohort: Indices, family: Indices) -> Scores:
     return np.where(np.isfinite(best), best, np.nan).astype(np.float32)
 
 
-def measured_null(totals: Scores, cohort: Indices, family: Indices) -> Null | None:
+def strangers_null(totals: Scores, cohort: Indices, family: Indices) -> StrangersNull | None:
     """None with fewer than FEWEST_STRANGERS strangers."""
     reached = strangers(totals, cohort, family)
     reached = reached[np.isfinite(reached)]
     if len(reached) < FEWEST_STRANGERS:
         return None
-    return Null(float(reached.mean()), max(float(reached.std(ddof=1)), 1e-3), len(reached))
+    return StrangersNull(float(reached.mean()), max(float(reached.std(ddof=1)), 1e-3), len(reached))
 
 
 def identify(sheet: Sheet, family: Indices, rng: Generator) -> Identified | None:
     """None where no model shares enough questions, or where the library is too small to measure a null."""
     totals = sheet.totals()
-    null = measured_null(totals[1:], sheet.cohort, family)
+    null = strangers_null(totals[1:], sheet.cohort, family)
     target = totals[0]
     if null is None or not np.isfinite(target).any():
         return None
@@ -155,7 +155,7 @@ def identify(sheet: Sheet, family: Indices, rng: Generator) -> Identified | None
     n = len(sheet.questions)
     members = (family == family[nearest]) & np.isfinite(target)
     own = np.where(np.isfinite(sheet.scores[:, 0]), sheet.scores[:, 0], np.nan)[:, members]
-    drawn = np.stack([_best(own[rng.integers(0, n, n)]) for _ in range(BOOTSTRAP_DRAWS)])
+    drawn = np.stack([_best(own[rng.integers(0, n, n)]) for _ in range(_BOOTSTRAP_DRAWS)])
     low, high = np.nanquantile(drawn, (0.025, 0.975))
     return Identified(
         totals=target,

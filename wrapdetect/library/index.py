@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
+from wrapdetect.evidence.compare.arrays import Array
 from wrapdetect.evidence.compare.ngrams import GRAMS, Sketch
 from wrapdetect.library.answers import Library
-from wrapdetect.library.fingerprint import Embed, Fingerprints, Rarities, SketchId, fingerprints, learn_rarities
-from wrapdetect.library.identify import FEWEST_QUESTIONS, Indices, choose_cohort
+from wrapdetect.library.fingerprint import EmbedTexts, Fingerprints, Rarities, SketchId, fingerprints, learn_rarities
+from wrapdetect.library.identify import FEWEST_COMMON_QUESTIONS, Indices, choose_cohort
 from wrapdetect.library.nearest import Rows, Scores, combined, question_scores
 
-Array = NDArray[np.generic]
 Read = Callable[[str], Array]
 """Name of an array -> the array."""
 
@@ -38,7 +38,7 @@ def build_index(
     *,
     weights: Mapping[str, float],
     link: float,
-    embed: Embed | None = None,
+    embed: EmbedTexts | None = None,
 ) -> Iterator[tuple[str, Array]]:
     """The arrays one by one, each with its name. `progress` is told questions done, of how many."""
     yield from dump_texts("models", library.models)
@@ -61,7 +61,7 @@ def build_index(
             count += np.isfinite(scores)
             kept[question.id] = scores[cohort]
         progress(done + 1, len(library.questions))
-    enough = count >= min(FEWEST_QUESTIONS, len(asked))
+    enough = count >= min(FEWEST_COMMON_QUESTIONS, len(asked))
     family = families(np.where(enough, total / np.maximum(count, 1), np.nan), link)
     yield "family", family
     yield "telling", np.array([_telling(kept.get(q.id), cohort, family) for q in library.questions], np.float32)

@@ -9,9 +9,9 @@ import numpy as np
 
 from wrapdetect.evidence.seeds import Matching, Seeds
 from wrapdetect.library.answers import Head, question_id
-from wrapdetect.library.fingerprint import Embed, Fingerprints, fingerprints
+from wrapdetect.library.fingerprint import EmbedTexts, Fingerprints, fingerprints
 from wrapdetect.library.identify import (
-    FEWEST_QUESTIONS,
+    FEWEST_COMMON_QUESTIONS,
     Identified,
     Indices,
     Sheet,
@@ -22,8 +22,8 @@ from wrapdetect.library.identify import (
     score_question,
 )
 from wrapdetect.library.index import Read, read_family, read_prints, read_rarities
-from wrapdetect.library.member import Membership, membership, shares_within, state_of
-from wrapdetect.library.mixture import FEWEST_QUESTIONS as FEWEST_FOR_TWO
+from wrapdetect.library.member import Membership, member_state, membership, shares_within
+from wrapdetect.library.mixture import FEWEST_MIXED_QUESTIONS as FEWEST_FOR_TWO
 from wrapdetect.library.mixture import mixture
 from wrapdetect.library.nearest import Scores
 from wrapdetect.library.same_settings import same_settings
@@ -79,15 +79,15 @@ class Scored(NamedTuple):
     with_kin: Scores
 
 
-Asked = tuple[str, Fingerprints]
-Each = Callable[[Callable[[Asked], Scored], Iterable[Asked]], Iterable[Scored]]
+AskedOfTarget = tuple[str, Fingerprints]
+Each = Callable[[Callable[[AskedOfTarget], Scored], Iterable[AskedOfTarget]], Iterable[Scored]]
 """`map`, or one that works on several cores; the order stays."""
 
 
 class Scorer:
     """Scores a target question by question against one library, in any order: a match at the end, or on the way."""
 
-    def __init__(self, shelf: Shelf, seeds: Seeds, embed: Embed | None) -> None:
+    def __init__(self, shelf: Shelf, seeds: Seeds, embed: EmbedTexts | None) -> None:
         self.shelf = shelf
         self.family: Indices = read_family(shelf.read)
         self.cohort: Indices = choose_cohort(len(shelf.models), seeds.matching.cohort)
@@ -134,7 +134,7 @@ class Scorer:
             standard, self.exact(found.nearest), found.n_questions, self._openness(model), self._seeds.matching
         )
 
-    def _score(self, asked: Asked) -> Scored:
+    def _score(self, asked: AskedOfTarget) -> Scored:
         question, ours = asked
         theirs = read_prints(question, self.shelf.read, embedded=self._embed is not None)
         weights = self._seeds.matching.weight
@@ -150,7 +150,9 @@ class Scorer:
         return self._seeds.vendors.of_model(model)[1]
 
 
-def match(heard: Heard, shelf: Shelf, seeds: Seeds, *, embed: Embed | None, today: date, each: Each = map) -> Match:
+def match(
+    heard: Heard, shelf: Shelf, seeds: Seeds, *, embed: EmbedTexts | None, today: date, each: Each = map
+) -> Match:
     """Whose answers are these? The same answers, library, seeds and day give the same match."""
     scorer = Scorer(shelf, seeds, embed)
     asked = {question_id(prompt): draws for prompt, draws in heard.draws.items()}
@@ -188,7 +190,7 @@ def conclude(heard: Heard, scorer: Scorer, seeds: Seeds, today: date, notes: Seq
         return _nothing(heard, shelf, n, age, seeds, notes)
     value, low, high = (scorer.membership(found, x) for x in (found.standard, found.low, found.high))
     passing = sorted(m.passing for m in (value, low, high))
-    state = state_of(value, n, seeds.matching)
+    state = member_state(value, n, seeds.matching)
     order = ranking(found.totals)
     members = [i for i in order if scorer.family[i] == scorer.family[found.nearest]]
     nearness = float(found.totals[found.nearest])
@@ -258,7 +260,7 @@ def _nothing(heard: Heard, shelf: Shelf, n: int, age: int | None, seeds: Seeds, 
     """The priors stand: nothing was compared."""
     prior = membership(0.0, 0, 0, "unknown", seeds.matching)
     needs = (
-        f"At least {FEWEST_QUESTIONS} prompts of the library answered, and a library of 9 families or more "
+        f"At least {FEWEST_COMMON_QUESTIONS} prompts of the library answered, and a library of 9 families or more "
         f"({n} prompts are common, {len(shelf.models)} models are there).",
     )
     return Match(

@@ -70,7 +70,7 @@ def shares_within(behind: Sequence[float], n: int, within: float) -> list[float]
     return [float(s) for s in shares / shares.sum()]
 
 
-def state_of(member: Membership, n: int, seeds: Matching) -> State:
+def member_state(member: Membership, n: int, seeds: Matching) -> State:
     """The word for behaviour alone; `wrapper` is never among them, since it takes dependence."""
     states = seeds.states
     if n < states.fewest_questions:

@@ -20,23 +20,22 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.library.identify import Indices, Sheet
 
-Floats = NDArray[np.float64]
-
-FEWEST_QUESTIONS = 16
+FEWEST_MIXED_QUESTIONS = 16
 """Fewer answered questions than this tell nothing of a mixture."""
 FEWEST_KIN = 8
 """Fewer cohort models with kin in the library than this measure neither how own answers score nor a null."""
 FEW_BEST = 24
 """Families that are looked at as the second one, at most: those with the best totals. A quarter of the answers lifts a
 family's total little above those of the first one's relatives: with 8 it was missed more often."""
-SHARES = np.linspace(0.0, 1.0, 101)
-COARSE = SHARES[::5]
+_SHARES = np.linspace(0.0, 1.0, 101)
+COARSE = _SHARES[::5]
 """Shares tried for the gain; all SHARES for the estimate and its interval."""
 HEAVY = 5.0
 """Degrees of freedom of the t-distribution of scores: one odd question says little."""
-FARTHEST = 30.0
+_FARTHEST = 30.0
 """Nats of one question at most, so that exponentials stay within numbers; real scores stay far below."""
 WILKS = 1.92
 """Half the 95 % point of chi-square with one degree of freedom."""
@@ -99,7 +98,7 @@ class Levels(NamedTuple):
         return self._replace(sums=sums, counts=counts)
 
 
-class Pair(NamedTuple):
+class _Pair(NamedTuple):
     """Two families, the share of the second, its gain, and by question its log likelihood ratio over the first."""
 
     first: int
@@ -108,9 +107,9 @@ class Pair(NamedTuple):
     gain: float
     ratios: Floats
 
-    def turned(self) -> "Pair":
+    def turned(self) -> "_Pair":
         """The same with first and second exchanged."""
-        return Pair(self.second, self.first, 1 - self.share, self.gain, -self.ratios)
+        return _Pair(self.second, self.first, 1 - self.share, self.gain, -self.ratios)
 
 
 def mixture(sheet: Sheet, family: Indices, rng: Generator) -> Mixture | None:
@@ -119,7 +118,7 @@ def mixture(sheet: Sheet, family: Indices, rng: Generator) -> Mixture | None:
     None with fewer than FEWEST_QUESTIONS answered questions, FEWEST_KIN cohort models with kin, or two families.
     """
     asked = np.flatnonzero(np.isfinite(sheet.scores[:, 0]).any(axis=1))
-    if len(asked) < FEWEST_QUESTIONS:
+    if len(asked) < FEWEST_MIXED_QUESTIONS:
         return None
     scores, kind = family_scores(sheet.scores[asked], family), family[sheet.cohort]
     levels = measured_levels(scores[:, 1:], kind)
@@ -131,7 +130,7 @@ def mixture(sheet: Sheet, family: Indices, rng: Generator) -> Mixture | None:
     nulls = null_gains(scores[:, 1:], kind, levels, candidates)
     if min(map(len, nulls)) < FEWEST_KIN:
         return None
-    p_two = max(rank(pair.gain, n) for n in nulls)
+    p_two = max(_rank(pair.gain, n) for n in nulls)
     low, high = interval(pair.ratios)
     second = belongings(pair)
     change, p_change = change_point(pair.ratios, rng)
@@ -190,7 +189,7 @@ def measured_levels(scores: Floats, kind: Indices) -> Levels | None:
     )
 
 
-def best_pair(scores: Floats, levels: Levels, candidates: Indices) -> Pair:
+def best_pair(scores: Floats, levels: Levels, candidates: Indices) -> _Pair:
     """The family with the best total, and the one beside it that gains most. `scores` (n_questions, n_families)."""
     order = candidates[np.argsort(-means(scores)[candidates], kind="stable")][: FEW_BEST + 1]
     first, others = int(order[0]), order[1:]
@@ -198,8 +197,8 @@ def best_pair(scores: Floats, levels: Levels, candidates: Indices) -> Pair:
     likelihoods = mixed(ratios, COARSE)
     gains = likelihoods.max(axis=0) - np.maximum(neither, np.maximum(likelihoods[0], likelihoods[-1]))
     best = int(np.argmax(gains))
-    share = float(SHARES[np.argmax(mixed(ratios[:, [best]], SHARES)[:, 0])])
-    return Pair(first, int(others[best]), share, float(gains[best]), ratios[:, best])
+    share = float(_SHARES[np.argmax(mixed(ratios[:, [best]], _SHARES)[:, 0])])
+    return _Pair(first, int(others[best]), share, float(gains[best]), ratios[:, best])
 
 
 def likelihood_ratios(scores: Floats, first: int, others: Indices, levels: Levels) -> tuple[Floats, Floats]:
@@ -214,7 +213,7 @@ def likelihood_ratios(scores: Floats, first: int, others: Indices, levels: Level
     by_other = np.stack([levels.at(others, one), levels.at(others, others)])[:, None]
     fitted = np.stack([means(s) for s in seen])[:, None]
     of_first, of_other, of_neither = (_density((seen - m) / levels.spread) for m in (by_first, by_other, fitted))
-    return np.clip(of_other - of_first, -FARTHEST, FARTHEST), np.asarray((of_neither - of_first).sum(axis=0))
+    return np.clip(of_other - of_first, -_FARTHEST, _FARTHEST), np.asarray((of_neither - of_first).sum(axis=0))
 
 
 def _density(off: Floats) -> Floats:
@@ -229,12 +228,12 @@ def mixed(ratios: Floats, shares: Floats) -> Floats:
 
 def interval(ratios: Floats) -> tuple[float, float]:
     """The least and the largest share whose log likelihood is within WILKS of the best."""
-    likelihood = mixed(ratios[:, None], SHARES)[:, 0]
-    inside = SHARES[likelihood >= likelihood.max() - WILKS]
+    likelihood = mixed(ratios[:, None], _SHARES)[:, 0]
+    inside = _SHARES[likelihood >= likelihood.max() - WILKS]
     return float(inside[0]), float(inside[-1])
 
 
-def belongings(pair: Pair) -> Floats:
+def belongings(pair: _Pair) -> Floats:
     """Probability of each answer to come from the second family, (n_questions,)."""
     odds = max(pair.share, 1e-6) * np.exp(pair.ratios)
     return np.asarray(odds / (odds + 1 - pair.share))
@@ -267,7 +266,7 @@ def change_point(ratios: Floats, rng: Generator) -> tuple[int | None, float]:
     if found[0] <= max(ratios.sum(), 0.0):
         return None, 1.0
     _, by_chance = _changes(rng.permuted(np.repeat(ratios[None, :], SHUFFLES, axis=0), axis=1))
-    return int(places[0]), rank(float(found[0]), by_chance)
+    return int(places[0]), _rank(float(found[0]), by_chance)
 
 
 def _changes(ratios: Floats) -> tuple[Indices, Floats]:
@@ -295,6 +294,6 @@ def best_member(scores: NDArray[np.float32], members: NDArray[np.bool_], weights
     return int(np.argmax(np.where(members & there.any(axis=0), mean, -np.inf)))
 
 
-def rank(seen: float, by_chance: Floats) -> float:
+def _rank(seen: float, by_chance: Floats) -> float:
     """Exact p-value of what is exchangeable with `by_chance`; never 0."""
     return float((1 + np.count_nonzero(by_chance >= seen - 1e-9)) / (len(by_chance) + 1))

@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, identity
 
+from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.evidence.compare.ngrams import GRAMS, Sketch
 from wrapdetect.library.fingerprint import OPENING_WORDS, Fingerprints, SketchId
 
 Scores = NDArray[np.float32]
-Floats = NDArray[np.float64]
 NearView = Literal["words", "chars", "layout", "opening", "refusal", "embedding"]
 
-FARTHEST = 5.0
+FARTHEST_SD = 5.0
 """Standard deviations that one question can say at most: a rare exact match is strong, and not beyond all measure."""
-FLAT = 1e-6
+_FLAT = 1e-6
 """A standard deviation of a likeness below this is rounding."""
 EXACT = 64
 """A whole answer that is the same to the letter counts as that many common first words."""
@@ -133,7 +133,7 @@ def standardised(likeness: Scores, first_judge: int = 0, kin: csr_matrix | None 
     values = likeness.astype(np.float64)
     rows = _z(values, *_moments(values))
     columns = _z(values, *_judged(values, first_judge, identity(len(values), format="csr") if kin is None else kin))
-    return np.clip((rows + columns) / 2, -FARTHEST, FARTHEST).astype(np.float32)
+    return np.clip((rows + columns) / 2, -FARTHEST_SD, FARTHEST_SD).astype(np.float32)
 
 
 def _moments(values: Floats) -> tuple[Floats, Floats]:
@@ -161,7 +161,7 @@ def _judged(values: Floats, first_judge: int, kin: csr_matrix) -> tuple[Floats, 
 
 def _z(values: Floats, mean: Floats, spread: Floats) -> Floats:
     """0 where nothing varies."""
-    flat = spread < FLAT
+    flat = spread < _FLAT
     return np.where(flat & np.isfinite(values), 0.0, (values - mean) / np.where(flat, 1.0, spread))
 
 

@@ -18,7 +18,7 @@ HERE_IS = re.compile(
     r"\A\W{0,3}(?:(?:here(?:['’]s| is| are)|below (?:is|are))\b[^\n]{0,160}?(?::|：)(?=\s)|以下是[^\n]{0,80}?[:：])\s*",
     re.I,
 )
-REFUSED = re.compile(
+_REFUSED = re.compile(
     r"\b(?:i['’]m sorry|i am sorry|sorry|i apologi[sz]e|unfortunately|as an ai(?: language model)?)\b[^\n]{0,120}?"
     r"\b(?:can(?:['’]t|not)|unable|not able|won['’]t|don['’]t have|do not have|not allowed)\b|"
     r"\bi(?: can(?:['’]t|not)|(?: am|['’]m) (?:unable|not able)| won['’]t be able) (?:to )?"
@@ -52,5 +52,5 @@ def normalise(answer: str) -> Normal:
     text = strip_think(answer)
     bare = HERE_IS.sub("", OPENER.sub("", text, count=1), count=1)
     text = bare if bare.strip() else text
-    refused = len(text) <= REFUSAL_UP_TO and REFUSED.search(text[:REFUSAL_WITHIN]) is not None
+    refused = len(text) <= REFUSAL_UP_TO and _REFUSED.search(text[:REFUSAL_WITHIN]) is not None
     return Normal(text, refused)

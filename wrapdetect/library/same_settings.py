@@ -17,9 +17,9 @@ LEAST_DRAWS = 2
 """Answers to a prompt that both sides must have given for it to count."""
 FEWEST = 20
 """Answers a side below which a test has no power worth telling."""
-FLAT = np.ones(ngrams.BUCKETS, np.float32)
+_FLAT = np.ones(ngrams.BUCKETS, np.float32)
 
-Draws = Mapping[str, Sequence[str]]
+_Draws = Mapping[str, Sequence[str]]
 """Question -> its answers."""
 
 
@@ -32,7 +32,7 @@ class Settings(NamedTuple):
     n_questions: int
 
 
-def same_settings(ours: Draws, theirs: Draws, rng: Generator) -> Settings | None:
+def same_settings(ours: _Draws, theirs: _Draws, rng: Generator) -> Settings | None:
     """None where fewer than FEWEST answers a side stand to questions that both answered several times."""
     own = {q: [n.text for a in answers if (n := normalise(a)).text] for q, answers in ours.items()}
     other = {q: [n.text for a in theirs.get(q, ()) if (n := normalise(a)).text] for q in ours}
@@ -41,6 +41,6 @@ def same_settings(ours: Draws, theirs: Draws, rng: Generator) -> Settings | None
     if min(len(x), len(y)) < FEWEST:
         return None
     texts = [text for _, text in (*x, *y)]
-    rows = np.concatenate([ngrams.folded(ngrams.counts(texts, g), FLAT) for g in ngrams.GRAMS.values()], axis=1)
+    rows = np.concatenate([ngrams.folded(ngrams.counts(texts, g), _FLAT) for g in ngrams.GRAMS.values()], axis=1)
     found = mmd(rows[: len(x)], rows[len(x) :], rng=rng, strata=[q for q, _ in (*x, *y)])
     return Settings(found.p, len(x), len(y), len(common))

@@ -17,10 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wrapdetect.library.identify import FEWEST_QUESTIONS, FEWEST_STRANGERS, Floats, Indices, normal_score
+from wrapdetect.evidence.compare.arrays import Floats
+from wrapdetect.library.identify import FEWEST_COMMON_QUESTIONS, FEWEST_STRANGERS, Indices, normal_score
 from wrapdetect.library.nearest import Scores
 
-Mask = NDArray[np.bool_]
+_Mask = NDArray[np.bool_]
 ALIVE = 6
 """Families that the next question is to separate, at most."""
 ALIVE_WITHIN = 1.5
@@ -41,7 +42,7 @@ class Pool(NamedTuple):
     family: Indices
 
     @property
-    def own(self) -> Mask:
+    def own(self) -> _Mask:
         """Which models are of the family of each of the cohort; shape (n_cohort, n_models)."""
         return np.asarray(self.family[self.cohort][:, None] == self.family[None, :])
 
@@ -110,7 +111,7 @@ def threshold_of(reached: Scores, family: Indices, alpha: float) -> float | None
     return float(reached[order][enough[0]]) if len(enough) else None
 
 
-def audits(pool: Pool, speakers: Scores, absent: Mask, pace: Pace, order: Indices | None = None) -> Looks:
+def audits(pool: Pool, speakers: Scores, absent: _Mask, pace: Pace, order: Indices | None = None) -> Looks:
     """Audits of several speakers against one library, each by its own choice of questions.
 
     `speakers` (n_questions, n_speakers, n_models) are their scores, NaN where there is none; `absent` (n_speakers,
@@ -130,7 +131,7 @@ def audits(pool: Pool, speakers: Scores, absent: Mask, pace: Pace, order: Indice
 
 
 def _audits(
-    pool: Pool, speakers: Scores, absent: Mask, pace: Pace, order: Indices | None
+    pool: Pool, speakers: Scores, absent: _Mask, pace: Pace, order: Indices | None
 ) -> Iterator[tuple[Indices, Scores, Indices]]:
     """Look by look: answers, standard and nearest of each speaker."""
     there, blocked = np.isfinite(pool.scores), np.where(pool.own, np.float32(-np.inf), np.float32(0))
@@ -155,7 +156,7 @@ def _audits(
             counts[told] += there[question[told]]
             own += np.nan_to_num(speakers[question, every])
             own_n += np.isfinite(speakers[question, every])
-        need = np.minimum(answers, np.maximum(FEWEST_QUESTIONS, answers / 3))[:, None]
+        need = np.minimum(answers, np.maximum(FEWEST_COMMON_QUESTIONS, answers / 3))[:, None]
         means = np.where(counts >= need[:, :, None], sums / np.maximum(counts, 1), np.float32(-np.inf))
         means = means + blocked + gone
         mean, sd, n = _moments(means.max(axis=2), ~absent[:, pool.cohort])
@@ -168,7 +169,7 @@ def _audits(
         yield answers, shown, np.where(found, nearest, -1)
 
 
-def _moments(reached: Scores, others: Mask) -> tuple[Floats, Floats, Floats]:
+def _moments(reached: Scores, others: _Mask) -> tuple[Floats, Floats, Floats]:
     """Mean, standard deviation and number of the strangers of each speaker; NaN with too few of them."""
     there = np.isfinite(reached) & others
     n = there.sum(axis=1).astype(np.float64)
@@ -215,6 +216,6 @@ def worth(pool: Pool, alive: Sequence[Indices]) -> Scores:
     return found
 
 
-def _best(value: Scores, left: Mask, n: int) -> Indices:
+def _best(value: Scores, left: _Mask, n: int) -> Indices:
     """The `n` best questions of those left, of each audit; ties in their order."""
     return np.argsort(-np.where(left, value, -np.inf), axis=1, kind="stable")[:, :n]

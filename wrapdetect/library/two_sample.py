@@ -13,7 +13,8 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import pdist, squareform
 
-Floats = NDArray[np.float64]
+from wrapdetect.evidence.compare.arrays import Floats
+
 Blocks = Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
 """Rows of x and rows of y, by prompt."""
 

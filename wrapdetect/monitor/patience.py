@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from wrapdetect.errors import StoreAway
-from wrapdetect.monitor.rounds import Stopping, Watch, ended, stamp
+from wrapdetect.monitor.rounds import Stopping, Watch, cancelled, shown_round
 
 RETRY_S = 5.0
 SILENT_S = 30.0
 """A call to the store takes at most the ten seconds for which other writers are waited for."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Patience:
     was_away: bool = False
     """Since it was last set to False, by whoever asks."""
 
-    async def __call__(self, call: Callable[[], T], /) -> T:
+    async def __call__(self, call: Callable[[], _T], /) -> _T:
         while True:
             try:
                 if self.away_s is not None:  # the lease may have run out: ours again, or another's
@@ -52,10 +52,10 @@ class Patience:
     def _back(self) -> None:
         if self.away_s is not None:
             away_s, self.away_s, self.was_away = self.away_s, None, True
-            self.watch.say(f"the store is back; it was away since {stamp(away_s)}")
+            self.watch.say(f"the store is back; it was away since {shown_round(away_s)}")
             self.watch.fault("store", "")
 
-    async def _done(self, work: Awaitable[T]) -> T:
+    async def _done(self, work: Awaitable[_T]) -> _T:
         """Its result. A server that takes a call and says nothing is away too; the same call is waited for, since a
         second one would have to wait behind it."""
         doing = asyncio.ensure_future(work)
@@ -75,7 +75,7 @@ class Patience:
     async def _pause(self) -> None:
         sleeping: asyncio.Future[None] = asyncio.ensure_future(_slept(self.watch.sleep(RETRY_S)))
         await asyncio.wait((sleeping, self.stopping), return_when=asyncio.FIRST_COMPLETED)
-        await ended(sleeping)
+        await cancelled(sleeping)
 
 
 async def _slept(sleep: Awaitable[None]) -> None:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 from wrapdetect.errors import StoreAway, StoreError
 from wrapdetect.model import Item
 from wrapdetect.model.history import Beat, Outcome, Print, Service
-from wrapdetect.monitor.schedule import Budget, Rhythm, Round, Slot, cost_of, day_of, make_round
+from wrapdetect.monitor.schedule import Budget, Rhythm, Round, RoundSlot, cost_of, day_of, make_round
 from wrapdetect.runs.plan import Cost
 from wrapdetect.runs.workload import Offload
 
@@ -48,7 +48,7 @@ class Pulse(Protocol):
     async def answer(self, service: Service, item: Item) -> str | None: ...
 
 
-class Spend(Protocol):
+class _Spend(Protocol):
     """What a day took."""
 
     @property
@@ -58,7 +58,7 @@ class Spend(Protocol):
     def tokens(self) -> int: ...
 
 
-class Ledger(Protocol):
+class _Ledger(Protocol):
     """The store as the rounds use it; every method may raise StoreError."""
 
     def claim(self, lease_s: int) -> object: ...
@@ -71,7 +71,7 @@ class Ledger(Protocol):
 
     def finish_round(self, round_s: int) -> object: ...
 
-    def spent(self, day: date) -> Spend: ...
+    def spent(self, day: date) -> _Spend: ...
 
     def add_prints(self, prints: Sequence[Print]) -> object: ...
 
@@ -94,7 +94,7 @@ class Watch:
     budget: Budget
     items: tuple[Item, ...]
     seed: int
-    ledger: Ledger
+    ledger: _Ledger
     pulse: Pulse
     now: Callable[[], datetime]
     stopwatch: Callable[[], float]
@@ -167,7 +167,7 @@ def _is_over(watch: Watch, round_s: int) -> bool:
     return watch.now_s() - round_s > GRACE_S
 
 
-def _affordable(watch: Watch, spend: Spend, cost: Cost) -> bool:
+def _affordable(watch: Watch, spend: _Spend, cost: Cost) -> bool:
     budget = watch.budget
     return (
         spend.requests + cost.requests <= budget.requests_per_day
@@ -211,7 +211,7 @@ class _Asking:
             await asyncio.wait((sending, recording, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.whole = sending.done()
-            await ended(sending)
+            await cancelled(sending)
             self._over = True
             self._news.set()
             await asyncio.wait((recording,))
@@ -239,7 +239,7 @@ class _Asking:
             found += [f"{self._lagged} services failed while this program itself stood still; they stay unknown"]
         if self._unprinted:
             found += [f"{self._unprinted} questions of the fingerprint could not be asked before the next round"]
-        return tuple(f"round {stamp(self._round.due_s)}: {note}" for note in found)
+        return tuple(f"round {shown_round(self._round.due_s)}: {note}" for note in found)
 
     async def _send(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -252,7 +252,7 @@ class _Asking:
                     return
                 group.create_task(self._serve(slot))
 
-    async def _serve(self, slot: Slot) -> None:
+    async def _serve(self, slot: RoundSlot) -> None:
         """One service; an exception here is a bug of ours, said by name, and the others go on."""
         try:
             try:
@@ -268,7 +268,7 @@ class _Asking:
         except Exception as error:
             self._bugs.append(f"{slot.service.name}: {bug_of_ours(error)}; it stays unknown")
 
-    def _keep(self, slot: Slot, sign: Sign) -> None:
+    def _keep(self, slot: RoundSlot, sign: Sign) -> None:
         beat = Beat(
             service=slot.service.name,
             round_s=self._round.due_s,
@@ -315,7 +315,7 @@ class _Asking:
                 await self._watch.offload(lambda: ledger.add_prints(prints))
         except StoreAway as error:
             n = len(beats) + len(prints)
-            raise StoreError(f"{error}. {n} answers of round {stamp(round_s)} are not stored") from error
+            raise StoreError(f"{error}. {n} answers of round {shown_round(round_s)} are not stored") from error
 
     def _is_steady(self) -> bool:
         by_clock, by_watch = self._watch.now_s() - self._clock_s, self._watch.stopwatch() - self._watch_s
@@ -323,7 +323,7 @@ class _Asking:
         return self._steady
 
 
-async def ended(task: asyncio.Future[None]) -> None:
+async def cancelled(task: asyncio.Future[None]) -> None:
     """Cancel it where it still runs, and wait until it has ended."""
     if not task.done():
         task.cancel()
@@ -336,7 +336,7 @@ def bug_of_ours(error: Exception) -> str:
     return f"a bug of ours ({type(error).__name__} in {place.filename.rsplit('/', 1)[-1]}, line {place.lineno})"
 
 
-def stamp(at_s: float) -> str:
+def shown_round(at_s: float) -> str:
     """
     >>> stamp(0)
     '1970-01-01 00:00:00 UTC'

@@ -51,7 +51,7 @@ class Budget(NamedTuple):
     tokens_per_day: int
 
 
-class Slot(NamedTuple):
+class RoundSlot(NamedTuple):
     """One service of a round, and when it is asked: seconds from the round's due time."""
 
     service: Service
@@ -63,7 +63,7 @@ class Round:
     """Slots by rising offset. `prints`: every chat service is asked the fingerprint too, each after its heartbeat."""
 
     due_s: int
-    slots: tuple[Slot, ...]
+    slots: tuple[RoundSlot, ...]
     prints: bool
 
 
@@ -130,11 +130,11 @@ def make_round(services: Sequence[Service], due_s: int, *, rhythm: Rhythm, seed:
     minutes: list[list[Service]] = [[] for _ in range(n_phases)]
     for service in services:
         minutes[phase_of(service.name, n_phases) if service.kind == "target" and n_phases > 1 else 0].append(service)
-    slots: list[Slot] = []
+    slots: list[RoundSlot] = []
     for minute, members in enumerate(minutes):
         rng.shuffle(members)
         width_s = rhythm.jitter_s / max(len(members), 1)
-        slots += (Slot(s, minute * PHASE_S + (k + rng.random()) * width_s) for k, s in enumerate(members))
+        slots += (RoundSlot(s, minute * PHASE_S + (k + rng.random()) * width_s) for k, s in enumerate(members))
     return Round(due_s=due_s, slots=tuple(slots), prints=prints)
 
 

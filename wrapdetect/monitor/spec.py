@@ -11,7 +11,7 @@ from wrapdetect.model.history import Service
 from wrapdetect.monitor.feeds import EVERYTHING, FeedFormat, Scope
 from wrapdetect.monitor.schedule import DAY_S, Budget, Rhythm, cost_of, make_round
 
-UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
 
 
 def duration_s(text: object) -> int:
@@ -23,7 +23,7 @@ def duration_s(text: object) -> int:
     match = re.fullmatch(r"([0-9]{1,6})([smhd])", text) if isinstance(text, str) else None
     if not match:
         raise ValueError('expected a whole number with its unit, such as "30s", "5m", "2h" or "1d"')
-    return int(match[1]) * UNIT_S[match[2]]
+    return int(match[1]) * _UNIT_S[match[2]]
 
 
 def said_s(seconds: int) -> str:
@@ -32,8 +32,8 @@ def said_s(seconds: int) -> str:
     >>> said_s(300), said_s(86_400), said_s(90)
     ('5m', '1d', '90s')
     """
-    unit = next((u for u, s in reversed(UNIT_S.items()) if seconds and seconds % s == 0), "s")
-    return f"{seconds // UNIT_S[unit]}{unit}"
+    unit = next((u for u, s in reversed(_UNIT_S.items()) if seconds and seconds % s == 0), "s")
+    return f"{seconds // _UNIT_S[unit]}{unit}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

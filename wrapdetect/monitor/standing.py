@@ -11,27 +11,27 @@ from wrapdetect.evidence.compare.dependence.episodes import own_faults, stamp
 from wrapdetect.model.history import DOWN, UNKNOWN, Beat, History, Outcome, columns
 from wrapdetect.monitor.spec import MonitorConfig
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.ways.alerts import Alerts, Event, EventKind
+from wrapdetect.ways.alerts import Alert, Alerts, EventKind
 
-ENDS: Mapping[EventKind, EventKind] = {"down": "up", "feed": "feed_back", "own": "own_over", "store": "store_back"}
+_ENDS: Mapping[EventKind, EventKind] = {"down": "up", "feed": "feed_back", "own": "own_over", "store": "store_back"}
 """What lasts, and its end."""
-FEWEST_FAILURES = 2
+_FEWEST_FAILURES = 2
 """In a row, before a service is told to be down: as for an outage (compare/episodes)."""
-LOOKED_AT = 4
-DAY_S = 86_400
+_LOOKED_AT = 4
+_DAY_S = 86_400
 ONE_BY_ONE = 5
 """Services that fall in one round and are told each by its own message; more share one."""
-NAMED = 20
+_NAMED = 20
 SITES, DISK = "the plain sites", "the disk"
 LEAST_FREE = 50_000_000
 """Bytes left on the store's disk below which it is told."""
 MAJOR = 2
 """Published incidents less severe are no fall."""
-FORGOTTEN_S = 7 * DAY_S
+FORGOTTEN_S = 7 * _DAY_S
 """A published incident that is open for longer was forgotten to be closed, as in compare/episodes."""
 
 
-class State(NamedTuple):
+class LastingState(NamedTuple):
     """How something stands: `since_s` where it lasts, None where it does not; `text` for the message."""
 
     subject: str
@@ -47,17 +47,17 @@ class Standing:
     say: Callable[[str], None]
     now_s: Callable[[], int]
 
-    def settle(self, kind: EventKind, states: Iterable[State]) -> None:
+    def settle(self, kind: EventKind, states: Iterable[LastingState]) -> None:
         """Tell what has begun or ended since it was last told."""
         told = self.alerts.memory.standing()
-        begun, ended = list[State](), list[State]()
+        begun, ended = list[LastingState](), list[LastingState]()
         for state in states:
             was = told.get(_key(kind, state.subject))
             if state.since_s is not None and was is None:
                 begun.append(state)
             elif state.since_s is None and was is not None:
-                ended.append(State(state.subject, was, state.text or self._lasted(was)))
-        for some, what in ((begun, kind), (ended, ENDS[kind])):
+                ended.append(LastingState(state.subject, was, state.text or self._lasted(was)))
+        for some, what in ((begun, kind), (ended, _ENDS[kind])):
             groups = [[s] for s in some] if len(some) <= ONE_BY_ONE else [some]
             for group in groups:
                 self._tell(kind, what, group)
@@ -65,7 +65,7 @@ class Standing:
     def _lasted(self, since_s: int) -> str:
         return f"It began at {stamp(since_s)} and was over by {stamp(self.now_s())}."
 
-    def _tell(self, kind: EventKind, what: EventKind, group: Sequence[State]) -> None:
+    def _tell(self, kind: EventKind, what: EventKind, group: Sequence[LastingState]) -> None:
         """One message for all of a group; only where it was taken does it stand as told."""
         event = _event(what, group, self.now_s())
         delivery = self.alerts.send(event)
@@ -80,67 +80,71 @@ def _key(kind: EventKind, subject: str) -> str:
     return f"{kind}/{subject}"
 
 
-def _event(kind: EventKind, group: Sequence[State], at_s: int) -> Event:
+def _event(kind: EventKind, group: Sequence[LastingState], at_s: int) -> Alert:
     if len(group) == 1:
         subject, since_s, text = group[0]
-        return Event(key=f"{kind}/{subject}/{since_s}", kind=kind, subject=subject, text=text, at_s=at_s, lasts=True)
+        return Alert(key=f"{kind}/{subject}/{since_s}", kind=kind, subject=subject, text=text, at_s=at_s, lasts=True)
     names = [s.subject for s in group]
     mark = f"{group[0].since_s}/{crc32(' '.join(names).encode()):08x}"
-    more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return Event(
+    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return Alert(
         key=f"{kind}/many/{mark}",
         kind=kind,
         subject="many services",
-        text=f"{len(names)} at once: {', '.join(names[:NAMED])}{more}\n{group[0].text}",
+        text=f"{len(names)} at once: {', '.join(names[:_NAMED])}{more}\n{group[0].text}",
         at_s=at_s,
         lasts=True,
     )
 
 
-def states_of(config: MonitorConfig, ledger: Ledger, round_s: int) -> tuple[list[State], State | None]:
+def states_of(config: MonitorConfig, ledger: Ledger, round_s: int) -> tuple[list[LastingState], LastingState | None]:
     """Targets and candidates as the last rounds saw them, those of which nothing can be said left out; and whether the
     fault is ours (None without plain sites). Where it is, nothing is said of anybody."""
-    latest = ledger.latest(LOOKED_AT)
+    latest = ledger.latest(_LOOKED_AT)
     own = _own_rounds(config, ledger, latest, round_s)
-    oldest_s = round_s - LOOKED_AT * config.rhythm.cadence_s
+    oldest_s = round_s - _LOOKED_AT * config.rhythm.cadence_s
     asked = [s.name for s in (*config.targets, *config.candidates)]
-    found = [state_of(n, [b for b in latest.get(n, []) if b.round_s >= oldest_s], own) for n in asked]
-    rounds = sorted({b.round_s for s in config.sites for b in latest.get(s.name, [])})[-FEWEST_FAILURES:]
+    found = [lasting_state(n, [b for b in latest.get(n, []) if b.round_s >= oldest_s], own) for n in asked]
+    rounds = sorted({b.round_s for s in config.sites for b in latest.get(s.name, [])})[-_FEWEST_FAILURES:]
     published = _published(ledger, [s.name for s in config.candidates if not s.url and s.name in latest], round_s)
     return [*(s for s in found if s is not None), *published], _ours(rounds, own)
 
 
-def _ours(rounds: Sequence[int], own: set[int]) -> State | None:
+def _ours(rounds: Sequence[int], own: set[int]) -> LastingState | None:
     """By the last rounds of the plain sites."""
-    if len(rounds) == FEWEST_FAILURES and own.issuperset(rounds):
+    if len(rounds) == _FEWEST_FAILURES and own.issuperset(rounds):
         text = "At least half of them failed in the last rounds: our own fault, and nothing is said of anybody."
-        return State(SITES, rounds[0], text)
-    return State(SITES, None, "") if rounds and rounds[-1] not in own else None
+        return LastingState(SITES, rounds[0], text)
+    return LastingState(SITES, None, "") if rounds and rounds[-1] not in own else None
 
 
-def _published(ledger: Ledger, names: Sequence[str], now_s: int) -> Iterator[State]:
+def _published(ledger: Ledger, names: Sequence[str], now_s: int) -> Iterator[LastingState]:
     """Of services that are not asked, what their status pages say."""
     known = ledger.history(since_s=now_s - FORGOTTEN_S, services=names, beats=False).incidents if names else ()
     for name in names:
         of = [i for i in known if i.service == name and i.severity >= MAJOR and i.began_s >= now_s - FORGOTTEN_S]
         open_ = [i for i in of if i.ended_s is None]
         first = min(open_, key=lambda i: i.began_s, default=None)
-        yield State(name, None, "") if first is None else State(name, first.began_s, f"{first.feed}: {first.title}")
+        yield (
+            LastingState(name, None, "")
+            if first is None
+            else LastingState(name, first.began_s, f"{first.feed}: {first.title}")
+        )
 
 
-def disk_of(ledger: Ledger, now_s: int) -> State | None:
+def disk_of(ledger: Ledger, now_s: int) -> LastingState | None:
     """Whether the store's disk is nearly full; None for a server's."""
     free = ledger.bytes_free()
     if free is None:
         return None
     if free >= LEAST_FREE:
-        return State(DISK, None, "")
-    return State(
+        return LastingState(DISK, None, "")
+    return LastingState(
         DISK, now_s, f"{free / 1e6:.0f} MB are left for {ledger.name}: make room, or nothing more can be kept."
     )
 
 
-def state_of(name: str, beats: Sequence[Beat], own: set[int]) -> State | None:
+def lasting_state(name: str, beats: Sequence[Beat], own: set[int]) -> LastingState | None:
     """Down after two failures in a row, up after one answer; None where that is not known.
 
     >>> state_of("bot", [], set()) is None
@@ -148,18 +152,18 @@ def state_of(name: str, beats: Sequence[Beat], own: set[int]) -> State | None:
     """
     telling = [b for b in beats if b.outcome not in UNKNOWN and b.round_s not in own]
     if telling and telling[-1].outcome is Outcome.UP:
-        return State(name, None, "")
-    if len(telling) < FEWEST_FAILURES or any(b.outcome not in DOWN for b in telling[-FEWEST_FAILURES:]):
+        return LastingState(name, None, "")
+    if len(telling) < _FEWEST_FAILURES or any(b.outcome not in DOWN for b in telling[-_FEWEST_FAILURES:]):
         return None
     first = next((k for k in range(len(telling) - 1, 0, -1) if telling[k - 1].outcome not in DOWN), 0)
     since_s = telling[first].round_s
-    return State(name, since_s, f"{name} does not answer since {stamp(since_s)}: {telling[-1].said}")
+    return LastingState(name, since_s, f"{name} does not answer since {stamp(since_s)}: {telling[-1].said}")
 
 
 def _own_rounds(config: MonitorConfig, ledger: Ledger, latest: Mapping[str, list[Beat]], round_s: int) -> set[int]:
     """Rounds that were our own fault, by the rule of the verdicts: a site counts that answered within the day."""
     sites = [s.name for s in config.sites]
-    day = ledger.history(since_s=round_s - DAY_S, services=[n for n in sites if n in latest])
+    day = ledger.history(since_s=round_s - _DAY_S, services=[n for n in sites if n in latest])
     others = tuple(columns(n, beats) for n, beats in latest.items() if n not in sites and beats)
     ours = tuple(b for b in day.beats if not b.vantage)
     whole = History(cadence_s=config.rhythm.cadence_s, services=config.services(), beats=(*ours, *others))

@@ -21,17 +21,17 @@ from wrapdetect.monitor.feeds import FEEDS
 from wrapdetect.monitor.feeds.moments import continued
 from wrapdetect.monitor.rounds import Done, FaultKind
 from wrapdetect.monitor.spec import FeedSpec, MonitorConfig
-from wrapdetect.monitor.standing import Standing, State, disk_of, states_of
+from wrapdetect.monitor.standing import LastingState, Standing, disk_of, states_of
 from wrapdetect.store.ledger import Ledger
 from wrapdetect.store.ledger.rows import FeedState
 from wrapdetect.store.shipped import load_seeds
-from wrapdetect.ways.alerts import Alerts, Event, EventKind, PassingMemory
+from wrapdetect.ways.alerts import Alert, Alerts, EventKind, PassingMemory
 from wrapdetect.ways.metrics import Metrics
 from wrapdetect.ways.status_pages import Client, fetch, plain_client
 
 Args = TypeVarTuple("Args")
 
-DAY_S = 86_400
+_DAY_S = 86_400
 FEED_TIMEOUT_S, FEEDS_AT_ONCE = 30.0, 5
 WEIGHED_EVERY_S = 3600
 ALARM_EVERY_S, ALARM_SERVICES = 3600, 500
@@ -122,12 +122,12 @@ class Upkeep:
         since_s, text = self._faults[kind]
         with suppress(StoreError):  # it is told again after the next round
             if kind != "store":
-                self._standing().settle("own", [State(SUBJECTS[kind], since_s if text else None, text)])
+                self._standing().settle("own", [LastingState(SUBJECTS[kind], since_s if text else None, text)])
                 return
             if self.metrics:
                 self.metrics.store(not text)
             about = Standing(alerts=self.alerts.with_memory(self._passing), say=self.say, now_s=self._now_s)
-            about.settle("store", [State("the store", since_s if text else None, text)])
+            about.settle("store", [LastingState("the store", since_s if text else None, text)])
             if before is not None and before[1] and not text:
                 away = f"was away from {stamp(before[0])} to {stamp(since_s)}: {before[1]}"
                 self.ledger.note_event(AWAY, before[0], away)
@@ -181,11 +181,13 @@ class Upkeep:
                 await asyncio.to_thread(self._still_covered, feed, seen_s)
         except FeedError as error:
             since_s = before.since_s if before and not before.ok else now_s
-            await self._aside(self._told_of_feed, feed, State(feed.name, since_s, str(error)), now_s, str(error), BLANK)
+            await self._aside(
+                self._told_of_feed, feed, LastingState(feed.name, since_s, str(error)), now_s, str(error), BLANK
+            )
             return
         await asyncio.to_thread(self.ledger.first_time, reading, now_s)
         tags = {"etag": page.etag or None, "last_modified": page.last_modified or None}
-        await self._aside(self._told_of_feed, feed, State(feed.name, None, ""), now_s, detail, tags)
+        await self._aside(self._told_of_feed, feed, LastingState(feed.name, None, ""), now_s, detail, tags)
 
     def _keep_page(self, feed: FeedSpec, data: bytes, seen_s: int | None) -> str:
         """Gives one line on how the reading went."""
@@ -205,7 +207,7 @@ class Upkeep:
             self.ledger.add_incidents((), (replace(latest, until_s=self._now_s()),))
 
     def _told_of_feed(
-        self, feed: FeedSpec, state: State, at_s: int, detail: str, tags: Mapping[str, str | None]
+        self, feed: FeedSpec, state: LastingState, at_s: int, detail: str, tags: Mapping[str, str | None]
     ) -> None:
         """Told before it is noted: a kill between loses no message."""
         ok = state.since_s is None
@@ -241,7 +243,7 @@ class Upkeep:
         day = f"{self.now():%Y-%m-%d}"
         if "budget" in done.skipped:
             self._send(
-                Event(key=f"budget/{day}", kind="budget", subject="the monitor", text=done.skipped, at_s=self._now_s())
+                Alert(key=f"budget/{day}", kind="budget", subject="the monitor", text=done.skipped, at_s=self._now_s())
             )
         if not any(b.outcome is Outcome.REFUSED for b in done.beats):
             return
@@ -251,7 +253,7 @@ class Upkeep:
                 kind: EventKind = "blocked" if kinds[name] == "target" else "reference"
                 text = f"{name} has refused the last {len(beats)} heartbeats: {beats[-1].said}. This is no outage"
                 key = f"{kind}/{name}/{day}"
-                self._send(Event(key=key, kind=kind, subject=name, text=text, at_s=beats[-1].round_s))
+                self._send(Alert(key=key, kind=kind, subject=name, text=text, at_s=beats[-1].round_s))
 
     def _weigh(self) -> None:
         """Once an hour: the evidence of each target, changes of version."""
@@ -270,7 +272,7 @@ class Upkeep:
     def _pack(self) -> None:
         """Once a day: old days packed and dropped."""
         now_s = self._now_s()
-        key = f"packed/{now_s // DAY_S}"
+        key = f"packed/{now_s // _DAY_S}"
         if not self.ledger.marked(key):
             self.ledger.pack(now_s - self.config.pack_after_s)
             self.ledger.retain(now_s - self.config.keep_s)
@@ -292,7 +294,7 @@ class Upkeep:
             text = f"{found.target} and {found.upstream}: {evidence(found)}. See: wrapdetect monitor judge"
             key = f"evidence/{found.target}/{found.upstream}/{at:g}"
             self._send(
-                Event(
+                Alert(
                     key=key,
                     kind="evidence",
                     subject=f"{found.target} on {found.upstream}",
@@ -307,9 +309,9 @@ class Upkeep:
             for change in change_points(prints):
                 text = f"answers differently since {stamp(change.at_s)}: {change.witness}"
                 key = f"version/{service.name}/{change.at_s}"
-                self._send(Event(key=key, kind="version", subject=service.name, text=text, at_s=change.at_s))
+                self._send(Alert(key=key, kind="version", subject=service.name, text=text, at_s=change.at_s))
 
-    def _send(self, event: Event) -> None:
+    def _send(self, event: Alert) -> None:
         delivery = self.alerts.send(event)
         if delivery.trouble:
             self.say(delivery.trouble)

@@ -11,10 +11,20 @@ from dataclasses import dataclass, replace
 
 from wrapdetect.errors import StoreAway, StoreError, WrapdetectError
 from wrapdetect.monitor.patience import Patience
-from wrapdetect.monitor.rounds import GRACE_S, LATE_S, Done, Stopping, Watch, bug_of_ours, ended, one_round, stamp
+from wrapdetect.monitor.rounds import (
+    GRACE_S,
+    LATE_S,
+    Done,
+    Stopping,
+    Watch,
+    bug_of_ours,
+    cancelled,
+    one_round,
+    shown_round,
+)
 from wrapdetect.monitor.schedule import Rhythm, check_rhythm, day_of, prints_due, round_of
 
-LOOK_S = 60.0
+_LOOK_S = 60.0
 """The longest sleep between two looks at the clock: a computer that was suspended wakes to another time."""
 
 AfterRound = Callable[[Done], Awaitable[None]]
@@ -135,7 +145,7 @@ def _missed(watch: Watch, before_s: int | None, due_s: int, patience: Patience) 
         return ""
     why = "the store was away" if patience.was_away else "asleep, or too busy"
     rounds, were = ("round", "was") if missed == 1 else ("rounds", "were")
-    watch.say(f"{missed} {rounds} after {stamp(before_s)} {were} missed ({why}): unknown")
+    watch.say(f"{missed} {rounds} after {shown_round(before_s)} {were} missed ({why}): unknown")
     return "" if patience.was_away else f"{missed} {rounds} {were} missed: {why}"
 
 
@@ -165,7 +175,7 @@ async def _until(watch: Watch, due_s: int, stopping: Stopping, wanted: asyncio.E
                 told.add("clock")
                 watch.say(behind := _behind(now_s, due_s - watch.rhythm.cadence_s))
                 watch.fault("clock", behind)
-            await watch.sleep(min(left_s, LOOK_S))
+            await watch.sleep(min(left_s, _LOOK_S))
 
     waiting, changed = asyncio.ensure_future(wait()), asyncio.ensure_future((wanted or asyncio.Event()).wait())
     try:
@@ -173,7 +183,7 @@ async def _until(watch: Watch, due_s: int, stopping: Stopping, wanted: asyncio.E
         came = not (changed.done() or stopping.done())
     finally:
         changed.cancel()
-        await ended(waiting)
+        await cancelled(waiting)
     if not waiting.cancelled():
         waiting.result()
     return came
@@ -181,8 +191,8 @@ async def _until(watch: Watch, due_s: int, stopping: Stopping, wanted: asyncio.E
 
 def _behind(now_s: float, last_s: int) -> str:
     return (
-        f"the clock stands at {stamp(now_s)} and the round of {stamp(last_s)} was asked before; nothing is asked until "
-        f"then. Set the clock; or, where that round was wrong, begin a new store"
+        f"the clock stands at {shown_round(now_s)} and the round of {shown_round(last_s)} was asked before; "
+        f"nothing is asked until then. Set the clock; or, where that round was wrong, begin a new store"
     )
 
 
@@ -194,7 +204,7 @@ def _tell(watch: Watch, done: Done, told: set[str]) -> None:
             watch.say(note)
     if done.skipped and (key := f"{day_of(done.round_s)} {done.skipped}") not in told:
         told.add(key)
-        watch.say(f"round {stamp(done.round_s)} was not asked: {done.skipped}")
+        watch.say(f"round {shown_round(done.round_s)} was not asked: {done.skipped}")
     if not done.skipped:
         told.discard("clock")
 
@@ -207,4 +217,4 @@ async def _hook(watch: Watch, after_round: AfterRound, done: Done, patience: Pat
     except WrapdetectError:
         raise
     except Exception as error:
-        watch.say(f"after round {stamp(done.round_s)}: {bug_of_ours(error)}; the rounds go on")
+        watch.say(f"after round {shown_round(done.round_s)}: {bug_of_ours(error)}; the rounds go on")

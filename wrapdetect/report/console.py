@@ -43,7 +43,7 @@ def printed(parts: Sequence[RenderableType], *, width: int, colour: bool) -> str
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
 
 
-def headline(verdict: Verdict) -> Text:
+def _headline(verdict: Verdict) -> Text:
     """State, upstream, probability with its interval."""
     upstream = f" of {quote(verdict.upstream)}" if verdict.upstream else ""
     if (verdict.low, verdict.high) == (0.0, 1.0):
@@ -63,7 +63,7 @@ def _parts(verdict: Verdict, run: Run) -> list[RenderableType]:
     against = f" (against {shown}, the nearest)" if lead and not verdict.upstream else ""
     parts: list[RenderableType] = [
         Text(),
-        headline(verdict),
+        _headline(verdict),
         Text(f"{quote(run.target.name)} ({quote(run.target.url)}{model}) {says}."),
         Text(
             f"behaviour {verdict.behaviour:+.1f} nats, dependence {verdict.dependence:+.1f} nats{against}; "

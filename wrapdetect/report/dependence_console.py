@@ -13,8 +13,8 @@ from wrapdetect.model.history import Dependence, Weighed
 from wrapdetect.model.prose import quote
 from wrapdetect.report.console import printed
 
-LONGEST = 12
-WORDS = (
+_LONGEST = 12
+_WORDS = (
     "s: share of the upstream's incidents with which the target fell; b: chance of that if they are independent;",
     "LR: likelihood ratio, passing through against independent, before the bound that a verdict puts on it;",
     "p: by whole-week shifts, corrected over candidates, - with too few weeks; e: holds however often one looks;",
@@ -27,15 +27,15 @@ def render(
 ) -> str:
     """All candidates of one target, the likeliest first. `how` says by which choices it was compared."""
     ranked = sorted(found, key=lambda d: (-d.named, -d.llr, d.upstream))
-    parts: list[RenderableType] = [Text(), Text(headline(ranked), style="bold"), table(ranked)]
-    parts += [Text(line, style="dim") for line in (*WORDS, *([quote(how, 400)] if how else []))]
+    parts: list[RenderableType] = [Text(), Text(_headline(ranked), style="bold"), table(ranked)]
+    parts += [Text(line, style="dim") for line in (*_WORDS, *([quote(how, 400)] if how else []))]
     if incidents:
         for one in ranked:
             parts += _incidents(one)
     return printed(parts, width=width, colour=colour)
 
 
-def headline(ranked: Sequence[Dependence]) -> str:
+def _headline(ranked: Sequence[Dependence]) -> str:
     """One sentence on all of them."""
     if not ranked:
         return "No candidate was compared."
@@ -112,7 +112,7 @@ def _incidents(d: Dependence) -> list[RenderableType]:
         )
         if n
     ]
-    told = sorted(d.incidents, key=lambda i: -abs(i.nats))[:LONGEST]
+    told = sorted(d.incidents, key=lambda i: -abs(i.nats))[:_LONGEST]
     lines: list[RenderableType] = [Text(title, style="bold")]
     lines += [Padding(Text(line(d.target, i)), (0, 0, 0, 2)) for i in sorted(told, key=lambda i: i.onset_s)]
     if len(d.incidents) > len(told):

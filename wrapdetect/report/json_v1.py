@@ -7,13 +7,13 @@ from dataclasses import asdict
 from wrapdetect.model import Run, Verdict
 from wrapdetect.runs.codec import rounded
 
-VERSION = 1
+_VERSION = 1
 
 
 def render(verdict: Verdict, run: Run) -> str:
     """The report with its newline."""
     body = {
-        "report": VERSION,
+        "report": _VERSION,
         "run": {
             "id": run.id,
             "note": run.note,

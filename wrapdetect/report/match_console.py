@@ -10,7 +10,7 @@ from wrapdetect.model import Match, State
 from wrapdetect.model.prose import quote
 from wrapdetect.report.console import COLOURS, printed, share
 
-SAYS: dict[State, str] = {
+MATCH_SAYS: dict[State, str] = {
     "wrapper": "",
     "likely_wrapper": "answers as {u} does, to the letter, and {u} can be had through its maker only",
     "same_model": "answers as the family of {u} does; which member it is, and whether it passes through, is not shown",
@@ -36,7 +36,7 @@ def _parts(match: Match, top: int) -> list[RenderableType]:
             f"range {share(match.family_low)} to {share(match.family_high)}",
         ),
         Text(
-            f"{quote(match.answers)} {SAYS[match.state].format(u=quote(named or ''))}. "
+            f"{quote(match.answers)} {MATCH_SAYS[match.state].format(u=quote(named or ''))}. "
             f"Probability of passing through {share(match.probability)}, "
             f"range {share(match.low)} to {share(match.high)}."
         ),

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from wrapdetect.model import Match
 from wrapdetect.runs.codec import rounded
 
-VERSION = 1
+_VERSION = 1
 
 
 def render(match: Match, *, top: int) -> str:
     """The report with its newline; `top` models in `ranked`."""
-    body = {"match_report": VERSION, **asdict(match)}
+    body = {"match_report": _VERSION, **asdict(match)}
     body["ranked"] = body["ranked"][:top]
     return json.dumps(rounded(body), ensure_ascii=False, indent=2) + "\n"

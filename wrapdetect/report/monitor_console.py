@@ -12,7 +12,7 @@ from rich.text import Text
 from wrapdetect.model.prose import quote
 from wrapdetect.report.console import printed
 
-COLOURS = {"up": "green", "down": "bold red", "unknown": "yellow", "feed only": "dim"}
+_COLOURS = {"up": "green", "down": "bold red", "unknown": "yellow", "feed only": "dim"}
 
 
 class ServiceLine(NamedTuple):
@@ -55,7 +55,7 @@ def render(
     return printed(parts, width=width, colour=colour)
 
 
-def moment(at_s: float | None) -> str:
+def shown_moment(at_s: float | None) -> str:
     """
     >>> moment(0), moment(None)
     ('1970-01-01 00:00 UTC', '-')
@@ -63,7 +63,7 @@ def moment(at_s: float | None) -> str:
     return "-" if at_s is None else f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def incidents(rows: Sequence[tuple[str, ...]], *, width: int = 100, colour: bool = False) -> str:
+def incidents_table(rows: Sequence[tuple[str, ...]], *, width: int = 100, colour: bool = False) -> str:
     """Service, began, ended, kind, source, shared with, witness: a row for each, and a line where there is none."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in ("service", "began", "ended", "kind", "source", "shared with", "witness"):
@@ -81,7 +81,7 @@ def _services(services: Sequence[ServiceLine]) -> Table:
         table.add_row(
             Text(quote(s.name)),
             s.kind,
-            Text(s.state, style=COLOURS[s.state]),
+            Text(s.state, style=_COLOURS[s.state]),
             s.when or "never",
             f"{s.up} of {s.n}" if s.n else "-",
             f"{s.latency_ms:,} ms" if s.latency_ms else "-",

@@ -16,8 +16,8 @@ LONGEST_WAIT_S = 120.0
 """A Retry-After beyond this is recorded and not waited for."""
 
 Send = Callable[[Endpoint, Ask, int, int, Call], Awaitable[Exchange]]
-Record = Callable[[Exchange], None]
-Place = tuple[str, AskKey, int]
+_Record = Callable[[Exchange], None]
+_Place = tuple[str, AskKey, int]
 
 
 class Limits(NamedTuple):
@@ -29,7 +29,7 @@ class Limits(NamedTuple):
     max_tokens: int
 
 
-class Outcome(NamedTuple):
+class Asked(NamedTuple):
     """How the asking ended: sends made now, asks left out for the budget, notes for the user."""
 
     sent: int
@@ -43,10 +43,10 @@ class _State:
 
     limits: Limits
     send: Send
-    record: Record
+    record: _Record
     stopwatch: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
-    last: dict[Place, Exchange]
+    last: dict[_Place, Exchange]
     recording: asyncio.Lock = field(default_factory=asyncio.Lock)
     requests: int = 0
     tokens: int = 0
@@ -61,12 +61,12 @@ async def run_slots(
     *,
     done: Iterable[Exchange],
     send: Send,
-    record: Record,
+    record: _Record,
     stopwatch: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
     limits: Limits,
     progress: Callable[[int, int], None],
-) -> Outcome:
+) -> Asked:
     """Put every ask that is not yet in `done`, `limits.concurrency` conversations at a time, in the given order.
 
     Each exchange goes to `record` the moment it ends. A remote failure never raises; an exception here is ours.
@@ -90,7 +90,7 @@ async def run_slots(
     async with asyncio.TaskGroup() as group:
         for _ in range(limits.concurrency):
             group.create_task(work())
-    return Outcome(state.sent, state.left_out, tuple(_notes(state)))
+    return Asked(state.sent, state.left_out, tuple(_notes(state)))
 
 
 async def _converse(state: _State, slot: Slot) -> bool:

@@ -37,27 +37,35 @@ from wrapdetect.model import (
 )
 from wrapdetect.model.prose import quote
 from wrapdetect.model.text import shown
-from wrapdetect.runs.codec_history import ENTRIES, Entry, Gathering, history_head, history_lines, read_entry, read_head
+from wrapdetect.runs.codec_history import (
+    ENTRIES,
+    Gathering,
+    HistoryEntry,
+    history_head,
+    history_lines,
+    read_entry,
+    read_head,
+)
 from wrapdetect.runs.codec_ways import check_values, dump_endpoint, load_endpoint
 
 FORMAT = 4
 
-Line = dict[str, Any]
-Converter = Callable[[Line], Line]
+_Line = dict[str, Any]
+Converter = Callable[[_Line], _Line]
 
 
-def _with_history(line: Line) -> Line:
+def _with_history(line: _Line) -> _Line:
     """Format 2 names the services of a monitor in its first line; an exchange is as it was."""
     return {**line, "format": 2, "history": None} if "format" in line else line
 
 
-def _with_ways(line: Line) -> Line:
+def _with_ways(line: _Line) -> _Line:
     """Format 3 tells how a target without a known API is asked, and what an exchange does not hold: each where it is
     so, and else the lines are as they were."""
     return {**line, "format": 3} if "format" in line else line
 
 
-def _with_own_faults(line: Line) -> Line:
+def _with_own_faults(line: _Line) -> _Line:
     """Format 4 tells what was late on our side, of logins, polls, replies, headers, and whence a monitor looked: each
     where it is so, and else the lines are as they were."""
     return {**line, "format": 4} if "format" in line else line
@@ -69,12 +77,12 @@ CONVERTERS: Mapping[int, Converter] = {1: _with_history, 2: _with_ways, 3: _with
 
 MOST_DRAWS, MOST_ASKS, MOST_ENDPOINTS = 10_000, 500_000, 1_000
 """What a run may plan: draws of each item, and asks in all; a file that says more was not written by an audit."""
-LONGEST_S = 1e7
+_LONGEST_S = 1e7
 """Seconds that an exchange may take, or a time in it may lie before its start."""
-YEARS = range(1970, 2200)
+_YEARS = range(1970, 2200)
 UNREADABLE = (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError)
 """What reading a line that was never ours may raise."""
-LONGEST_SAID = 400
+_LONGEST_SAID = 400
 """Characters of what is wrong with a line: names and texts of a file may be of any length."""
 ROWS = 500
 """Chunks that are dumped in one go."""
@@ -178,7 +186,7 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
         )
     head = _parse(lines[0], name, 1)
     found = _format_of(head, name)
-    run = _head(upgrade(head, found), name)
+    run = _head(upgraded(head, found), name)
     exchanges, gathering = _Exchanges(run), Gathering(run.history)
     torn, good, twice = tail, len(data) - len(tail), 0
     for number, raw in enumerate(lines[1:], start=2):
@@ -189,7 +197,7 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
             line = _parse(raw, name, number)
             if "format" in line and "endpoints" in line:
                 raise RunFormatError(f"{name}, line {number}: another recording begins here; expected one a file")
-            entry = _entry(upgrade(line, found), name, number)
+            entry = _entry(upgraded(line, found), name, number)
         except RunFormatError:
             if number != len(lines):
                 raise
@@ -227,7 +235,7 @@ class _Exchanges:
         return True
 
 
-def upgrade(line: Line, found: int, *, converters: Mapping[int, Converter] = CONVERTERS, to: int = FORMAT) -> Line:
+def upgraded(line: _Line, found: int, *, converters: Mapping[int, Converter] = CONVERTERS, to: int = FORMAT) -> _Line:
     """Bring a line of format `found` to format `to`, step by step.
 
     >>> upgrade({"a": 1}, 1, converters={1: lambda line: line | {"b": 2}}, to=2)
@@ -305,12 +313,12 @@ def _load_chunks(rows: Iterable[Sequence[Any]]) -> tuple[Chunk, ...]:
 
 
 def _seconds(value: Any) -> float:
-    if not -LONGEST_S <= (seconds := float(value)) <= LONGEST_S:
+    if not -_LONGEST_S <= (seconds := float(value)) <= _LONGEST_S:
         raise ValueError(f"{value!r} is no time within an exchange")
     return seconds
 
 
-def _beside(exchange: Exchange) -> Line:
+def _beside(exchange: Exchange) -> _Line:
     """What only some ways in have."""
     fields = {
         "missing": list(exchange.missing),
@@ -321,7 +329,7 @@ def _beside(exchange: Exchange) -> Line:
     return {k: v for k, v in fields.items() if v}
 
 
-def _dump_hop(hop: Hop) -> Line:
+def _dump_hop(hop: Hop) -> _Line:
     return {
         "t_s": round(hop.t_s, 6),
         "method": hop.method,
@@ -333,7 +341,7 @@ def _dump_hop(hop: Hop) -> Line:
     }
 
 
-def _load_hop(line: Line) -> Hop:
+def _load_hop(line: _Line) -> Hop:
     return Hop(
         t_s=_seconds(line["t_s"]),
         method=str(line["method"]),
@@ -356,7 +364,7 @@ def _load_bytes(value: str | dict[str, str]) -> bytes:
     return value.encode() if isinstance(value, str) else base64.b64decode(value["b64"], validate=True)
 
 
-def _parse(raw: bytes, name: str, number: int) -> Line:
+def _parse(raw: bytes, name: str, number: int) -> _Line:
     try:
         line = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
         if HALVES.search(raw):
@@ -374,7 +382,7 @@ def _refuse_constant(text: str) -> float:
     raise ValueError(f"{text} is no number")
 
 
-def _format_of(head: Line, name: str) -> int:
+def _format_of(head: _Line, name: str) -> int:
     found = head.get("format")
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
         raise RunFormatError(
@@ -387,7 +395,7 @@ def _format_of(head: Line, name: str) -> int:
     return found
 
 
-def _head(line: Line, name: str) -> Run:
+def _head(line: _Line, name: str) -> Run:
     try:
         history = read_head(line["history"], _endpoint)
         run = Run(
@@ -427,7 +435,7 @@ def number_shown(value: int) -> str:
     return str(value) if abs(value) < 10**20 else "a number of more than 20 digits"
 
 
-def _endpoints(rows: Sequence[Line], *, watched: bool) -> tuple[Endpoint, ...]:
+def _endpoints(rows: Sequence[_Line], *, watched: bool) -> tuple[Endpoint, ...]:
     """Exactly one target; or none of any role, where services are only `watched`."""
     if not watched and len(rows) > MOST_ENDPOINTS:
         raise ValueError(f"it asks {len(rows):,} endpoints; expected at most {MOST_ENDPOINTS:,}")
@@ -453,7 +461,7 @@ def _endpoint(row: Mapping[str, Any]) -> Endpoint:
     return endpoint
 
 
-def _instrument(line: Line) -> Instrument:
+def _instrument(line: _Line) -> Instrument:
     return Instrument(
         versions=tuple((str(k), str(v)) for k, v in line["versions"]),
         host=str(line["host"]),
@@ -461,15 +469,15 @@ def _instrument(line: Line) -> Instrument:
     )
 
 
-def _pack(line: Line) -> Pack:
+def _pack(line: _Line) -> Pack:
     items = tuple(_item(i) for i in line["items"])
     pack = Pack(**{**line, "id": str(line["id"]), "items": items})
     check_values(pack)
     return pack
 
 
-def _item(line: Line) -> Item:
-    fields: Line = {k: tuple(v) if isinstance(v, list) else v for k, v in line.items()}
+def _item(line: _Line) -> Item:
+    fields: _Line = {k: tuple(v) if isinstance(v, list) else v for k, v in line.items()}
     for key in ("turns", "readers", "expects", "rejects"):
         if not isinstance(fields[key], tuple) or not all(isinstance(v, str) for v in fields[key]):
             raise ValueError(f"{key} of item {line['id']!r} is no list of texts")
@@ -478,7 +486,7 @@ def _item(line: Line) -> Item:
     return item
 
 
-def _entry(line: Line, name: str, number: int) -> Exchange | Entry:
+def _entry(line: _Line, name: str, number: int) -> Exchange | HistoryEntry:
     kind = next(iter(line), "")
     try:
         return read_entry(line) if kind in ENTRIES else _exchange(line)
@@ -487,7 +495,7 @@ def _entry(line: Line, name: str, number: int) -> Exchange | Entry:
         raise RunFormatError(f"{name}, line {number}: {_said(error)}; expected {due} of format {FORMAT}") from error
 
 
-def _exchange(line: Line) -> Exchange:
+def _exchange(line: _Line) -> Exchange:
     failure = line["failure"]
     return Exchange(
         endpoint=str(line["endpoint"]),
@@ -526,10 +534,10 @@ def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} names no time zone")
-    if moment.year not in YEARS:
-        raise ValueError(f"{text!r} lies outside of the years {YEARS.start} to {YEARS.stop - 1}")
+    if moment.year not in _YEARS:
+        raise ValueError(f"{text!r} lies outside of the years {_YEARS.start} to {_YEARS.stop - 1}")
     return moment
 
 
 def _said(error: Exception) -> str:
-    return f"field {error.args[0]!r} is missing" if isinstance(error, KeyError) else quote(str(error), LONGEST_SAID)
+    return f"field {error.args[0]!r} is missing" if isinstance(error, KeyError) else quote(str(error), _LONGEST_SAID)

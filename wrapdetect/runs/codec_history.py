@@ -19,25 +19,25 @@ from wrapdetect.model import Endpoint
 from wrapdetect.model.history import Beats, Coverage, History, Incident, Outcome, Print, Service, ServiceKind
 from wrapdetect.runs.codec_ways import dump_endpoint
 
-Line = Mapping[str, object]
-Entry = Beats | Incident | Coverage | Print  # what one line holds; Beats of one UTC day
+_Line = Mapping[str, object]
+HistoryEntry = Beats | Incident | Coverage | Print  # what one line holds; Beats of one UTC day
 
-KINDS = get_args(ServiceKind)
-DAY_S = 86_400
+_KINDS = get_args(ServiceKind)
+_DAY_S = 86_400
 LAST_S = 2**33
 """Seconds from 1970 beyond which nobody watches anything (2242): a grid up to there would keep its reader busy."""
-EPOCH = date(1970, 1, 1).toordinal()
+_EPOCH = date(1970, 1, 1).toordinal()
 BYTES = bytes(Outcome)
 DIGITS = "".join(str(o.value) for o in Outcome)
 TO_DIGIT, TO_BYTE = bytes.maketrans(BYTES, DIGITS.encode()), bytes.maketrans(DIGITS.encode(), BYTES)
 
 
-def history_head(history: History) -> Line:
+def history_head(history: History) -> _Line:
     """What the first line of a file says of a history: cadence and services."""
     return {"cadence_s": history.cadence_s, "services": [_dump_service(s) for s in history.services]}
 
 
-def read_head(head: Line | None, read_endpoint: Callable[[Line], Endpoint]) -> History | None:
+def read_head(head: _Line | None, read_endpoint: Callable[[_Line], Endpoint]) -> History | None:
     """The inverse of history_head; None stays None.
 
     Raises KeyError, TypeError, ValueError where it is damaged, or two services share a name.
@@ -56,7 +56,7 @@ def read_head(head: Line | None, read_endpoint: Callable[[Line], Endpoint]) -> H
     return History(cadence_s=cadence_s, services=services)
 
 
-def history_lines(history: History) -> Iterator[Line]:
+def history_lines(history: History) -> Iterator[_Line]:
     """The lines of a history but the first, days in order. Beats of no rounds leave no line.
 
     Raises ValueError for beats that could not be read again: an unknown outcome, a text said in no round.
@@ -68,7 +68,7 @@ def history_lines(history: History) -> Iterator[Line]:
         yield from _day_lines(beats)
 
 
-def read_entry(line: Line) -> Entry:
+def read_entry(line: _Line) -> HistoryEntry:
     """The noun of one line whose first key is in ENTRIES.
 
     Raises KeyError, TypeError, ValueError or OverflowError where the line is damaged.
@@ -91,7 +91,7 @@ class Gathering:
         self._days: dict[tuple[str, str], dict[int, Beats]] = {}  # by service and vantage
         self._others: dict[Incident | Coverage | Print, None] = {}
 
-    def add(self, entry: Entry) -> bool:
+    def add(self, entry: HistoryEntry) -> bool:
         """False for what is there already: the same line, or a day of a service. Raises ValueError for a service that
         the first line does not hold."""
         if entry.service not in self._names:
@@ -101,7 +101,7 @@ class Gathering:
             again = entry in self._others
             self._others[entry] = None
             return not again
-        day, days = entry.round_s[0] // DAY_S, self._days.setdefault((entry.service, entry.vantage), {})
+        day, days = entry.round_s[0] // _DAY_S, self._days.setdefault((entry.service, entry.vantage), {})
         if day in days:
             return False
         days[day] = entry
@@ -143,38 +143,38 @@ def _joined(service: str, vantage: str, days: dict[int, Beats]) -> Beats:
     )
 
 
-def _day_lines(beats: Beats) -> Iterator[Line]:
+def _day_lines(beats: Beats) -> Iterator[_Line]:
     if odd := beats.outcome.translate(None, BYTES):
         raise ValueError(f"{beats.service}: outcome {odd[0]} is none of {', '.join(DIGITS)}")
     if stray := beats.said.keys() - set(beats.round_s):
         raise ValueError(f"{beats.service}: something is said in round {min(stray)}, in which there is no beat")
     start, until = 0, len(beats.round_s)
     while start < until:
-        day = beats.round_s[start] // DAY_S
-        stop = bisect_left(beats.round_s, (day + 1) * DAY_S, start)
+        day = beats.round_s[start] // _DAY_S
+        stop = bisect_left(beats.round_s, (day + 1) * _DAY_S, start)
         rounds = beats.round_s[start:stop]
         yield {
             "beats": beats.service,
             **({"vantage": beats.vantage} if beats.vantage else {}),
             "day": _day_text(day),
-            "round_s": [r - day * DAY_S for r in rounds],
+            "round_s": [r - day * _DAY_S for r in rounds],
             "offset_ms": beats.offset_ms[start:stop].tolist(),
             "outcome": beats.outcome[start:stop].translate(TO_DIGIT).decode(),
             "latency_ms": beats.latency_ms[start:stop].tolist(),
-            "said": {str(r - day * DAY_S): beats.said[r] for r in rounds if r in beats.said} if beats.said else {},
+            "said": {str(r - day * _DAY_S): beats.said[r] for r in rounds if r in beats.said} if beats.said else {},
         }
         start = stop
 
 
-def _dump_service(service: Service) -> Line:
+def _dump_service(service: Service) -> _Line:
     endpoint = service.endpoint
     return {**asdict(service), "endpoint": None if endpoint is None else dump_endpoint(endpoint)}
 
 
-def _service(fields: Line, read_endpoint: Callable[[Line], Endpoint]) -> Service:
+def _service(fields: _Line, read_endpoint: Callable[[_Line], Endpoint]) -> Service:
     kind, endpoint = _text(fields, "kind"), fields["endpoint"]
-    if kind not in KINDS:
-        raise ValueError(f"service {fields['name']!r}: kind {kind!r} is none of {', '.join(KINDS)}")
+    if kind not in _KINDS:
+        raise ValueError(f"service {fields['name']!r}: kind {kind!r} is none of {', '.join(_KINDS)}")
     return Service(
         name=_text(fields, "name"),
         kind=cast(ServiceKind, kind),
@@ -184,11 +184,11 @@ def _service(fields: Line, read_endpoint: Callable[[Line], Endpoint]) -> Service
     )
 
 
-def _beats(line: Line) -> Beats:
+def _beats(line: _Line) -> Beats:
     """The beats of one day."""
     midnight_s, rounds = _midnight(_text(line, "day")), _column(line, "round_s")
-    if not rounds or rounds[0] < 0 or rounds[-1] >= DAY_S or not all(map(lt, rounds, rounds[1:])):
-        raise ValueError(f"round_s is not rising from 0 to {DAY_S - 1}, with one round at least")
+    if not rounds or rounds[0] < 0 or rounds[-1] >= _DAY_S or not all(map(lt, rounds, rounds[1:])):
+        raise ValueError(f"round_s is not rising from 0 to {_DAY_S - 1}, with one round at least")
     outcome = _text(line, "outcome")
     if odd := set(outcome) - set(DIGITS):
         raise ValueError(f"outcome {min(odd)!r} is none of {', '.join(DIGITS)}")
@@ -203,13 +203,13 @@ def _beats(line: Line) -> Beats:
     )
 
 
-def _said(found: Line, midnight_s: int, rounds: set[int]) -> dict[int, str]:
+def _said(found: _Line, midnight_s: int, rounds: set[int]) -> dict[int, str]:
     if stray := found.keys() - {str(r) for r in rounds} if found else ():
         raise ValueError(f"something is said in round {min(stray)!r}, in which there is no beat")
     return {midnight_s + int(r): _text(found, r) for r in found}
 
 
-def _incident(fields: Line) -> Incident:
+def _incident(fields: _Line) -> Incident:
     return Incident(
         service=_text(fields, "service"),
         feed=_text(fields, "feed"),
@@ -223,7 +223,7 @@ def _incident(fields: Line) -> Incident:
     )
 
 
-def _coverage(fields: Line) -> Coverage:
+def _coverage(fields: _Line) -> Coverage:
     return Coverage(
         service=_text(fields, "service"),
         feed=_text(fields, "feed"),
@@ -232,7 +232,7 @@ def _coverage(fields: Line) -> Coverage:
     )
 
 
-def _print(fields: Line) -> Print:
+def _print(fields: _Line) -> Print:
     return Print(
         service=_text(fields, "service"),
         at_s=_seconds(fields, "at_s"),
@@ -242,7 +242,7 @@ def _print(fields: Line) -> Print:
     )
 
 
-ENTRIES: Mapping[str, Callable[[Line], Entry]] = {
+ENTRIES: Mapping[str, Callable[[_Line], HistoryEntry]] = {
     "beats": _beats,
     "incident": _incident,
     "coverage": _coverage,
@@ -256,7 +256,7 @@ def _day_text(day: int) -> str:
     >>> _day_text(0)
     '1970-01-01'
     """
-    return date.fromordinal(EPOCH + day).isoformat()
+    return date.fromordinal(_EPOCH + day).isoformat()
 
 
 def _midnight(text: str) -> int:
@@ -268,16 +268,16 @@ def _midnight(text: str) -> int:
     day = date.fromisoformat(text)
     if day.isoformat() != text:
         raise ValueError(f"day {text!r} is not of the form 2026-01-05")
-    return (day.toordinal() - EPOCH) * DAY_S
+    return (day.toordinal() - _EPOCH) * _DAY_S
 
 
-def _object(value: object) -> Line:
+def _object(value: object) -> _Line:
     if not isinstance(value, dict):
         raise ValueError(f"{type(value).__name__} where a JSON object is due")
     return value
 
 
-def _text(fields: Line, key: str) -> str:
+def _text(fields: _Line, key: str) -> str:
     value = fields[key]
     if not isinstance(value, str):
         raise ValueError(f"{key} is {value!r}; expected a text")
@@ -285,21 +285,21 @@ def _text(fields: Line, key: str) -> str:
     return value
 
 
-def _whole(fields: Line, key: str) -> int:
+def _whole(fields: _Line, key: str) -> int:
     value = fields[key]
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"{key} is {value!r}; expected a whole number")
     return value
 
 
-def _seconds(fields: Line, key: str) -> int:
+def _seconds(fields: _Line, key: str) -> int:
     value = _whole(fields, key)
     if not -LAST_S <= value <= LAST_S:
         raise ValueError(f"{key} lies more than {LAST_S // 31_556_952} years from 1970")
     return value
 
 
-def _column(fields: Line, key: str) -> list[int]:
+def _column(fields: _Line, key: str) -> list[int]:
     value = fields[key]
     if not isinstance(value, list) or set(map(type, value)) - {int}:
         raise ValueError(f"{key} is no list of whole numbers")

@@ -10,7 +10,7 @@ from wrapdetect.model import Endpoint, Item, Pack
 from wrapdetect.model.prose import quote
 from wrapdetect.model.template import AutoReply, Framing, Mode, Page, PageStep, Poll, Request, Step, Template, When
 
-Line = dict[str, object]
+_Line = dict[str, object]
 
 
 class Due(NamedTuple):
@@ -34,7 +34,7 @@ TEMPLATE_ONLY_IF_SET: Mapping[str, object] = {"variables": None, "polls": (), "r
 """What most templates do not have, and how that looks; a statement of no variables is one."""
 
 
-def dump_endpoint(endpoint: Endpoint) -> Line:
+def dump_endpoint(endpoint: Endpoint) -> _Line:
     """All fields; of ONLY_IF_SET those that are set."""
     line = {k: v for k, v in asdict(endpoint).items() if v or k not in ONLY_IF_SET}
     template = line.get("template")
@@ -50,7 +50,7 @@ def dump_endpoint(endpoint: Endpoint) -> Line:
 def load_endpoint(line: Mapping[str, object]) -> Endpoint:
     """The inverse of dump_endpoint. Raises TypeError or ValueError for what is none."""
     template, page, hosts = line.get("template"), line.get("page"), line.get("hosts", ())
-    ways: Line = {
+    ways: _Line = {
         "template": None if template is None else load_template(_object(template, "template")),
         "page": None if page is None else _page(_object(page, "page")),
         "hosts": _texts(hosts, "hosts"),
@@ -109,7 +109,7 @@ def check_values(noun: Endpoint | Request | Page | PageStep | Pack | Item) -> No
             raise ValueError(f"{field.name} is {value}; expected a finite number")
 
 
-def _pairs_of(line: Mapping[str, object]) -> Line:
+def _pairs_of(line: Mapping[str, object]) -> _Line:
     return {name: _pairs(line.get(name, ()), name) for name in ("headers", "keep")}
 
 

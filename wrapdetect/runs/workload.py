@@ -10,13 +10,13 @@ LIGHT_BYTES = 50_000
 LIGHT_PIECES = 300
 """Chunks, headers and hops up to which work is done at once: some 1 ms, and no ordinary answer has more."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Offload(Protocol):
     """Runs a call where it does not hold up what is under way."""
 
-    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
+    def __call__(self, call: Callable[[], _T], /) -> Awaitable[_T]: ...
 
 
 def is_light(exchange: Exchange) -> bool:
@@ -28,6 +28,6 @@ def is_light(exchange: Exchange) -> bool:
     return sum(len(chunk.data) for chunks in all_chunks for chunk in chunks) <= LIGHT_BYTES
 
 
-async def worked(exchange: Exchange, call: Callable[[], T], offload: Offload = asyncio.to_thread) -> T:
+async def worked(exchange: Exchange, call: Callable[[], _T], offload: Offload = asyncio.to_thread) -> _T:
     """What `call` gives, which works on that exchange."""
     return call() if is_light(exchange) else await offload(call)

@@ -30,9 +30,9 @@ LONGEST_SECRET = 4096
 LONGEST_ENCODED = 128
 """Bytes of a value that was handed out up to which it is looked for in base64 and hex too; keys of ours always are."""
 LEAP = 64
-FEW = 256
+_FEW = 256
 """Values handed out; more (an archive holds thousands) are looked for in no base64 and hex."""
-ALIKE = 8
+_ALIKE = 8
 """Places of values handed out that are compared where several hold the same letters; of keys of ours all are."""
 
 
@@ -59,7 +59,7 @@ class Masker:
         self._short: set[bytes] = set()
         for secret in sorted(own, key=_shortest_first):
             self._add(secret, own=True)
-        self._few = len(learnt) <= FEW
+        self._few = len(learnt) <= _FEW
         for secret in sorted(learnt - own, key=_shortest_first):
             self._add(secret, own=False)
         self._starts: list[int] = []
@@ -134,7 +134,7 @@ class Masker:
             at += len(needle.letters) + 1
         self._hay = b"\0".join(n.letters for n in self._needles)
         for gram, known in handed.items():
-            if len(known) <= ALIKE:
+            if len(known) <= _ALIKE:
                 own[gram] += known
             else:
                 own[gram] += []  # the key is there, so that the place is looked at
@@ -146,7 +146,7 @@ class Masker:
         for place in places:
             for start in range(max(0, place - STRIDE + 1), place + 1):
                 window = self._hay[start : start + SHORTEST_RUN]
-                if b"\0" not in window and len(self._windows[window]) < ALIKE:
+                if b"\0" not in window and len(self._windows[window]) < _ALIKE:
                     self._windows[window].append(start)
 
     def _places(self, text: bytes, at: int) -> Iterator[int]:

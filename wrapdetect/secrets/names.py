@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-Place = Literal["header", "answer", "query", "body"]
+_Place = Literal["header", "answer", "query", "body"]
 """Where a name stands: a header that is sent, a header of an answer, an address's query, a field of a body."""
 
 SHORTEST_MASKED = 6
@@ -39,7 +39,7 @@ _KEY_FORMATS = re.compile(
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
-def secret_name(name: str, place: Place) -> bool:
+def secret_name(name: str, place: _Place) -> bool:
     """Whether what is called so usually holds a secret.
 
     An answer's header may speak of keys and of authorisation without holding any (`x-litellm-key-spend`).

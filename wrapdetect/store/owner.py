@@ -21,7 +21,7 @@ PARTS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ProcessPlace:
     """Where processes run. "" is a fact that is not known: `machine` (of this installation, hashed), `boot` (of the
     kernel), `namespace` (of process numbers)."""
 
@@ -35,10 +35,10 @@ Started = Callable[[int], str | None]
 """When a process of our own namespace began, in the kernel's ticks; None where there is none, "" where it is hidden."""
 
 
-def here() -> Place:
+def here() -> ProcessPlace:
     """The place of this process."""
     machine = _read("/etc/machine-id")
-    return Place(
+    return ProcessPlace(
         host=socket.gethostname(),
         machine=hashlib.sha256(f"wrapdetect {machine}".encode()).hexdigest()[:12] if machine else "",
         boot=_read("/proc/sys/kernel/random/boot_id").replace("-", ""),
@@ -77,7 +77,7 @@ def holder_of_this_process() -> str:
     )
 
 
-def has_ended(holder: str, *, place: Place, started: Started) -> bool:
+def has_ended(holder: str, *, place: ProcessPlace, started: Started) -> bool:
     """Whether the process behind `holder` is no more, beyond doubt: it is of our boot and namespace, where no such
     process runs, or one that began at another time; or it ran on this very machine (in no container) before it was
     started anew.

@@ -16,7 +16,7 @@ from wrapdetect.model import Exchange, Run
 from wrapdetect.runs.codec import Loaded, dump_exchange, dump_head, dump_lines, load_run
 from wrapdetect.store.locks import lock
 
-LARGEST = 4 * 2**30
+_LARGEST = 4 * 2**30
 """Bytes of a run file that is read; no audit or export comes near."""
 BEGINNING = b'{"format":'
 PRIVATE = 0o600
@@ -177,7 +177,7 @@ def _broken_off(data: bytes) -> bool:
     return b"\n" not in data and (data.startswith(BEGINNING) or BEGINNING.startswith(data))
 
 
-def load(path: Path) -> Loaded:
+def load_file(path: Path) -> Loaded:
     """Load a run file, or the run.jsonl of a folder. Raises RunFormatError where it cannot be read."""
     file = path / "run.jsonl" if path.is_dir() else path
     try:
@@ -200,8 +200,10 @@ def _read(descriptor: int, path: Path) -> bytes:
     try:
         while data := os.read(descriptor, 2**24):
             parts.append(data)
-            if (size := size + len(data)) > LARGEST:
-                raise RunFormatError(f"{path} is larger than {LARGEST:,} bytes; expected a run file made by wrapdetect")
+            if (size := size + len(data)) > _LARGEST:
+                raise RunFormatError(
+                    f"{path} is larger than {_LARGEST:,} bytes; expected a run file made by wrapdetect"
+                )
     except OSError as error:
         raise RunFormatError(f"cannot read {path}: {error.strerror}; expected a run file made by wrapdetect") from error
     return b"".join(parts)

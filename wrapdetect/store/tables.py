@@ -22,7 +22,7 @@ from wrapdetect.model import Item
 from wrapdetect.model.prose import listed
 from wrapdetect.store import run_file
 
-BOM = "\ufeff"
+_BOM = "\ufeff"
 LONGEST_CELL = 1 << 28
 """Characters of one CSV cell; the standard library's own limit of 131,072 is shorter than some answers."""
 SNIFFED = 65_536
@@ -45,7 +45,7 @@ NO_TEXT = {
     b"\xff\xfe\0\0": "UTF-32; save the file as UTF-8",
 }
 """First bytes of files that are no text, and what is said of them."""
-BATCH = 256
+_BATCH = 256
 """Rows of a parquet file held at a time."""
 
 
@@ -57,7 +57,7 @@ class Fields(NamedTuple):
     answer: str | None = None
 
 
-class Columns(NamedTuple):
+class _Columns(NamedTuple):
     """Columns by name, as they are read; `model` is None where all rows are one speaker's."""
 
     model: str | None
@@ -65,8 +65,8 @@ class Columns(NamedTuple):
     answer: str
 
 
-Record = tuple[str, Mapping[str, object]]
-Records = Generator[Record, None, None]
+TableRow = tuple[str, Mapping[str, object]]
+Records = Generator[TableRow, None, None]
 """Place, and the cells by column."""
 Choice = Callable[[Sequence[str], str], Sequence[str | None]]
 """The columns found, and their place, -> those to read."""
@@ -84,7 +84,7 @@ class Table:
     """A table about to be read: how, from which columns, and its rows, which can be taken once."""
 
     format: str
-    columns: Columns
+    columns: _Columns
     rows: Iterator[Row]
 
 
@@ -100,7 +100,7 @@ def read_table(path: Path, format_: str | None, fields: Fields, *, speaker: str 
         kind = format_ or guess_format(path)
         _refuse_unknown(kind)
         choice = partial(choose, fields=fields, speaker=speaker)
-        records = FORMATS[kind](path, choice)
+        records = TABLE_FORMATS[kind](path, choice)
         first = next(records, None)
     if first is None:
         raise LibraryError(f"{path}: no rows; expected one row for each answer of each model")
@@ -112,13 +112,13 @@ def read_table(path: Path, format_: str | None, fields: Fields, *, speaker: str 
     return Table(format=kind, columns=columns, rows=_rows(path, columns, speaker or "", first, records))
 
 
-def read_records(path: Path, kind: str) -> Iterator[Record]:
+def read_records(path: Path, kind: str) -> Iterator[TableRow]:
     """All cells of every record of a table, with its place.
 
     Raises LibraryError, at once or on the way, with the file and the line of whatever cannot be read.
     """
     _refuse_unknown(kind)
-    with _readable(path), closing(FORMATS[kind](path, lambda found, _: found)) as records:
+    with _readable(path), closing(TABLE_FORMATS[kind](path, lambda found, _: found)) as records:
         yield from records
 
 
@@ -136,9 +136,9 @@ def guess_format(path: Path) -> str:
     suffix = path.suffix.lower()
     if start.startswith(b"PAR1") or suffix == ".parquet":
         return "parquet"
-    if encoding_of(path, start) == UTF_16:
+    if _encoding_of(path, start) == UTF_16:
         start = start[: len(start) // 2 * 2].decode("utf-16", "ignore").encode()
-    start = start.removeprefix(BOM.encode()).lstrip()
+    start = start.removeprefix(_BOM.encode()).lstrip()
     if suffix in (".csv", ".tsv"):
         return "csv"
     if suffix in (".jsonl", ".ndjson") or start.startswith(b"{"):
@@ -147,22 +147,24 @@ def guess_format(path: Path) -> str:
         return "alpaca_eval"
     if start.lower().startswith(b"sep="):
         return "csv"
-    raise LibraryError(f"{path}: neither its suffix nor its start tells the format; add --format {'|'.join(FORMATS)}")
+    raise LibraryError(
+        f"{path}: neither its suffix nor its start tells the format; add --format {'|'.join(TABLE_FORMATS)}"
+    )
 
 
 def _refuse_unknown(kind: str) -> None:
-    if kind not in FORMATS:
-        raise LibraryError(f"--format {kind}: no such format; expected one of {', '.join(FORMATS)}")
+    if kind not in TABLE_FORMATS:
+        raise LibraryError(f"--format {kind}: no such format; expected one of {', '.join(TABLE_FORMATS)}")
 
 
-def choose(found: Sequence[str], place: str, *, fields: Fields, speaker: str | None = None) -> Columns:
+def choose(found: Sequence[str], place: str, *, fields: Fields, speaker: str | None = None) -> _Columns:
     """The columns to read among those found. Raises LibraryError naming those found and the option to use.
 
     >>> choose(["generator", "instruction", "output"], "a.csv, line 1", fields=Fields())
     Columns(model='generator', prompt='instruction', answer='output')
     """
     unspoken = speaker is not None and fields.model is None and not set(USUAL["model"]) & set(found)
-    return Columns(
+    return _Columns(
         model=None if unspoken else _column(found, "model", fields.model, place),
         prompt=_column(found, "prompt", fields.prompt, place),
         answer=_column(found, "answer", fields.answer, place),
@@ -181,7 +183,7 @@ def _column(found: Sequence[str], part: str, wanted: str | None, place: str) -> 
     )
 
 
-def _rows(path: Path, columns: Columns, speaker: str, first: Record, records: Records) -> Iterator[Row]:
+def _rows(path: Path, columns: _Columns, speaker: str, first: TableRow, records: Records) -> Iterator[Row]:
     with _readable(path), closing(records):
         for place, record in chain([first], records):
             answer = record.get(columns.answer, "")
@@ -215,7 +217,7 @@ def _readable(path: Path) -> Iterator[None]:
 def _lines(path: Path) -> Generator[str, None, None]:
     """Decoded line by line, each with its newline, so that bad UTF-8 has a line; UTF-16 is told by its mark."""
     with path.open("rb") as file:
-        encoding = encoding_of(path, file.read(SNIFFED))
+        encoding = _encoding_of(path, file.read(SNIFFED))
         file.seek(0)
         if encoding == UTF_16:
             yield from _utf_16_lines(path)
@@ -229,7 +231,7 @@ def _lines(path: Path) -> Generator[str, None, None]:
                     "save the file as UTF-8 (what Excel calls Windows-1252 or ANSI is made UTF-8 by "
                     "`iconv -f WINDOWS-1252 -t UTF-8`, or by saving it as 'CSV UTF-8')"
                 ) from error
-            yield line.removeprefix(BOM) if number == 1 else line
+            yield line.removeprefix(_BOM) if number == 1 else line
 
 
 def _utf_16_lines(path: Path) -> Generator[str, None, None]:
@@ -240,7 +242,7 @@ def _utf_16_lines(path: Path) -> Generator[str, None, None]:
             raise LibraryError(f"{path}: not sound UTF-16 ({error}); save the file as UTF-8") from error
 
 
-def encoding_of(path: Path, start: bytes) -> str:
+def _encoding_of(path: Path, start: bytes) -> str:
     """utf-8 or utf-16, as the first bytes tell. Raises LibraryError, naming it, for a file that is no text."""
     for magic, what in NO_TEXT.items():
         if start.startswith(magic):
@@ -385,7 +387,7 @@ def _read_parquet(path: Path, choice: Choice) -> Records:
         with path.open("rb") as raw, parquet.ParquetFile(raw) as file:
             _refuse_doubled(file.schema_arrow.names, str(path))
             columns = [c for c in choice(file.schema_arrow.names, str(path)) if c is not None]
-            for batch in file.iter_batches(batch_size=BATCH, columns=columns):
+            for batch in file.iter_batches(batch_size=_BATCH, columns=columns):
                 cells = [batch.column(name) for name in columns]
                 for n in range(batch.num_rows):
                     number += 1
@@ -425,7 +427,7 @@ def _read_outputs(file: Path) -> Records:
 
 def _read_run(path: Path, choice: Choice) -> Records:
     """The references' answers to questions of one turn without a system prompt; the target is nobody known."""
-    run = run_file.load(path).run
+    run = run_file.load_file(path).run
     references = {e.name: e for e in run.references}
     for exchange in run.exchanges:
         if exchange.endpoint in references and not exchange.ask.variant and exchange.failure is None:
@@ -436,7 +438,7 @@ def _read_run(path: Path, choice: Choice) -> Records:
                 yield f"{path}, {exchange.id}", record
 
 
-FORMATS: Mapping[str, Callable[[Path, Choice], Records]] = {
+TABLE_FORMATS: Mapping[str, Callable[[Path, Choice], Records]] = {
     "jsonl": _read_jsonl,
     "csv": _read_csv,
     "parquet": _read_parquet,

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import idna
 from pydantic import Field, ValidationError
 
-from wrapdetect.dialects.address import Pairs, Place, is_secret, place_of
+from wrapdetect.dialects.address import ApiPlace, Pairs, is_secret, place_of
 from wrapdetect.dialects.template.problems import OWN_HEADERS, Problem
 from wrapdetect.dialects.template.sources import TOKEN
 from wrapdetect.errors import ConfigError, SpecError
@@ -74,7 +74,7 @@ class Config(Strict):
         yield from ((("reference", index), table) for index, table in enumerate(self.reference))
 
 
-TABLES: dict[str, type[Strict]] = {
+_TABLES: dict[str, type[Strict]] = {
     "target": EndpointTable,
     "reference": EndpointTable,
     "template": TemplateTable,
@@ -174,7 +174,7 @@ def _meant(loc: Loc) -> str:
     '; did you mean framing?'
     """
     *tables, key = (part for part in loc if isinstance(part, str))
-    table = TABLES.get(tables[-1], Config) if tables else Config
+    table = _TABLES.get(tables[-1], Config) if tables else Config
     if table is EndpointTable and key.lower().replace("-", "_") in KEYS_THEMSELVES:
         return '; a key never stands in a file: key_env = "VARIABLE" names the variable that holds it'
     known = [field.alias or name for name, field in table.model_fields.items()]
@@ -277,7 +277,7 @@ def check_way(url: str, where: str, dialect: Dialect) -> str:
     return _checked({"ws": "http", "wss": "https"}.get(scheme.lower(), scheme) + colon + rest, where)
 
 
-def check_api(url: str, where: str) -> Place:
+def check_api(url: str, where: str) -> ApiPlace:
     """Where the API at an address stands, however the address is written. Raises SpecError where it is none, or carries
     a secret.
 

@@ -15,10 +15,10 @@ from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, Token
 from wrapdetect.model.template import AutoReply, PageStep, Poll, When
 from wrapdetect.targets.toml_lines import Loc
 
-Api = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
+_Api = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
 Way = Literal["openai", "responses", "anthropic", "ollama", "gemini", "template", "page"]
 
-STREAMED: Mapping[Api, tuple[Dialect, Dialect]] = {
+STREAMED: Mapping[_Api, tuple[Dialect, Dialect]] = {
     "openai": ("openai_stream", "openai_plain"),
     "responses": ("responses_stream", "responses_plain"),
     "anthropic": ("anthropic_stream", "anthropic_plain"),

@@ -11,12 +11,12 @@ from wrapdetect.model.text import whole
 from wrapdetect.targets.tables import STREAMED
 from wrapdetect.ways.page.login import login_variables
 
-WAYS: dict[Dialect, tuple[str, bool]] = {
+_WAYS: dict[Dialect, tuple[str, bool]] = {
     dialect: (way, streamed)
     for way, pair in STREAMED.items()
     for dialect, streamed in zip(pair, (True, False), strict=True)
 }
-BARE = re.compile(r"[A-Za-z0-9_-]+")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def dump_target(endpoint: Endpoint) -> str:
@@ -43,7 +43,7 @@ def _lines(endpoint: Endpoint) -> Iterator[str]:
     yield f"url = {_text(endpoint.url)}"
     if endpoint.model:
         yield f"model = {_text(endpoint.model)}"
-    way, streamed = WAYS.get(endpoint.dialect, (endpoint.dialect, True))
+    way, streamed = _WAYS.get(endpoint.dialect, (endpoint.dialect, True))
     yield f"dialect = {_text(way)}"
     yield from (["stream = false"] if not streamed else [])
     yield from _settings(endpoint)
@@ -58,7 +58,7 @@ def _settings(endpoint: Endpoint) -> Iterator[str]:
         yield f"key_env = {_text(endpoint.key_env)}"
     if endpoint.weights != "unknown":
         yield f"weights = {_text(endpoint.weights)}"
-    if endpoint.dialect in WAYS:
+    if endpoint.dialect in _WAYS:
         if endpoint.token_limit != "max_tokens":
             yield f"token_limit = {_text(endpoint.token_limit)}"
         if not endpoint.send_temperature:
@@ -151,7 +151,7 @@ def _page(page: Page, root: str) -> Iterator[str]:
 def _pairs(key: str, pairs: Iterable[tuple[str, str]], comment: str = "") -> Iterator[str]:
     """Dotted keys, which may stand among the others of the table."""
     for name, value in pairs:
-        yield f"{key}.{name if BARE.fullmatch(name) else _text(name)} = {_text(value)}{comment}"
+        yield f"{key}.{name if _BARE.fullmatch(name) else _text(name)} = {_text(value)}{comment}"
 
 
 def _text(value: str) -> str:

@@ -25,12 +25,12 @@ EventKind = Literal[
     "evidence", "version", "reference", "budget", "blocked",
     "down", "up", "feed", "feed_back", "own", "own_over", "store", "store_back", "test",
 ]  # fmt: skip
-Outcome = Literal["sent", "held", "known", "off", "failed"]
+_Outcome = Literal["sent", "held", "known", "off", "failed"]
 SERVICE_TIMEOUT_S = 20
 MEMORY_S = 30 * 86_400
 """Messages held back longer ago are no longer counted in the next."""
 SHORTEST_SCRUBBED = 4
-LONGEST_LINE = 500
+_LONGEST_LINE = 500
 URGENT = apprise.NotifyType.WARNING
 TITLES: Mapping[EventKind, tuple[str, apprise.NotifyType]] = {
     "evidence": ("evidence passed the threshold", URGENT),
@@ -51,7 +51,7 @@ TITLES: Mapping[EventKind, tuple[str, apprise.NotifyType]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Alert:
     """Something to tell. `key` is the same whenever the same event is found again; `subject` is whom it is about. What
     `lasts` and was held back is told when it is found again after the quiet time; all else is counted in the next."""
 
@@ -68,7 +68,7 @@ class Delivery:
     """What became of an event: told now, held back, told before, nobody to tell, or not delivered. `trouble` is one
     line for stderr, "" where there is none; a message that reached some of its services is `sent`, with trouble."""
 
-    outcome: Outcome
+    outcome: _Outcome
     trouble: str = ""
 
     def __bool__(self) -> bool:
@@ -135,7 +135,7 @@ class Alerts:
     def __repr__(self) -> str:
         return f"Alerts({', '.join(self._services) or 'nobody to tell'})"
 
-    def send(self, event: Event) -> Delivery:
+    def send(self, event: Alert) -> Delivery:
         """One message for each key, ever, and one of a kind about a subject within the quiet time; one that was not
         delivered is tried again when its event is sent again. It is marked as told after it was: a kill between tells
         it twice, and never not at all."""
@@ -163,17 +163,17 @@ class Alerts:
     def test(self) -> dict[str, str]:
         """One message to each service, whatever was told before: by variable, why it was not taken, "" where it was."""
         text = "This is a test. It was sent by: wrapdetect monitor alert-test"
-        event = Event(key="test", kind="test", subject="the monitor", text=text, at_s=0)
+        event = Alert(key="test", kind="test", subject="the monitor", text=text, at_s=0)
         troubles = self._deliver(event, 0)
         return {name: troubles.get(name, "") for name in self._services}
 
-    def _note(self, what: str, event: Event, now_s: int) -> None:
+    def _note(self, what: str, event: Alert, now_s: int) -> None:
         self._memory.note_event(_place(what, event), now_s, event.text)
 
-    def _deliver(self, event: Event, held: int) -> dict[str, str]:
+    def _deliver(self, event: Alert, held: int) -> dict[str, str]:
         """One line for each service that did not take the message, by its variable."""
         title, urgency = TITLES[event.kind]
-        lines = [quote(line, LONGEST_LINE) for line in event.text.splitlines()]
+        lines = [quote(line, _LONGEST_LINE) for line in event.text.splitlines()]
         if held:
             lines.append(f"({held} more of this kind about {event.subject} held back since the last message)")
         troubles = {}
@@ -184,12 +184,12 @@ class Alerts:
         return troubles
 
 
-def _mark(what: str, event: Event) -> str:
+def _mark(what: str, event: Alert) -> str:
     """How the ledger's events begin that tell what became of alerts of one kind about one subject."""
     return f"alert/{what}/{event.kind}/{percent(event.subject, safe='')}/"
 
 
-def _place(what: str, event: Event) -> str:
+def _place(what: str, event: Alert) -> str:
     """The ledger's event that tells what became of this very alert."""
     return _mark(what, event) + percent(event.key, safe="")
 

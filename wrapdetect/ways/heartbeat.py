@@ -31,11 +31,11 @@ from wrapdetect.ways.http import (
     SENT_HEADERS,
     StampingTransport,
     Tape,
+    api_request,
     attempt,
     connections,
     current_tape,
     exhaust,
-    request_of,
     sent_by,
 )
 from wrapdetect.ways.keyring import Keyring
@@ -49,7 +49,7 @@ NO_ROOM = re.compile(r"output limit was reached", re.I)
 NO_MORE_TOKENS = frozenset({"length", "max_tokens", "max_output_tokens", "MAX_TOKENS"})
 """`finish` of an answer that ended at our limit: without text where the one token was no text."""
 
-OURS = (("user-agent", f"wrapdetect/{__version__}"), ("connection", "close"))
+_OURS = (("user-agent", f"wrapdetect/{__version__}"), ("connection", "close"))
 """Of every heartbeat: who asks, and that no connection is kept."""
 
 
@@ -160,10 +160,10 @@ def _line(service: Service, keyring: Keyring) -> _Line:
 def _request(line: _Line, ask: Ask | None) -> httpx.Request:
     endpoint = line.service.endpoint
     if ask is None or endpoint is None:
-        return httpx.Request("GET", line.url, headers=[("accept", "*/*"), ("accept-encoding", "identity"), *OURS])
+        return httpx.Request("GET", line.url, headers=[("accept", "*/*"), ("accept-encoding", "identity"), *_OURS])
     call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
-    request = request_of(endpoint, call, line.key, line.keyring.variables)
-    request.headers.update(OURS)
+    request = api_request(endpoint, call, line.key, line.keyring.variables)
+    request.headers.update(_OURS)
     return request
 
 

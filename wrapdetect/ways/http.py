@@ -284,7 +284,7 @@ class _Line:
 
     async def put(self, call: Call) -> None:
         """Send, and read the body to its end; the tape keeps what matters."""
-        request = request_of(self._endpoint, call, self._key, self._variables)
+        request = api_request(self._endpoint, call, self._key, self._variables)
         with self._lines.one() as transport:
             await exhaust(transport, request, ending_of(self._endpoint.dialect))
 
@@ -324,7 +324,7 @@ class Lines(Generic[Transport]):
             await transport.aclose()
 
 
-def request_of(
+def api_request(
     endpoint: Endpoint, call: Call, key: str | None, variables: Mapping[str, str] | None = None
 ) -> httpx.Request:
     """The request that carries a call to an API, with the key where there is one; the endpoint's own headers go before
@@ -408,11 +408,11 @@ async def attempt(sending: Awaitable[None], tape: Tape, *, timeout_s: float, byt
 def no_answer(tape: Tape, byte_limit: int) -> Failure | None:
     """Why what came is no whole answer: a status of 300 or more, or our limit on bytes; None where it is one."""
     if (tape.status or 0) >= 300:
-        return refusal(tape)
+        return answer_refusal(tape)
     return too_long(byte_limit) if tape.overflow else None
 
 
-def refusal(tape: Tape) -> Failure:
+def answer_refusal(tape: Tape) -> Failure:
     """What a status of 300 or more says."""
     status = tape.status or 0
     moved = _moved(tape) if 300 <= status < 400 else ""
@@ -434,7 +434,7 @@ def _moved(tape: Tape) -> str:
 def timed_out(tape: Tape, timeout_s: float) -> Failure:
     """Our limit on time ran out: without a connection, within the answer, or within a refusal."""
     if (tape.status or 0) >= 300:
-        return refusal(tape)
+        return answer_refusal(tape)
     if not tape.sending:
         return Failure(kind=FailureKind.CONNECT, detail=f"no connection within {timeout_s:g} s")
     got = sum(len(c.data) for c in tape.chunks)
@@ -449,7 +449,7 @@ def too_long(limit: int) -> Failure:
 def broken(cause: BaseException, tape: Tape) -> Failure:
     """The connection never was, or broke."""
     if (tape.status or 0) >= 300:  # a status says more than a body that broke off (or a redirect httpx cannot parse)
-        return refusal(tape)
+        return answer_refusal(tape)
     if tape.status is None and isinstance(cause, httpx.ConnectError | httpx.UnsupportedProtocol):
         return Failure(kind=FailureKind.CONNECT, detail=str(cause) or type(cause).__name__)
     if isinstance(cause, Flood):

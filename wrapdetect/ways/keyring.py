@@ -22,20 +22,20 @@ from wrapdetect.ways.page.login_state import read_login
 
 RAW_CHUNKS: Missing = "raw_chunks"
 
-LONG_VALUE = 20
+_LONG_VALUE = 20
 """A value in a URL's query that is as long as this, with digits and letters and no space, is taken for a token."""
 
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LIKE_A_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 LEARNT_LIMIT = 256
 """Most values of one conversation that are taken for secrets of the other side's; whoever hands out more floods us."""
 FLOODED = f"more than {LEARNT_LIMIT} cookies or tokens were handed out; nobody could mask them all, so no byte is kept"
 PLAIN_ANSWER = frozenset({"date", "server", "content-type", "content-length"})
 """Headers that are kept where nothing else is."""
-FIELD = re.compile(rb'"([\w-]{1,60})"\s*:\s*"((?:[^"\\]++|\\.)*+)"', re.S)
+_FIELD = re.compile(rb'"([\w-]{1,60})"\s*:\s*"((?:[^"\\]++|\\.)*+)"', re.S)
 EDGE = 200
 """Characters of an answer's beginning and end that may go on in another field."""
-BESIDE = 12
+_BESIDE = 12
 SPELT_OUT = "the answer spells a secret out; its bytes are not kept"
 
 
@@ -102,7 +102,7 @@ class Keyring:
             yield from (p for p in _parts(value) if like_a_secret(p))
 
 
-def clean_url(url: str, shortest: int = LONG_VALUE) -> str:
+def clean_url(url: str, shortest: int = _LONG_VALUE) -> str:
     """The address with the names in its query, and without values that are like secrets: by their names, or mixed of
     digits and letters and no shorter than `shortest`.
 
@@ -157,7 +157,7 @@ def read_keys(endpoints: Iterable[Endpoint]) -> Keyring:
 
 def check_variable(name: str, where: str) -> str:
     """The name itself. Raises SpecError, without repeating the text: it may be a key given by mistake."""
-    if not VARIABLE.fullmatch(name) or name.startswith(("sk_", "sk-")):
+    if not _VARIABLE.fullmatch(name) or name.startswith(("sk_", "sk-")):
         raise SpecError(
             f"{where}: not the name of an environment variable (text not shown, in case it is a key); "
             f"expected letters, digits and underscores, such as OPENAI_API_KEY"
@@ -206,12 +206,12 @@ def _mask_header(name: str, value: str) -> str:
             return value
 
 
-Packed = TypeVar("Packed", Exchange, Hop)
+_Packed = TypeVar("_Packed", Exchange, Hop)
 PACKED = (b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda")
 """How what is packed by gzip or zlib begins, whatever its label."""
 
 
-def _unpacked(said: Packed, secrets: Masker) -> Packed:
+def _unpacked(said: _Packed, secrets: Masker) -> _Packed:
     """The same; or, where a compressed body holds a secret, with the body unpacked and without that header. What is
     packed and cannot be looked into as it is labelled keeps its lengths and times only: nothing is read in it."""
     encoding = encoding_of(said.headers)
@@ -287,14 +287,14 @@ def _joined(said: str | Reply, exchange: Exchange) -> Iterable[str]:
         beside += [said.failure.detail] if said.failure else []
         yield "".join((said.text[-EDGE:], *beside, said.text[:EDGE]))
         edges = [edge for b in (said.text, *beside) for edge in dict.fromkeys((b[:EDGE], b[-EDGE:])) if edge]
-        yield from (one + other for one, other in permutations(edges[:BESIDE], 2))
+        yield from (one + other for one, other in permutations(edges[:_BESIDE], 2))
     yield from _fields(b"".join(c.data for c in exchange.chunks))
 
 
 def _fields(body: bytes) -> Iterable[str]:
     """All texts of one name in a body's JSON, put together: of a stream, the pieces of each field."""
     found: dict[bytes, list[bytes]] = {}
-    for name, value in FIELD.findall(body):
+    for name, value in _FIELD.findall(body):
         found.setdefault(name, []).append(value)
     return [b"".join(values).decode(errors="replace") for values in found.values() if len(values) > 1]
 

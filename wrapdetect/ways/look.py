@@ -22,7 +22,7 @@ from wrapdetect.ways.net.addresses import CONNECTED, admit
 from wrapdetect.ways.net.wire import paced
 from wrapdetect.ways.status_pages import followed, plain_client
 
-BYTE_LIMIT = 2_000_000
+_BYTE_LIMIT = 2_000_000
 """Most bytes read of one answer; the longest lists of models hold some 600,000."""
 TIMEOUT_S = 10.0
 AT_A_TIME = 4
@@ -49,7 +49,7 @@ class Looker:
         private: bool = False,
         most: int = MOST_LOOKS,
         timeout_s: float = TIMEOUT_S,
-        byte_limit: int = BYTE_LIMIT,
+        byte_limit: int = _BYTE_LIMIT,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._key, self._private, self._left = key, private, most

@@ -85,7 +85,7 @@ class Metrics:
 
 
 @contextlib.contextmanager
-def serve(metrics: Metrics, port: int, host: str = "127.0.0.1") -> Iterator[int]:
+def serve_metrics(metrics: Metrics, port: int, host: str = "127.0.0.1") -> Iterator[int]:
     """Serve /metrics until the block ends; gives the port (0 asks for any free one).
 
     Raises SpecError for a port that is in use or may not be taken, and for a host that is not this machine's.

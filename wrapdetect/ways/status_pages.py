@@ -15,9 +15,9 @@ from wrapdetect.model.prose import quote
 from wrapdetect.targets.origins import REDIRECTS
 from wrapdetect.ways.net.wire import WireTransport, paced
 
-BYTE_LIMIT = 5_000_000
+_BYTE_LIMIT = 5_000_000
 """Most bytes of a page, after decoding. The largest status pages hold some 300,000."""
-GZIP = frozenset({"gzip", "x-gzip", "deflate"})
+_GZIP = frozenset({"gzip", "x-gzip", "deflate"})
 TAG_LIMIT = 1000
 """Most characters of a tag that is sent back at the next fetching."""
 
@@ -51,7 +51,7 @@ async def fetch(
     *,
     client: httpx.AsyncClient,
     timeout_s: float,
-    byte_limit: int = BYTE_LIMIT,
+    byte_limit: int = _BYTE_LIMIT,
     etag: str = "",
     last_modified: str = "",
 ) -> Fetched:
@@ -125,11 +125,11 @@ async def _get(
 async def _decoded(response: httpx.Response, address: httpx.URL, byte_limit: int) -> bytes:
     """The body with its encoding undone, never more of it in memory than the limit. Raises FeedError."""
     encoding = response.headers.get("content-encoding", "").strip().lower()
-    if encoding not in GZIP | {"", "identity"}:
+    if encoding not in _GZIP | {"", "identity"}:
         seen = f"content-encoding {quote(encoding, 40)}, expected gzip, deflate or none"
         raise _broken(address, seen, "report it: this is a fault of the server")
     kept = bytearray()
-    async for piece in _pieces(response, encoding in GZIP, address, byte_limit):
+    async for piece in _pieces(response, encoding in _GZIP, address, byte_limit):
         kept += piece
         if len(kept) > byte_limit:
             raise _broken(address, f"more than {byte_limit:,} bytes", "look whether the address is a status page's")

@@ -31,7 +31,7 @@ from wrapdetect.ways import clock
 from wrapdetect.ways.person.clipboard import find_clipboard, osc_52
 from wrapdetect.ways.person.pasted import PersonSender, StoppedByHand
 
-SHORT = "short"
+_SHORT = "short"
 """The pack, where none is named: hundreds of questions are more than a person brings back."""
 BY_HAND = "asked by hand"
 """Where the bot's address would stand, if none is told."""
@@ -45,7 +45,7 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
     check_resume(options)
     chosen = options.over(config)
     if not (options.pack or config.audit.pack):
-        chosen = replace(chosen, pack=[SHORT])
+        chosen = replace(chosen, pack=[_SHORT])
     run = new_run(
         endpoints,
         chosen,
@@ -118,7 +118,7 @@ def _put_before(out: Path, slots: tuple[Slot, ...]) -> int:
     if not out.exists() or run_file.broken_off(out):
         return 0
     held: dict[tuple[str, AskKey], dict[int, Exchange]] = defaultdict(dict)
-    for exchange in run_file.load(out).run.exchanges:
+    for exchange in run_file.load_file(out).run.exchanges:
         held[exchange.endpoint, exchange.ask][exchange.turn] = exchange
     put = 0
     for endpoint, ask in (s for s in slots if s.endpoint.dialect == "pasted"):

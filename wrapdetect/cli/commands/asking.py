@@ -37,7 +37,7 @@ from wrapdetect.ways.keyring import Keyring, read_keys
 from wrapdetect.ways.send import Sender, open_ways
 
 INTERRUPTED_EXIT = 130
-DOWN = (FailureKind.SERVER, FailureKind.CONNECT, FailureKind.TIMEOUT)
+_DOWN = (FailureKind.SERVER, FailureKind.CONNECT, FailureKind.TIMEOUT)
 RECORDED_VERSIONS = ("wrapdetect", "httpx", "websockets", "playwright")
 MAX_REQUESTS, MAX_TOKENS = 3000, 2_000_000
 
@@ -251,7 +251,7 @@ def _check_hello(run: Run, exchanges: list[Exchange], moved: Sequence[str] = ())
             advice[_advice(endpoint, last.status, failure)] = None
             failed.append((endpoint, failure.kind))
     if lines:
-        down = any(e.role == "target" for e, _ in failed) and all(kind in DOWN for _, kind in failed)
+        down = any(e.role == "target" for e, _ in failed) and all(kind in _DOWN for _, kind in failed)
         raise (TargetDown if down else PreflightError)(
             f"{'; '.join(lines)}. Nothing else was asked: {'; '.join((*moved, *advice))}"
         )
@@ -273,7 +273,7 @@ def _advice(endpoint: Endpoint, status: int | None, failure: Failure) -> str:
         return ENDLESS
     if step := next_step(endpoint, status, failure):
         return step
-    if failure.kind in (*DOWN, FailureKind.LIMITED):
+    if failure.kind in (*_DOWN, FailureKind.LIMITED):
         return "it is down or busy, or this is not its address: try again later"
     if status in (401, 403) and endpoint.key_env is None and endpoint.dialect not in ("page", "template"):
         return "give the key: --key-env VARIABLE (key_env in a TOML)"

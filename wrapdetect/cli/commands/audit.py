@@ -23,11 +23,13 @@ from wrapdetect.runs.plan import Cost, check_budget, estimate_cost, make_plan
 from wrapdetect.store.shipped import HELLO, load_packs
 from wrapdetect.targets.config import Config, check_names
 
-ALONE = ["identity", "coherence"]
+_ALONE = ["identity", "coherence"]
 """Packs for a target without a reference: what can be read without comparing."""
 
 
-def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options, *, looked: Looked | None = None) -> int:
+def run_audit(
+    endpoints: tuple[Endpoint, ...], config: Config, options: Options, *, looked: Looked | None = None
+) -> int:
     """Audit a target; returns the exit code. Raises WrapdetectError for what cannot be done.
 
     Of a target that was `looked` at, its TOML is written beside the run once it has answered the hello.
@@ -44,7 +46,7 @@ def audit(endpoints: tuple[Endpoint, ...], config: Config, options: Options, *, 
     )
     slots = make_plan(run)
     cost = estimate_cost(slots)
-    say(describe(run, cost))
+    say(_describe(run, cost))
     check_budget(cost, max_requests=chosen.limits.max_requests, max_tokens=chosen.limits.max_tokens)
     if options.dry_run:
         say("dry run: nothing was sent")
@@ -72,7 +74,7 @@ def pack_names(text: str) -> list[str]:
     return names
 
 
-def describe(run: Run, cost: Cost) -> str:
+def _describe(run: Run, cost: Cost) -> str:
     """The plan in words, before anything is sent."""
     packs = ", ".join(f"{p.id} ({len(p.items)})" for p in run.packs)
     references = ", ".join(f"{e.name} ({e.model})" for e in run.references)
@@ -88,4 +90,4 @@ def _packs_for(endpoints: tuple[Endpoint, ...], config: Config, options: Options
     """The options, with fewer packs where there is nobody to compare with and the user named none."""
     chosen = options.over(config)
     compared = any(e.role == "reference" for e in endpoints)
-    return chosen if compared or options.pack or config.audit.pack else replace(chosen, pack=ALONE)
+    return chosen if compared or options.pack or config.audit.pack else replace(chosen, pack=_ALONE)

@@ -14,7 +14,7 @@ from wrapdetect.cli.commands.asking import (
     progress_shown,
     recorded,
 )
-from wrapdetect.cli.commands.match import heard_in_run, show, with_settings
+from wrapdetect.cli.commands.match import heard_in_run, show_match, with_settings
 from wrapdetect.cli.commands.shelf import shelf
 from wrapdetect.cli.present import embedder
 from wrapdetect.cli.terminal import say
@@ -28,7 +28,7 @@ from wrapdetect.store.shipped import HELLO, load_packs, load_seeds
 from wrapdetect.targets.config import Config, check_names
 from wrapdetect.ways import clock
 
-PACK = "library"
+_PACK = "library"
 PROMPTS = 48
 """Questions of a library that are asked, where nothing else is said: those that tell most."""
 MAX_TOKENS = 1500
@@ -88,7 +88,7 @@ def audit_library(
         return INTERRUPTED_EXIT
     heard = heard_in_run(made)
     found = match(heard, known, seeds, embed=embed, today=clock.now().date())
-    return show(with_settings(found, heard), top=10, as_json=options.as_json, fail_at=options.fail_at)
+    return show_match(with_settings(found, heard), top=10, as_json=options.as_json, fail_at=options.fail_at)
 
 
 async def _ask_in_turn(asker: Asker, slots: list[Slot], course: Course, known: Shelf) -> None:
@@ -126,7 +126,7 @@ def _pack(known: Shelf, questions: list[str]) -> Pack:
         for question in questions
     )
     return Pack(
-        id=PACK,
+        id=_PACK,
         version=1,
         digest=known.head.digest,
         title=f"Questions of library {known.name}",

@@ -32,7 +32,7 @@ from wrapdetect.store import run_file
 from wrapdetect.store.answers import More, read_answers
 from wrapdetect.store.har import is_har, read_har, without_tokens
 from wrapdetect.store.shipped import DEFAULT_PACKS, HELLO, load_packs
-from wrapdetect.store.tables import FORMATS, Fields
+from wrapdetect.store.tables import TABLE_FORMATS, Fields
 from wrapdetect.targets.config import Config, check_names, load_config, parse_reference
 from wrapdetect.ways import clock
 
@@ -41,7 +41,7 @@ MATCHED_PACKS = (*DEFAULT_PACKS, "fingerprint")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class HowToRead:
     """How a file of answers is to be read; None is guessed, or not wanted."""
 
     format_: str | None
@@ -53,7 +53,9 @@ class Reading:
     questions: Path | None = None
 
 
-def import_(path: Path, references: tuple[Endpoint, ...], config: Config, options: Options, *, reading: Reading) -> int:
+def make_run(
+    path: Path, references: tuple[Endpoint, ...], config: Config, options: Options, *, reading: HowToRead
+) -> int:
     """Make the run, ask the references if there are any, and judge where there is something to compare with; gives
     the exit code. Raises WrapdetectError for what cannot be done; then nothing is written."""
     check_resume(options)
@@ -125,10 +127,10 @@ class Nobody:
         raise RuntimeError(f"{endpoint.name} was to be asked {ask.key}, though its answers were collected")
 
 
-def _collection(path: Path, reading: Reading) -> tuple[str, Collection]:
+def _collection(path: Path, reading: HowToRead) -> tuple[str, Collection]:
     """The target's name, and what is kept."""
-    if reading.format_ is not None and reading.format_ not in (*FORMATS, "har"):
-        known = ", ".join((*(f for f in FORMATS if f != "run"), "har"))
+    if reading.format_ is not None and reading.format_ not in (*TABLE_FORMATS, "har"):
+        known = ", ".join((*(f for f in TABLE_FORMATS if f != "run"), "har"))
         raise SpecError(f"--format {reading.format_}: no such format; expected one of {known}")
     if is_har(path, reading.format_):
         if reading.questions is not None:

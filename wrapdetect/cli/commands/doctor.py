@@ -27,7 +27,7 @@ EXTRAS = {"playwright": ": pip install 'wrapdetect[browser]'; chat pages cannot 
 VERSION_WAIT_S = 20.0
 
 
-def doctor(config: Path | None) -> int:
+def examine(config: Path | None) -> int:
     """Print the state of this installation; 0 where all that is installed is sound, else 2."""
     named = _named(config)
     _packages()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import LibraryError
-from wrapdetect.library.answers import Head, Library, Source, build_library, check_name
+from wrapdetect.library.answers import AnswersSource, Head, Library, build_library, check_name
 from wrapdetect.model.prose import quote
 from wrapdetect.store import libraries
 from wrapdetect.store.tables import Fields, Table, read_table
@@ -20,17 +20,17 @@ UNTOLD = "not told"
 FIRST_PROMPTS = 5
 WIDEST = 40
 """Characters of a model's name in a line of a list."""
-LONGEST = 2000
+_LONGEST = 2000
 """Characters of one piece of provenance."""
 
 
-def import_(
+def import_library(
     name: str,
     path: Path,
     *,
     format_: str | None,
     fields: Fields,
-    source: Source,
+    source: AnswersSource,
     replace: bool,
     build_index: BuildIndex,
 ) -> None:
@@ -53,7 +53,7 @@ def list_(today: date) -> None:
     """One line a library; a damaged one is named and the others still listed."""
     known = libraries.names()
     if not known:
-        print(f"no libraries in {libraries.folder()}; `wrapdetect library import NAME PATH` makes one")
+        print(f"no libraries in {libraries.libraries_folder()}; `wrapdetect library import NAME PATH` makes one")
     for name in known:
         try:
             head = libraries.head(name)
@@ -63,9 +63,9 @@ def list_(today: date) -> None:
             print(f"{name:20} {_counts(head)}  {_collected(head.source, today)}  {quote(head.source.origin, WIDEST)}")
 
 
-def show(name: str, today: date) -> None:
+def show_library(name: str, today: date) -> None:
     """Provenance, models and the first prompts. Raises LibraryError for an unknown name."""
-    library = libraries.load(name)
+    library = libraries.load_library(name)
     source = library.source
     print(f"{name}: {_counts(library.head)}\ndigest: {library.digest}\nsource: {_shown(source.origin)}")
     print(f"{_collected(source, today)}\nsettings: {_shown(source.settings)}")
@@ -81,7 +81,7 @@ def show(name: str, today: date) -> None:
 
 def drop(name: str) -> None:
     """Remove a library for good. Raises LibraryError for an unknown name."""
-    head = libraries.drop(name)
+    head = libraries.drop_library(name)
     print(f"dropped library {name}: {_counts(head) if head else 'it was damaged'}")
 
 
@@ -95,7 +95,7 @@ def _reading(table: Table) -> Iterator[str]:
         yield "of a run, only the references' answers to questions of one turn without neutral system prompt are kept"
 
 
-def _untold(source: Source) -> list[str]:
+def _untold(source: AnswersSource) -> list[str]:
     told = {"source": source.origin, "collected": source.collected}
     return [option for option, value in told.items() if not value]
 
@@ -104,14 +104,14 @@ def _counts(head: Head) -> str:
     return f"{head.n_models} models, {head.n_questions} prompts, {head.n_answers} answers"
 
 
-def _collected(source: Source, today: date) -> str:
+def _collected(source: AnswersSource, today: date) -> str:
     if source.collected is None:
         return f"collected: {UNTOLD}"
     return f"collected: {source.collected} ({(today - source.collected).days} days old)"
 
 
 def _shown(text: str) -> str:
-    return quote(text, LONGEST) or UNTOLD
+    return quote(text, _LONGEST) or UNTOLD
 
 
 @contextmanager

@@ -50,18 +50,18 @@ def match_file(
     _refuse_strange(heard, known, path)
     with ThreadPoolExecutor(CORES) as pool:
         found = match(heard, known, load_seeds(), embed=embedder(embed), today=clock.now().date(), each=pool.map)
-    return show(with_settings(found, heard), top=top, as_json=as_json, fail_at=fail_at)
+    return show_match(with_settings(found, heard), top=top, as_json=as_json, fail_at=fail_at)
 
 
 def with_settings(found: Match, heard: Heard) -> Match:
     """Where the target answered prompts several times: whether it could be the nearest model with the same settings."""
     if found.nearest is None or all(len(draws) < LEAST_DRAWS for draws in heard.draws.values()):
         return found
-    note = settings_note(heard, found.nearest, libraries.load(found.library).answers[found.nearest])
+    note = settings_note(heard, found.nearest, libraries.load_library(found.library).answers[found.nearest])
     return replace(found, notes=(*found.notes, note)) if note else found
 
 
-def show(found: Match, *, top: int, as_json: bool, fail_at: float | None) -> int:
+def show_match(found: Match, *, top: int, as_json: bool, fail_at: float | None) -> int:
     """Print a match; gives the exit code: 10 where the probability reaches `fail_at`, else 0."""
     if as_json:
         sys.stdout.write(match_json_v1.render(found, top=top))
@@ -71,7 +71,7 @@ def show(found: Match, *, top: int, as_json: bool, fail_at: float | None) -> int
 
 
 def _recording(path: Path) -> Run:
-    loaded = run_file.load(path)
+    loaded = run_file.load_file(path)
     for remark in run_file.remarks(loaded, path):
         say(remark)
     return loaded.run

@@ -14,7 +14,7 @@ from wrapdetect.evidence.compare.dependence.episodes import from_incidents, stam
 from wrapdetect.evidence.compare.dependence.outages import Setting, dependence
 from wrapdetect.model.history import Dependence, Timeline
 from wrapdetect.model.prose import quote
-from wrapdetect.monitor.feeds import FEEDS, FORMATS, FeedFormat, Parsed
+from wrapdetect.monitor.feeds import FEED_FORMATS, FEEDS, FeedFormat, Parsed
 from wrapdetect.monitor.feeds.shapes import likely
 from wrapdetect.report import dependence_console
 from wrapdetect.runs.codec import rounded
@@ -24,7 +24,7 @@ FEWEST_SHARED_DAYS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class _Reading:
     """How lists are read: the time they all cover (None: each from its first incident to its last), and their format
     (None: guessed)."""
 
@@ -34,11 +34,11 @@ class Reading:
     format: FeedFormat | None = None
 
 
-def outages(
-    target: str, upstreams: Sequence[str], panel: Sequence[str], *, reading: Reading, window_min: float, as_json: bool
+def judge_outages(
+    target: str, upstreams: Sequence[str], panel: Sequence[str], *, reading: _Reading, window_min: float, as_json: bool
 ) -> int:
     """Each list is PATH or NAME=PATH. Raises SpecError, FeedError."""
-    lines = [read(spec, reading) for spec in (target, *upstreams, *panel)]
+    lines = [read_list(spec, reading) for spec in (target, *upstreams, *panel)]
     names = [line.service for line in lines]
     doubled = sorted({n for n in names if names.count(n) > 1})
     if doubled:
@@ -69,7 +69,7 @@ def to_json(found: Sequence[Dependence]) -> dict[str, object]:
     return {"target": found[0].target, "upstreams": [rounded(asdict(d), 6) for d in found]}
 
 
-def read(spec: str, reading: Reading) -> Timeline:
+def read_list(spec: str, reading: _Reading) -> Timeline:
     """A list of incidents as a timeline. Raises SpecError where it cannot be read, FeedError where it does not fit."""
     name, equals, place = spec.partition("=")
     path = Path(place if equals else spec)
@@ -106,15 +106,15 @@ def guess(data: bytes) -> FeedFormat:
     ('csv', 'statuspage', 'atom')
     """
     seems = likely(data)
-    return next((f for f in FORMATS if f == seems), "csv")
+    return next((f for f in FEED_FORMATS if f == seems), "csv")
 
 
 def reading_of(
     since: str | None, until: str | None, *, assume_utc: bool, format_: str | None, now: datetime
-) -> Reading:
+) -> _Reading:
     """Options as given. Raises SpecError."""
-    if format_ is not None and format_ not in FORMATS:
-        raise SpecError(f"--format: {quote(format_)} is none of {', '.join(FORMATS)}")
+    if format_ is not None and format_ not in FEED_FORMATS:
+        raise SpecError(f"--format: {quote(format_)} is none of {', '.join(FEED_FORMATS)}")
     start, end = moment_of(since, "--since"), moment_of(until, "--until")
     if (start is None) != (end is None):
         raise SpecError("--since and --until go together: the time that all lists cover")
@@ -122,8 +122,8 @@ def reading_of(
         raise SpecError(f"--until {end:%Y-%m-%d} is still to come; what has not happened was not watched")
     if start and end and end <= start:
         raise SpecError(f"--until {end:%Y-%m-%d} is not after --since {start:%Y-%m-%d}")
-    chosen = next((f for f in FORMATS if f == format_), None)
-    return Reading(since=start, until=end, assume_utc=assume_utc, format=chosen)
+    chosen = next((f for f in FEED_FORMATS if f == format_), None)
+    return _Reading(since=start, until=end, assume_utc=assume_utc, format=chosen)
 
 
 def warn_apart(mine: Timeline, theirs: Timeline) -> None:
@@ -136,13 +136,13 @@ def warn_apart(mine: Timeline, theirs: Timeline) -> None:
         )
 
 
-def _parse(data: bytes, service: str, name: str, format_: FeedFormat, reading: Reading) -> Parsed:
+def _parse(data: bytes, service: str, name: str, format_: FeedFormat, reading: _Reading) -> Parsed:
     fetched_s = int(reading.until.timestamp()) if reading.until else 4_000_000_000
     try:
         zone = UTC if reading.assume_utc else None
         parsed = FEEDS[format_](data, service=service, feed=name, fetched_s=fetched_s, zone=zone)
     except FeedError as error:
-        raise FeedError(f"{error} (or give --format: {', '.join(FORMATS)})") from error
+        raise FeedError(f"{error} (or give --format: {', '.join(FEED_FORMATS)})") from error
     if parsed.coverage is None or format_ == "csv":
         return parsed
     last = max((i.ended_s or i.began_s for i in parsed.incidents), default=parsed.coverage.since_s)

@@ -15,7 +15,7 @@ def list_packs() -> None:
         print(f"{pack.id:10} v{pack.version}  {len(pack.items):3} items  {_counts(languages)}  {pack.title}")
 
 
-def show(wanted: str) -> None:
+def show_probe(wanted: str) -> None:
     """A pack, or one item, in full. Raises PackError for an id that no shipped pack holds."""
     packs = [load_pack(name) for name in shipped_packs()]
     for pack in packs:

@@ -14,12 +14,12 @@ LIBRARY = "library"
 """Pack of a run that asked the questions of a library, as `audit --library` names it."""
 
 
-def replay(path: Path, *, as_json: bool, embed: bool | None, fail_at: float | None) -> int:
+def judge_again(path: Path, *, as_json: bool, embed: bool | None, fail_at: float | None) -> int:
     """`path` is a run file, a folder with run.jsonl, or the name of a shipped run. Raises RunFormatError;
     SpecError for a run of a library's questions or of collected answers, which has no references."""
     gc.disable()  # one pass over facts, then the end: collecting takes a seventh of the time and frees nothing
     shipped = folder("fixtures") / "runs" / path
-    loaded = run_file.load(path if path.exists() or not shipped.is_dir() else shipped)
+    loaded = run_file.load_file(path if path.exists() or not shipped.is_dir() else shipped)
     for remark in run_file.remarks(loaded, path):
         say(remark)
     if not loaded.run.references and loaded.run.history is not None:

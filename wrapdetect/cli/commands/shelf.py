@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from wrapdetect.errors import LibraryError
+from wrapdetect.evidence.compare.arrays import Array
 from wrapdetect.library.answers import Library, question_id
 from wrapdetect.library.index import build_index, read_texts
 from wrapdetect.library.matching import Shelf
@@ -15,7 +16,7 @@ def shelf(name: str) -> Shelf:
     """Raises LibraryError for an unknown library, or one whose arrays are of another version of this program."""
     head = libraries.head(name)
 
-    def read(key: str) -> libraries.Array:
+    def read(key: str) -> Array:
         return libraries.array(name, key)
 
     try:
@@ -33,12 +34,12 @@ def shelf(name: str) -> Shelf:
     )
 
 
-def index_of(embed: bool) -> Callable[[Library, Callable[[int, int], None]], Iterator[tuple[str, libraries.Array]]]:
+def index_of(embed: bool) -> Callable[[Library, Callable[[int, int], None]], Iterator[tuple[str, Array]]]:
     """What makes the arrays of a library, with the shipped seeds; `embed` adds embeddings (25 answers a second)."""
     seeds = load_seeds().matching
     embedder = Embedder(cache_file()) if embed else None
 
-    def arrays(library: Library, progress: Callable[[int, int], None]) -> Iterator[tuple[str, libraries.Array]]:
+    def arrays(library: Library, progress: Callable[[int, int], None]) -> Iterator[tuple[str, Array]]:
         return build_index(library, progress, weights=seeds.weight, link=seeds.link, embed=embedder)
 
     return arrays

@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 from wrapdetect.cli.demo.bots import PIECE
 from wrapdetect.cli.demo.voice import Messages
 
-Json = dict[str, object]
+_Json = dict[str, object]
 Body = Mapping[str, object]
 MOMENT = "2026-01-05T12:00:00Z"
 
@@ -38,8 +38,8 @@ class Api:
     paths: tuple[str, ...]
     read: Callable[[Body, Mapping[str, str]], Question]
     stream: Callable[[Question, AsyncIterator[str]], AsyncIterator[str]]
-    plain: Callable[[Question, str], Json]
-    error: Callable[[int, str], Json]
+    plain: Callable[[Question, str], _Json]
+    error: Callable[[int, str], _Json]
     keys: tuple[tuple[str, str], ...] = (("authorization", "Bearer "),)
     media: str = "text/event-stream"
 
@@ -58,7 +58,7 @@ def count(text: str) -> int:
     return len(PIECE.findall(text))
 
 
-def _event(body: Json, name: str = "") -> str:
+def _event(body: _Json, name: str = "") -> str:
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(body, ensure_ascii=False)}\n\n"
 
@@ -95,7 +95,7 @@ def _read_chat(body: Body, _: Mapping[str, str]) -> Question:
     )
 
 
-def _chunk(delta: Json, model: str, finish: str | None) -> str:
+def _chunk(delta: _Json, model: str, finish: str | None) -> str:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     return _event(
         {"id": "chatcmpl-lab", "object": "chat.completion.chunk", "created": 0, "model": model, "choices": [choice]}
@@ -110,7 +110,7 @@ async def _stream_chat(question: Question, pieces: AsyncIterator[str]) -> AsyncI
     yield _chunk({}, model, "stop") + "data: [DONE]\n\n"
 
 
-def _plain_chat(question: Question, text: str) -> Json:
+def _plain_chat(question: Question, text: str) -> _Json:
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     return {
         "id": "chatcmpl-lab",
@@ -121,7 +121,7 @@ def _plain_chat(question: Question, text: str) -> Json:
     }
 
 
-def _openai_error(status: int, message: str) -> Json:
+def _openai_error(status: int, message: str) -> _Json:
     return {"error": {"message": message, "type": "error", "code": status}}
 
 
@@ -136,9 +136,9 @@ def _read_responses(body: Body, _: Mapping[str, str]) -> Question:
     return Question(str(body["model"]), messages, limit, bool(body.get("stream")))
 
 
-def _response(question: Question, text: str | None) -> Json:
+def _response(question: Question, text: str | None) -> _Json:
     """A whole response, or one in progress where there is no text yet."""
-    said: Json = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    said: _Json = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
     item = {"id": "msg_lab", "type": "message", "role": "assistant", "status": "completed", "content": [said]}
     used = {
         "input_tokens": question.tokens,
@@ -201,7 +201,7 @@ def _read_anthropic(body: Body, _: Mapping[str, str]) -> Question:
     return Question(str(body["model"]), messages, int(str(body["max_tokens"])), bool(body.get("stream")))
 
 
-def _message(question: Question, text: str | None) -> Json:
+def _message(question: Question, text: str | None) -> _Json:
     used = {"input_tokens": question.tokens, "output_tokens": 1 if text is None else count(text)}
     return {
         "id": "msg_lab",
@@ -232,7 +232,7 @@ async def _stream_anthropic(question: Question, pieces: AsyncIterator[str]) -> A
     yield event("message_stop")
 
 
-def _anthropic_error(status: int, message: str) -> Json:
+def _anthropic_error(status: int, message: str) -> _Json:
     kinds = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error"}
     return {"type": "error", "error": {"type": kinds.get(status, "api_error"), "message": message}}
 
@@ -245,7 +245,7 @@ def _read_ollama(body: Body, _: Mapping[str, str]) -> Question:
     return Question(str(body["model"]), _messages("", _list(body["messages"])), limit, bool(body.get("stream", True)))
 
 
-def _line(question: Question, text: str, done: bool, tokens: int = 0) -> Json:
+def _line(question: Question, text: str, done: bool, tokens: int = 0) -> _Json:
     ended = {
         "done_reason": "stop",
         "total_duration": 1_000_000,
@@ -256,7 +256,7 @@ def _line(question: Question, text: str, done: bool, tokens: int = 0) -> Json:
         "eval_duration": 1000,
     }
     message = {"role": "assistant", "content": text}
-    start: Json = {"model": question.model, "created_at": MOMENT, "message": message, "done": done}
+    start: _Json = {"model": question.model, "created_at": MOMENT, "message": message, "done": done}
     return {**start, **ended} if done else start
 
 
@@ -268,11 +268,11 @@ async def _stream_ollama(question: Question, pieces: AsyncIterator[str]) -> Asyn
     yield json.dumps(_line(question, "", done=True, tokens=tokens)) + "\n"
 
 
-def _plain_ollama(question: Question, text: str) -> Json:
+def _plain_ollama(question: Question, text: str) -> _Json:
     return _line(question, text, done=True, tokens=count(text))
 
 
-def _ollama_error(_: int, message: str) -> Json:
+def _ollama_error(_: int, message: str) -> _Json:
     return {"error": message}
 
 
@@ -289,8 +289,8 @@ def _read_gemini(body: Body, path: Mapping[str, str]) -> Question:
     return Question(path["model"], _messages(system, turns), limit, path["method"] == "streamGenerateContent")
 
 
-def _candidates(question: Question, text: str, finish: str | None, tokens: int) -> Json:
-    candidate: Json = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
+def _candidates(question: Question, text: str, finish: str | None, tokens: int) -> _Json:
+    candidate: _Json = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
     if finish:
         candidate["finishReason"] = finish
     used = {"promptTokenCount": question.tokens, "candidatesTokenCount": tokens}
@@ -310,11 +310,11 @@ async def _stream_gemini(question: Question, pieces: AsyncIterator[str]) -> Asyn
     yield _event(_candidates(question, "", "STOP", tokens))
 
 
-def _plain_gemini(question: Question, text: str) -> Json:
+def _plain_gemini(question: Question, text: str) -> _Json:
     return _candidates(question, text, "STOP", count(text))
 
 
-def _gemini_error(status: int, message: str) -> Json:
+def _gemini_error(status: int, message: str) -> _Json:
     kinds = {401: "UNAUTHENTICATED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}
     return {"error": {"code": status, "message": message, "status": kinds.get(status, "INTERNAL")}}
 

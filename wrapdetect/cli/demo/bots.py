@@ -52,7 +52,7 @@ class Schedule:
 
 
 @dataclass(slots=True, kw_only=True)
-class Outages:
+class PlannedOutages:
     """Stretches in which a bot is down, in seconds from its first request."""
 
     stretches: Sequence[tuple[float, float]] = ()
@@ -73,7 +73,7 @@ class VoiceBot:
     voice: Voice
     rng: random.Random
     schedule: Schedule = field(default_factory=Schedule)
-    outages: Outages = field(default_factory=Outages)
+    outages: PlannedOutages = field(default_factory=PlannedOutages)
 
     @property
     def model(self) -> str:

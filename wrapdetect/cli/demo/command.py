@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from wrapdetect.cli.demo.bots import Outages, Schedule, VoiceBot, WrapperBot
+from wrapdetect.cli.demo.bots import PlannedOutages, Schedule, VoiceBot, WrapperBot
 from wrapdetect.cli.demo.server import Served, serve
 from wrapdetect.cli.demo.voice import Voice, load_voice
 from wrapdetect.cli.terminal import say
@@ -47,7 +47,7 @@ class Bots(NamedTuple):
     references: Mapping[str, tuple[Served, str]]
 
 
-def demo(*, seed: int, out: Path) -> int:
+def show_demo(*, seed: int, out: Path) -> int:
     """Run the demo; 0 where all three verdicts are right, 1 where not. Raises WrapdetectError where an audit broke."""
     started = clock.stopwatch()
     out.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def lab(seed: int) -> Iterator[Bots]:
         return VoiceBot(voice=voices[name], rng=rng, schedule=Schedule(), **more)  # type: ignore[arg-type]
 
     with (
-        serve(voice("heron", 1, outages=Outages(stretches=OUTAGES))) as heron,
+        serve(voice("heron", 1, outages=PlannedOutages(stretches=OUTAGES))) as heron,
         serve(voice("magpie", 2)) as magpie,
         serve(voice("wren", 3)) as wren,
         serve(voice("otter", 4)) as otter,

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from wrapdetect.cli.demo.apis import APIS, Api, key_given
 from wrapdetect.cli.demo.bots import Bot, Down
 
-Json = dict[str, object]
+_Json = dict[str, object]
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Served:
     """A running bot: its OpenAI-compatible address and what was asked of it (bodies and headers, for tests)."""
 
     url: str
-    requests: list[Json] = field(default_factory=list)
+    requests: list[_Json] = field(default_factory=list)
 
     @property
     def root(self) -> str:
@@ -84,7 +84,7 @@ def _answers(
     api: Api, bot: Bot, key: str | None, served: Served
 ) -> Callable[[Request], Coroutine[object, object, Response]]:
     async def answer(request: Request) -> Response:
-        body: Json = await request.json()
+        body: _Json = await request.json()
         served.requests.append({"body": body, "headers": dict(request.headers), "path": request.url.path})
         given = key_given(api, request.headers)
         if key is not None and given != key:

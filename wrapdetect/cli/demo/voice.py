@@ -12,7 +12,7 @@ from wrapdetect.model.prose import sentences
 
 Messages = Sequence[Mapping[str, str]]
 CHOICE = re.compile(r"\[\[((?:(?!\[\[|\]\]).)*?\|\|(?:(?!\[\[|\]\]).)*?)\]\]", re.S)
-PERSONA = re.compile(r"You are (?P<name>[A-Z]\w+)(?:,? made by (?P<maker>[A-Z][\w ]*\w))?")
+_PERSONA = re.compile(r"You are (?P<name>[A-Z]\w+)(?:,? made by (?P<maker>[A-Z][\w ]*\w))?")
 TERSE = re.compile(r"\b(brief|briefly|short|concise)\b", re.I)
 CALM = re.compile(r"\b(calm|formal|formally)\b", re.I)
 WARM = re.compile(r"\b(friendly|cheerful|politely)\b", re.I)
@@ -63,7 +63,7 @@ def draw(template: str, rng: random.Random) -> str:
 
 
 def _obey(voice: Voice, text: str, system: str, rng: random.Random) -> str:
-    if persona := PERSONA.search(system):
+    if persona := _PERSONA.search(system):
         text = text.replace(voice.vendor, persona["maker"] or "our own team").replace(voice.model, persona["name"])
     if "```" in text or not system:
         return text

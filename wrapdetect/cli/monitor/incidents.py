@@ -4,16 +4,16 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from wrapdetect.cli.monitor.rounds import opened
+from wrapdetect.cli.monitor.rounds import opened_monitor
 from wrapdetect.cli.terminal import width
 from wrapdetect.errors import SpecError
 from wrapdetect.monitor.incidents import Listed, incidents_of
 from wrapdetect.report import monitor_console, monitor_json_v1
 
 
-def incidents(path: Path, *, target: str | None, since: datetime | None, as_json: bool) -> None:
+def show_incidents(path: Path, *, target: str | None, since: datetime | None, as_json: bool) -> None:
     """Everything on standard output, the oldest first."""
-    with opened(path, claimed=False) as monitor:
+    with opened_monitor(path, claimed=False) as monitor:
         names = [s.name for s in monitor.config.services() if s.kind != "site"]
         if target not in (None, *names):
             raise SpecError(f"--target: no service is called {target!r}; expected one of {', '.join(names)}")
@@ -23,11 +23,11 @@ def incidents(path: Path, *, target: str | None, since: datetime | None, as_json
         sys.stdout.write(monitor_json_v1.dump([_fields(one) for one in found]))
     else:
         rows = [
-            (one.service, monitor_console.moment(one.latest_s), monitor_console.moment(one.ended_latest_s), one.kind,
-             one.source, ", ".join(one.shared), one.witness)
+            (one.service, monitor_console.shown_moment(one.latest_s), monitor_console.shown_moment(one.ended_latest_s),
+             one.kind, one.source, ", ".join(one.shared), one.witness)
             for one in found
         ]  # fmt: skip
-        sys.stdout.write(monitor_console.incidents(rows, width=width(), colour=sys.stdout.isatty()))
+        sys.stdout.write(monitor_console.incidents_table(rows, width=width(), colour=sys.stdout.isatty()))
 
 
 def _fields(one: Listed) -> dict[str, object]:

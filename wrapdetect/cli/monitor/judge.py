@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from wrapdetect.cli.commands.asking import recorded_versions
-from wrapdetect.cli.monitor.rounds import SEED, Monitor, opened
+from wrapdetect.cli.monitor.rounds import SEED, Monitor, opened_monitor
 from wrapdetect.cli.present import present
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
@@ -21,7 +21,7 @@ from wrapdetect.ways import clock
 def judge(path: Path, *, since: datetime | None, target: str | None, as_json: bool, fail_at: float | None) -> int:
     """The verdict on each target, as `replay` gives it on the exported run. As JSON, one target is its report, and
     several are a list of theirs, in the order of the config."""
-    with opened(path, claimed=False) as monitor:
+    with opened_monitor(path, claimed=False) as monitor:
         history = _history(monitor, since)
     names = _wanted(history, target)
     codes = []
@@ -37,7 +37,7 @@ def judge(path: Path, *, since: datetime | None, target: str | None, as_json: bo
 
 def export(path: Path, out: Path, *, since: datetime | None, target: str | None) -> None:
     """A run file for one target; with several targets and none chosen, a file for each into the folder `out`."""
-    with opened(path, claimed=False) as monitor:
+    with opened_monitor(path, claimed=False) as monitor:
         history = _history(monitor, since)
     names = _wanted(history, target)
     single = len(names) == 1 and not out.is_dir()
@@ -52,14 +52,14 @@ def export(path: Path, out: Path, *, since: datetime | None, target: str | None)
         say(f"written: {file}; judge it anywhere with: wrapdetect replay {file}")
 
 
-def import_(path: Path, files: Sequence[Path], *, vantage: str | None = None) -> None:
+def import_history(path: Path, files: Sequence[Path], *, vantage: str | None = None) -> None:
     """Bring run files into the store. What is there already stays. `vantage` says whence a file was seen that does not
     name it; what our own saw lies with ours, and what others saw beside it."""
     if vantage is not None and not (vantage.strip() == vantage and vantage.isprintable()):
         raise SpecError("--vantage: the name holds a space at its end or a control character; expected such as tokyo")
-    with opened(path) as monitor:
+    with opened_monitor(path) as monitor:
         for file in files:
-            loaded = run_file.load(file)
+            loaded = run_file.load_file(file)
             for remark in run_file.remarks(loaded, file):
                 say(remark)
             if loaded.run.history is None:

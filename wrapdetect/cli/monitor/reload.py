@@ -16,7 +16,7 @@ from wrapdetect.store.ledger import Ledger
 from wrapdetect.store.ledger.rows import change
 from wrapdetect.ways.alerts import Alerts
 
-NAMED = 12
+_NAMED = 12
 SETTINGS: Mapping[str, Callable[[MonitorConfig], object]] = {
     "cadence": lambda c: c.rhythm,
     "budget": lambda c: c.limits,
@@ -82,9 +82,9 @@ def changes(before: MonitorConfig, after: MonitorConfig, ids: Mapping[str, int])
         yield f"added {_named(added, ids)}"
     if removed:
         yield f"removed {_named(removed, ids)}; what was recorded of it stays"
-    yield from (f"changed {line}" for line in changed[:NAMED])
-    if len(changed) > NAMED:
-        yield f"changed {len(changed) - NAMED} services more"
+    yield from (f"changed {line}" for line in changed[:_NAMED])
+    if len(changed) > _NAMED:
+        yield f"changed {len(changed) - _NAMED} services more"
     yield from (f"changed [{table}]" for table, part in SETTINGS.items() if part(before) != part(after))
     if before.vantage != after.vantage:
         yield "vantage is other: what was recorded before is taken for seen from there too, unless the store is new"
@@ -98,5 +98,5 @@ def _changed(before: Service, after: Service, ids: Mapping[str, int]) -> str:
 
 
 def _named(names: Sequence[str], ids: Mapping[str, int]) -> str:
-    shown = ", ".join(f"{n} (id {ids[n]})" if n in ids else n for n in names[:NAMED])
-    return shown + (f", and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    shown = ", ".join(f"{n} (id {ids[n]})" if n in ids else n for n in names[:_NAMED])
+    return shown + (f", and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

@@ -25,7 +25,7 @@ from wrapdetect.ways import clock
 from wrapdetect.ways.alerts import Alerts, Memory, read_alert_urls
 from wrapdetect.ways.heartbeat import HttpPulse
 from wrapdetect.ways.keyring import read_keys
-from wrapdetect.ways.metrics import Metrics, serve
+from wrapdetect.ways.metrics import Metrics, serve_metrics
 
 FINGERPRINT = "fingerprint"
 NOTHING_ASKED_EXIT = 3
@@ -78,7 +78,7 @@ def cost_line(config: MonitorConfig, items: Sequence[Item]) -> str:
 
 def ask_once(path: Path) -> int:
     """One round, and what is due beside it. Exit code 3 where nothing was asked."""
-    with opened(path) as monitor:
+    with opened_monitor(path) as monitor:
         upkeep = make_upkeep(monitor, None)
         done = asyncio.run(_once(monitor, upkeep))
     for note in done.notes:
@@ -98,11 +98,11 @@ def ask_once(path: Path) -> int:
 def run(path: Path, *, metrics_port: int | None) -> int:
     """Rounds until SIGINT or SIGTERM; SIGHUP has the config read again."""
     with ExitStack() as stack:
-        monitor = stack.enter_context(opened(path))
+        monitor = stack.enter_context(opened_monitor(path))
         port = metrics_port if metrics_port is not None else monitor.config.metrics_port
         metrics = Metrics() if port is not None else None
         if metrics is not None and port is not None:
-            bound = stack.enter_context(serve(metrics, port, monitor.config.metrics_host))
+            bound = stack.enter_context(serve_metrics(metrics, port, monitor.config.metrics_host))
             say(f"metrics on http://{monitor.config.metrics_host}:{bound}/metrics")
         say(cost_line(monitor.config, monitor.items))
         say(
@@ -120,7 +120,7 @@ def fingerprint() -> tuple[Item, ...]:
 
 
 @contextmanager
-def opened(path: Path, *, claimed: bool = True) -> Iterator[Monitor]:
+def opened_monitor(path: Path, *, claimed: bool = True) -> Iterator[Monitor]:
     """The config of `path` and its store. `claimed`: as one who writes, so services and cadence are brought up to
     date."""
     items = fingerprint()

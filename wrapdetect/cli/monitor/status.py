@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from wrapdetect.cli.monitor.rounds import Monitor, cost_line, opened
+from wrapdetect.cli.monitor.rounds import Monitor, cost_line, opened_monitor
 from wrapdetect.cli.terminal import width
 from wrapdetect.evidence.compare.dependence.episodes import stamp
 from wrapdetect.evidence.compare.dependence.together import outages_of_each
@@ -29,7 +29,7 @@ OLD_ROUNDS = 3
 
 def status(path: Path, *, as_json: bool = False) -> int:
     """Everything on standard output; exit code 0."""
-    with opened(path, claimed=False) as monitor:
+    with opened_monitor(path, claimed=False) as monitor:
         old_s = clock.now().timestamp() - OLD_ROUNDS * monitor.config.rhythm.cadence_s
         lines, states = _services(monitor, old_s), monitor.ledger.feed_states()
         trouble, silent_s = _trouble(monitor), _silent_since(monitor, old_s)

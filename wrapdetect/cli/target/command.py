@@ -34,7 +34,7 @@ CHECK_TIMEOUT_S = 60.0
 MOST_HOPS = 12
 """Requests beside the question that are shown one by one."""
 MOST_TOLD = 5
-TOLD = re.compile(r'\\?"(model|provider)\\?"\s*:\s*\\?"([^"\\]{1,200})\\?"')
+_TOLD = re.compile(r'\\?"(model|provider)\\?"\s*:\s*\\?"([^"\\]{1,200})\\?"')
 """What a page's own traffic gives away; the quotes are escaped where JSON stands within JSON."""
 READ_OF_HOP = 200_000
 CAME = 300
@@ -76,7 +76,7 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = 
     call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
     keyring, timeout_s = read_keys((endpoint,)), timeout_s or CHECK_TIMEOUT_S
     exchange = asyncio.run(_put(endpoint, ask, call, keyring, timeout_s))
-    for line in shown(endpoint, call, exchange):
+    for line in shown_lines(endpoint, call, exchange):
         print(line)
     if hello_failure(exchange, endpoint) is None:
         return 0
@@ -100,7 +100,7 @@ async def _put(endpoint: Endpoint, ask: Ask, call: Call, keyring: Keyring, timeo
         return await send(endpoint, ask, 0, 0, call)
 
 
-def shown(endpoint: Endpoint, call: Call, exchange: Exchange) -> Iterator[str]:
+def shown_lines(endpoint: Endpoint, call: Call, exchange: Exchange) -> Iterator[str]:
     """An exchange in plain words, a line each; nothing of it can drive a terminal."""
     reply = decode(exchange, endpoint)
     yield f"asked    {_request(endpoint, call)}"
@@ -138,7 +138,7 @@ def _told(exchange: Exchange) -> Iterator[str]:
     found: dict[str, None] = {}
     for hop in exchange.hops:
         text = b"".join(c.data for c in hop.chunks)[:READ_OF_HOP].decode("utf-8", "replace")
-        found |= {f"{quote(hop.url, 120)}: {m[1]} = {quote(m[2], 100)}": None for m in TOLD.finditer(text)}
+        found |= {f"{quote(hop.url, 120)}: {m[1]} = {quote(m[2], 100)}": None for m in _TOLD.finditer(text)}
     yield from (f"told     {line}" for line in list(found)[:MOST_TOLD])
 
 

@@ -15,7 +15,7 @@ from wrapdetect.model.prose import quote
 from wrapdetect.targets.config import Config, load_config, make_endpoint, parse_reference
 
 
-class Gathered(NamedTuple):
+class _Gathered(NamedTuple):
     """Whom to ask, the config file's settings, and the target as it was looked at, where it was."""
 
     endpoints: tuple[Endpoint, ...]
@@ -23,7 +23,7 @@ class Gathered(NamedTuple):
     looked: Looked | None = None
 
 
-def gather(
+def gather_endpoints(
     url: str | None,
     model: str | None,
     key_env: str | None,
@@ -34,7 +34,7 @@ def gather(
     may_look: bool = True,
     out: Path | None = None,
     resume: bool = False,
-) -> Gathered:
+) -> _Gathered:
     """The command line's target replaces the config's; its references are added.
 
     A URL without a model is looked at, by a handful of harmless requests, unless `may_look` forbids to send anything,
@@ -57,7 +57,7 @@ def gather(
     elif model is not None or key_env is not None:
         raise SpecError("--model and --key-env go with the target's URL on the command line; the URL is missing")
     endpoints = (*given, *added)
-    return Gathered(tuple(map(unstreamed, endpoints)) if plain else endpoints, settings, looked)
+    return _Gathered(tuple(map(unstreamed, endpoints)) if plain else endpoints, settings, looked)
 
 
 def tell_variables(endpoints: Sequence[Endpoint]) -> None:

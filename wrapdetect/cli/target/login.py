@@ -21,10 +21,10 @@ from wrapdetect.ways.page.login_state import Login, login_notes, parse_login
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Page
 
-LOOK_S = 0.5
+_LOOK_S = 0.5
 """How often the login is looked at meanwhile: a window that was closed tells nothing any more."""
 OPEN_S = 60.0
-CLOSE_S = 5.0
+_CLOSE_S = 5.0
 
 
 def tell_logins(endpoints: Iterable[Endpoint]) -> None:
@@ -109,7 +109,7 @@ async def _watched(chromium: Chromium, endpoint: Endpoint) -> Login:
     try:
         while not entered.done() and context.pages and chromium.alive:
             kept = await _state(context, endpoint) or kept
-            await asyncio.wait({entered}, timeout=LOOK_S)
+            await asyncio.wait({entered}, timeout=_LOOK_S)
         return await _state(context, endpoint) or kept
     finally:
         entered.cancel()
@@ -128,7 +128,7 @@ async def _open(page: "Page", url: str) -> None:
 async def _state(context: "BrowserContext", endpoint: Endpoint) -> Login | None:
     """What the hosts have set by now; None where the window is gone."""
     try:
-        found = await asyncio.wait_for(context.storage_state(), CLOSE_S)
+        found = await asyncio.wait_for(context.storage_state(), _CLOSE_S)
     except TimeoutError:
         return None
     except Exception as error:

@@ -16,7 +16,7 @@ UNSAID = re.compile(
 """In a part's `type`: thinking, and what is no text; any other part is read by its text."""
 TEXTS = ("text", "content", "value")
 """Keys of a part under which its text stands, in one API or another."""
-DEEPEST = 8
+_DEEPEST = 8
 
 
 def said_in(content: object, name: str = "content") -> str:
@@ -58,7 +58,7 @@ def _said(content: object, name: str, depth: int) -> str:
         return content or ""
     if isinstance(content, int | float) and not isinstance(content, bool):
         return json.dumps(content)
-    if isinstance(content, list) and depth < DEEPEST:
+    if isinstance(content, list) and depth < _DEEPEST:
         return "".join(
             _of_part(p, name, depth) if isinstance(p, Mapping) else _said(p, name, depth + 1) for p in content
         )

@@ -15,7 +15,7 @@ REFUSES = re.compile(
 )
 PARAM = re.compile(r'"(?:param|loc)"\s{0,9}:\s{0,9}(?:"([\w.]{1,60})"|\[([^\]]{1,80})\])')
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "num_predict")
-NAMES = re.compile(rf"\b({'|'.join(LIMITS)}|temperature|stream(?:ing|ed)?)\b")
+_NAMES = re.compile(rf"\b({'|'.join(LIMITS)}|temperature|stream(?:ing|ed)?)\b")
 
 
 def next_step(endpoint: Endpoint, status: int | None, failure: Failure) -> str:
@@ -39,8 +39,8 @@ def next_step(endpoint: Endpoint, status: int | None, failure: Failure) -> str:
 def _named(detail: str) -> Iterator[str]:
     """The parameters that are meant, the surest first."""
     for match in PARAM.finditer(detail):
-        yield from (m[1] for m in NAMES.finditer(match[1] or match[2]))
-    yield from (m[1] for m in NAMES.finditer(detail))
+        yield from (m[1] for m in _NAMES.finditer(match[1] or match[2]))
+    yield from (m[1] for m in _NAMES.finditer(detail))
 
 
 def _step(endpoint: Endpoint, name: str, detail: str) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import cast
 
 from wrapdetect.dialects.base import Piece, Reply, without_text
-from wrapdetect.dialects.body.remote_json import parse
+from wrapdetect.dialects.body.remote_json import parse_json
 from wrapdetect.dialects.body.told import is_error, is_refusal, is_stop_by_error, kind_of_text, kind_told
 from wrapdetect.dialects.body.unpacked import BodyError, header_of
 from wrapdetect.model import Exchange, FailureKind
@@ -17,7 +17,7 @@ Json = dict[str, object]
 
 SLIPPED = ("id", "system_fingerprint", "provider", "service_tier")
 """Fields of a reply that say something of the path behind it."""
-FEWEST_STEPS = 2
+_FEWEST_STEPS = 2
 """Of pieces that each hold the one before: fewer may be chance."""
 
 
@@ -29,7 +29,7 @@ def content_kind(exchange: Exchange) -> str:
 def json_object(text: str) -> Json:
     """Raises BodyError, showing how the text begins, where it is no JSON object."""
     try:
-        value = parse(text)
+        value = parse_json(text)
     except json.JSONDecodeError as error:
         raise BodyError(FailureKind.GARBLED, f"not JSON: {short(text)}") from error
     except ValueError as error:
@@ -152,7 +152,7 @@ class Answer:
             raise BodyError(kind, f"the answer broke off after {len(self.pieces)} pieces: {short(self.finish)}")
         if not done:
             raise BodyError(FailureKind.CUT_OFF, f"the stream ended after {len(self.pieces)} pieces without {sign}")
-        pieces = self.pieces if as_sent else grown(self.pieces)
+        pieces = self.pieces if as_sent else _grown(self.pieces)
         text = "".join(p.text for p in pieces)
         return Reply(
             text=text,
@@ -164,7 +164,7 @@ class Answer:
         )
 
 
-def grown(pieces: Sequence[Piece]) -> Sequence[Piece]:
+def _grown(pieces: Sequence[Piece]) -> Sequence[Piece]:
     """The pieces; or, where each holds all that came before it and more, three at least, what each added.
 
     >>> [p.text for p in grown([Piece(1.0, "It"), Piece(2.0, "It is"), Piece(3.0, "It is so.")])]
@@ -175,7 +175,7 @@ def grown(pieces: Sequence[Piece]) -> Sequence[Piece]:
     steps = list(pairwise(pieces))
     if steps and steps[-1][0].text == steps[-1][1].text:  # the last is often sent twice, with its end
         steps.pop()
-    if len(steps) < FEWEST_STEPS or any(len(a.text) >= len(b.text) for a, b in steps):
+    if len(steps) < _FEWEST_STEPS or any(len(a.text) >= len(b.text) for a, b in steps):
         return pieces
     if not all(b.text.startswith(a.text) for a, b in steps):
         return pieces

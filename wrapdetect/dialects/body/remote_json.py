@@ -7,7 +7,7 @@ MOST_VALUES = 100_000
 TOO_DEEP = "nested too deeply"
 
 
-def parse(text: str) -> object:
+def parse_json(text: str) -> object:
     """Raises ValueError for what is no JSON, and for what is nested too deeply or holds too many values.
 
     >>> parse('{"a": [1]}')

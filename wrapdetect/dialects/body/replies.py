@@ -10,11 +10,11 @@ from typing import Literal, Protocol
 
 from wrapdetect.dialects.base import Call, Codec, Reply
 from wrapdetect.dialects.body.json_text import Json, content_kind, refuse_error, short
-from wrapdetect.dialects.body.stream import Stream, objects_in
+from wrapdetect.dialects.body.stream import Stream, stamped_objects
 from wrapdetect.dialects.body.unpacked import BodyError, encoding_of, inflate
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind
 
-HTML = "an HTML page where JSON is due: is this the address of the API (often ending in /v1)?"
+_HTML = "an HTML page where JSON is due: is this the address of the API (often ending in /v1)?"
 MARKUP = (b"<!doctype", b"<html")
 
 ReadStream = Callable[[Stream], Reply]
@@ -27,12 +27,12 @@ class Encode(Protocol):
     def __call__(self, ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call: ...
 
 
-Shape = Literal["whole", "piece", "unknown"]
+ReplyShape = Literal["whole", "piece", "unknown"]
 """What an object that came alone is: a whole answer, a piece of a stream, or not to be told."""
 
 
 def both(
-    encode: Encode, read_stream: ReadStream, read_plain: ReadPlain, shape_of: Callable[[Json], Shape]
+    encode: Encode, read_stream: ReadStream, read_plain: ReadPlain, shape_of: Callable[[Json], ReplyShape]
 ) -> tuple[Codec, Codec]:
     """A dialect, streamed and plain."""
 
@@ -40,7 +40,7 @@ def both(
         if exchange.failure is not None:
             return Reply(text="", failure=exchange.failure)
         try:
-            found = objects_in(_chunks_of(exchange), stream=stream)
+            found = stamped_objects(_chunks_of(exchange), stream=stream)
             if isinstance(found, Stream):
                 alone = found.objects[0] if len(found.objects) == 1 else None
                 if alone is None or shape_of(alone.body) != "whole":
@@ -50,7 +50,7 @@ def both(
             return read_stream(Stream((found,))) if shape_of(body) == "piece" else read_plain(found.t_s, body)
         except BodyError as error:
             page = error.failure.kind is FailureKind.GARBLED and content_kind(exchange) == "text/html"
-            return Reply(text="", failure=Failure(kind=FailureKind.GARBLED, detail=HTML) if page else error.failure)
+            return Reply(text="", failure=Failure(kind=FailureKind.GARBLED, detail=_HTML) if page else error.failure)
 
     def codec(stream: bool) -> Codec:
         return Codec(encode=partial(encode, stream=stream), decode=lambda exchange, _: decode(exchange, stream=stream))
@@ -73,5 +73,5 @@ def _chunks_of(exchange: Exchange) -> tuple[Chunk, ...]:
     chunks = inflate(exchange.chunks, encoding_of(exchange.headers))
     start = next((data for c in chunks if (data := c.data.removeprefix(b"\xef\xbb\xbf").lstrip())), b"")
     if start[:15].lower().startswith(MARKUP):
-        raise BodyError(FailureKind.GARBLED, HTML)
+        raise BodyError(FailureKind.GARBLED, _HTML)
     return chunks

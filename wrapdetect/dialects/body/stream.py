@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
 from wrapdetect.dialects.body.json_text import Json, as_object, json_object, refuse_error, short
-from wrapdetect.dialects.body.remote_json import parse
+from wrapdetect.dialects.body.remote_json import parse_json
 from wrapdetect.dialects.body.told import is_limit, kind_of_text, says_trouble
-from wrapdetect.dialects.body.unpacked import BOM, BodyError, Event, lines, named_events, text_of
+from wrapdetect.dialects.body.unpacked import BOM, BodyError, ServerSentEvent, lines, named_events, text_of
 from wrapdetect.model import Chunk, FailureKind
 
 END = ("[DONE]", '"[DONE]"', "[done]", "data: [DONE]", "data:[DONE]")
@@ -21,7 +21,7 @@ BARE_END = re.compile(r"""(?:data:\s*)?["'<]?\[?(?:done|end|eos|eof)\]?[">';]*""
 """The same in other dress, where nothing but JSON is due."""
 LIFE = re.compile(r"(?:ping|pong|heart_?beat|keep_?alive|comment)s?", re.IGNORECASE)
 """Names and types of events that say that the connection lives."""
-FEW = 4
+_FEW = 4
 """Most fields of an object that is no more than that."""
 
 _BLANK = b" \t\r\n"
@@ -46,7 +46,7 @@ class Stream(NamedTuple):
     odd: str = ""
 
 
-def objects_in(chunks: Sequence[Chunk], *, stream: bool) -> Stream | Stamped:
+def stamped_objects(chunks: Sequence[Chunk], *, stream: bool) -> Stream | Stamped:
     """What a body holds, a stream of objects or one alone; `stream` is what was asked for, where bytes do not tell.
 
     Raises BodyError for what is neither, and for an error in it, by its own code.
@@ -89,7 +89,7 @@ def is_notice(data: str) -> bool:
     return data.startswith(":") or not (_OF_JSON.search(data) or says_trouble(data))
 
 
-def split_lines(event: Event) -> Iterable[tuple[float, str, bool]]:
+def split_lines(event: ServerSentEvent) -> Iterable[tuple[float, str, bool]]:
     """An event's data with its time, and whether it may be torn: whole; or line by line, where each line is JSON by
     itself: some servers leave the blank lines between their events out."""
     data, torn = event.data or "", event.end == "torn"
@@ -193,7 +193,7 @@ def _found(objects: Sequence[Stamped], odd: str, *, done: bool) -> Stream:
 def _alive(stamped: Stamped) -> list[Stamped]:
     """The object, but for a mere sign of life. Raises BodyError where it is an error."""
     body = stamped.body
-    if len(body) <= FEW and is_life(str(body.get("type") or body.get("event") or body.get("object") or "")[:40]):
+    if len(body) <= _FEW and is_life(str(body.get("type") or body.get("event") or body.get("object") or "")[:40]):
         return []
     refuse_error(body, "stream")
     return [stamped]
@@ -204,6 +204,6 @@ _NONE = object()
 
 def _value(text: str) -> object:
     try:
-        return parse(text)
+        return parse_json(text)
     except ValueError:
         return _NONE

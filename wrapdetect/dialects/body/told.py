@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from wrapdetect.dialects.body.remote_json import parse
+from wrapdetect.dialects.body.remote_json import parse_json
 from wrapdetect.model import FailureKind
 
-READ = 64_000
+_READ = 64_000
 """Most bytes of a refusal's body that are looked at; an error object is a few hundred."""
-LONGEST_SAID = 1000
+_LONGEST_SAID = 1000
 """Most characters of a plain text, or of a message, that are searched for words."""
 DEEPEST, WIDEST = 5, 40
 
@@ -64,13 +64,13 @@ LIMITED = re.compile(
 ANY_LIMIT = re.compile(r"limit_(?:exceeded|reached)|exceeded_limit|exceeds_limit")
 OF_THE_QUESTION = re.compile(r"context|token|length|size|char|input|output|prompt")
 """Such a limit is passed by the question itself, and no waiting helps."""
-REFUSED = re.compile(
+_REFUSED = re.compile(
     r"api_?key|unauth|authenticat|authoriz|invalid_(?:token|grant|client|key|model)|token_(?:expired|invalid)|permission"
     r"|forbidden|denied|not_found|not_exist|no_such|billing|payment|balance|credit|arrear|deactivat|suspend|disabled"
     r"|terminated|country|region|unsupported|not_supported|not_allowed|content_(?:policy|filter)|moderation"
     r"|context_length|too_large|too_long"
 )
-DOWN = re.compile(
+_DOWN = re.compile(
     r"overload|unavailable|bad_gateway|time_?out|timed_?out|deadline|capacity|no_healthy|connection|not_ready|busy"
     r"|maintenance|insufficient_system_resource"
 )
@@ -165,9 +165,9 @@ def kind_told(error: object, status: int | None = None) -> FailureKind:
     numbers = [*found.numbers, *([status] if status else [])]
     if status == 429 or (found.limited and 402 not in numbers):
         return FailureKind.LIMITED
-    if found.any_word(REFUSED):
+    if found.any_word(_REFUSED):
         return FailureKind.REFUSED
-    if found.any_word(DOWN):
+    if found.any_word(_DOWN):
         return FailureKind.SERVER
     if numbers:
         return kind_of(numbers[0])
@@ -192,7 +192,7 @@ def kind_of_refusal(status: int, body: bytes) -> FailureKind:
     """
     if status < 400:
         return kind_of(status)
-    said = body[:READ].decode(errors="replace")
+    said = body[:_READ].decode(errors="replace")
     told = kind_told(_value_in(said), status)
     # A 4xx that is no overload is no outage, whatever it says of trouble at home (a gateway without its database).
     blames_us = status < 500 and told is FailureKind.SERVER and not OVERLOADED.search(said)
@@ -205,7 +205,7 @@ def kind_of_text(text: str) -> FailureKind:
     >>> kind_of_text('{"code": 429}').value, kind_of_text("boom").value
     ('limited', 'server')
     """
-    return kind_told(_value_in(text[:READ]))
+    return kind_told(_value_in(text[:_READ]))
 
 
 def is_error(body: Mapping[str, object]) -> bool:
@@ -238,9 +238,9 @@ def is_refusal(body: Mapping[str, object]) -> bool:
     state = any(str(body.get(name, ""))[:9].lower() in FAILED for name in ("status", "state", "result"))
     if state or any(400 <= n <= 599 for n in found.numbers) or (told and any(w.endswith("error") for w in found.words)):
         return True
-    if any(p.search(w) for p in (LIMITED, REFUSED) for w in found.codes):
+    if any(p.search(w) for p in (LIMITED, _REFUSED) for w in found.codes):
         return True
-    by_code = any(found.any_word(p) for p in (LIMITED, ANY_LIMIT, REFUSED, DOWN, INVALID)) or _odd_code(body)
+    by_code = any(found.any_word(p) for p in (LIMITED, ANY_LIMIT, _REFUSED, _DOWN, INVALID)) or _odd_code(body)
     return told and (by_code or any(found.any_said(p) for p in (LIMITED_SAID, REFUSED_SAID, DOWN_SAID)))
 
 
@@ -251,12 +251,12 @@ def is_stop_by_error(finish: str) -> bool:
     [True, True, False, False, False]
     """
     code = _code(finish)
-    return any(p.search(code) for p in (STOPPED, LIMITED, DOWN))
+    return any(p.search(code) for p in (STOPPED, LIMITED, _DOWN))
 
 
 def says_trouble(text: str) -> bool:
     """Whether a short text that is no part of the protocol tells an error and no mere sign of life."""
-    short = text[:LONGEST_SAID]
+    short = text[:_LONGEST_SAID]
     patterns = (LIMITED_SAID, REFUSED_SAID, DOWN_SAID)
     return any(p.search(short) for p in patterns) or "error" in short.lower()
 
@@ -267,7 +267,7 @@ def is_limit(text: str) -> bool:
     >>> is_limit("Too many requests, slow down."), is_limit("<p>Too many requests")
     (True, False)
     """
-    return len(text) <= LONGEST_SAID and not _MARKUP.match(text) and LIMITED_SAID.search(text) is not None
+    return len(text) <= _LONGEST_SAID and not _MARKUP.match(text) and LIMITED_SAID.search(text) is not None
 
 
 def _evidence(value: object) -> _Evidence:
@@ -302,8 +302,8 @@ def _gather_field(found: _Evidence, key: str, value: object, depth: int) -> None
 
 def _gather_text(found: _Evidence, text: str, depth: int) -> None:
     """A message; one that is JSON itself is that of an upstream, handed on."""
-    found.said.append(text[:LONGEST_SAID])
-    if text.lstrip()[:1] == "{" and len(text) <= READ:
+    found.said.append(text[:_LONGEST_SAID])
+    if text.lstrip()[:1] == "{" and len(text) <= _READ:
         inner = _json_of(text)
         if isinstance(inner, dict):
             _gather(found, inner, depth + 1)
@@ -368,15 +368,15 @@ def _value_in(text: str) -> object:
     start = text.lstrip("\ufeff \t\r\n")
     if start[:1] in ("{", "["):
         value = _json_of(start)
-        return start[:LONGEST_SAID] if value is None else value
+        return start[:_LONGEST_SAID] if value is None else value
     data = _DATA.search(start)
     if data is not None:
         return _json_of(data[1]) or data[1]
-    return "" if start.startswith("<") or len(start) > LONGEST_SAID else start
+    return "" if start.startswith("<") or len(start) > _LONGEST_SAID else start
 
 
 def _json_of(text: str) -> object:
     try:
-        return parse(text)
+        return parse_json(text)
     except ValueError:
         return None

@@ -13,7 +13,7 @@ from wrapdetect.model.text import one_line
 DECODED_LIMIT = 4_000_000
 """Bytes of a decompressed body, twice what is read of a plain one; more is a bomb, not an answer."""
 
-GZIP = b"\x1f\x8b"  # how each member begins
+_GZIP = b"\x1f\x8b"  # how each member begins
 
 LINE_LIMIT = 200_000
 """Lines of a body that is read line by line: four for each piece that an answer may have."""
@@ -77,7 +77,7 @@ def inflate(chunks: Sequence[Chunk], encoding: str) -> tuple[Chunk, ...]:
             data = engine.decompress(chunk.data, DECODED_LIMIT - total + 1)
         except zlib.error as error:
             raise BodyError(FailureKind.GARBLED, f"damaged {encoding} body ({error})") from error
-        if engine.unused_data[:2] == GZIP:
+        if engine.unused_data[:2] == _GZIP:
             raise BodyError(FailureKind.GARBLED, f"{encoding} body of several members")
         total += len(data)
         if total > DECODED_LIMIT:
@@ -96,7 +96,7 @@ def text_of(data: bytes) -> str:
         ) from error
 
 
-class Event(NamedTuple):
+class ServerSentEvent(NamedTuple):
     """A server-sent event: when its last byte came, its name ("" where it has none), its data (None where it has none).
 
     `end` says how it ended: by its blank line, or with the body, after a whole line or within one. `lines` are those of
@@ -110,7 +110,7 @@ class Event(NamedTuple):
     lines: tuple[Piece, ...] = ()
 
 
-def named_events(chunks: Iterable[Chunk]) -> Iterator[Event]:
+def named_events(chunks: Iterable[Chunk]) -> Iterator[ServerSentEvent]:
     """Server-sent events (WHATWG HTML, 9.2.6), each stamped with the chunk that ended it; events without data too, and
     last what the end of the body left unended, which the standard leaves out. Raises BodyError for bad UTF-8.
     """
@@ -136,8 +136,8 @@ def named_events(chunks: Iterable[Chunk]) -> Iterator[Event]:
         yield _event(t_s, name, data, "torn" if rest else "line")
 
 
-def _event(t_s: float, name: str, data: Sequence[Piece], end: Literal["blank", "line", "torn"]) -> Event:
-    return Event(t_s, name, "\n".join(p.text for p in data) if data else None, end, tuple(data))
+def _event(t_s: float, name: str, data: Sequence[Piece], end: Literal["blank", "line", "torn"]) -> ServerSentEvent:
+    return ServerSentEvent(t_s, name, "\n".join(p.text for p in data) if data else None, end, tuple(data))
 
 
 def lines(chunks: Iterable[Chunk]) -> Iterator[Piece]:

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 from wrapdetect.model import Exchange
 
-READ = 20_000
+_READ = 20_000
 """Bytes of a body that are looked at."""
 _UNITS: Mapping[float, str] = {
     0.001: "ms millisecond milliseconds",
@@ -20,13 +20,13 @@ _UNITS: Mapping[float, str] = {
     3600.0: "h hr hour hours",
     86400.0: "d day days",
 }
-UNIT_S: Mapping[str, float] = {unit: seconds for seconds, units in _UNITS.items() for unit in units.split()}
+_UNIT_S: Mapping[str, float] = {unit: seconds for seconds, units in _UNITS.items() for unit in units.split()}
 EPOCH_S, EPOCH_MS, LAST_MS = 1e9, 1e12, 1e13
 """A reset later than these is a moment, in seconds or milliseconds since 1970."""
 
 _NUMBER = re.compile(r"\d{1,18}(?:\.\d{0,18})?")
 _SPAN = re.compile(
-    rf"(?:\d{{1,18}}(?:\.\d{{1,18}})?(?:{'|'.join(sorted(UNIT_S, key=len, reverse=True))})){{1,5}}", re.I
+    rf"(?:\d{{1,18}}(?:\.\d{{1,18}})?(?:{'|'.join(sorted(_UNIT_S, key=len, reverse=True))})){{1,5}}", re.I
 )
 _STEP = re.compile(r"(\d+(?:\.\d+)?)([a-z]+)", re.IGNORECASE)
 _IN_BODY = re.compile(
@@ -54,7 +54,7 @@ def span_s(text: str) -> float | None:
     text = text.strip().replace(" ", "").rstrip(".")
     if _NUMBER.fullmatch(text):
         return float(text)
-    return sum(float(n) * UNIT_S[u.lower()] for n, u in _STEP.findall(text)) if _SPAN.fullmatch(text) else None
+    return sum(float(n) * _UNIT_S[u.lower()] for n, u in _STEP.findall(text)) if _SPAN.fullmatch(text) else None
 
 
 def _by_headers(headers: Mapping[str, str], exchange: Exchange) -> Iterator[float]:
@@ -98,7 +98,7 @@ def _moment(value: str) -> datetime:
 
 
 def _by_body(exchange: Exchange) -> Iterator[float]:
-    parts, left = list[bytes](), READ
+    parts, left = list[bytes](), _READ
     for chunk in exchange.chunks:
         parts.append(chunk.data[:left])
         left -= len(parts[-1])

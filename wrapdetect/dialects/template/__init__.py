@@ -21,20 +21,20 @@ from wrapdetect.dialects.template.sources import (
     hits_in,
     holds,
     is_source,
-    names_of,
     needs_json,
     records,
     span_of,
     text_of_value,
+    texts_sought,
 )
 from wrapdetect.model import Ask, AutoReply, Chunk, Endpoint, Exchange, FailureKind, Poll, Template
 from wrapdetect.model.text import whole
 
 _PING = re.compile(r'\s*(?:2|ping|\{.{0,40}"ping".{0,80})\s*', re.IGNORECASE | re.DOTALL)
-PAGES = ("<!doctype html", "<html")
+_PAGES = ("<!doctype html", "<html")
 
 
-class Part(NamedTuple):
+class _Part(NamedTuple):
     """A piece of an answer's body, as the framing cuts it; `torn` where the end of the body may have cut it off."""
 
     t_s: float
@@ -74,7 +74,7 @@ def _decode(exchange: Exchange, endpoint: Endpoint) -> Reply:
         return Reply(text="", failure=error.failure)
 
 
-def ended(template: Template, frame: str) -> bool:
+def ends_answer(template: Template, frame: str) -> bool:
     """Whether a websocket's frame is the last of an answer: its end, or an error.
 
     >>> ended(Template(done="$.final"), '{"final": true}'), ended(Template(done="bye"), '{"final": true}')
@@ -145,7 +145,7 @@ def signs_of_end(template: Template) -> tuple[bytes, ...] | None:
                 return None
             signs.append(source.strip())
         elif source:
-            names = names_of(source)
+            names = texts_sought(source)
             if names is None:
                 return None
             signs += names
@@ -189,7 +189,7 @@ def _mentions(template: Template, name: str) -> bool:
     return any(name in names_in(part) for part in parts_of(template))
 
 
-def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> Iterator[Part]:
+def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> Iterator[_Part]:
     body = b"".join(c.data for c in chunks)
     last_s = chunks[-1].t_s if chunks else 0.0
     headers = exchange.headers
@@ -197,14 +197,14 @@ def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> I
         for t_s, frame in ((chunk.t_s, one) for chunk in chunks for one in records(chunk.data)):
             text = _frame_text(frame)
             if text is not None and replying(template, received := Received(text, headers)) is None:
-                yield Part(t_s, received)
+                yield _Part(t_s, received)
     elif template.framing == "body" or _is_one_object(template, exchange, body):
         if body.strip():
-            yield Part(last_s, Received(text_of(body.removeprefix(BOM)), headers))
+            yield _Part(last_s, Received(text_of(body.removeprefix(BOM)), headers))
     elif template.framing == "ndjson":
         found = list(lines(chunks))
         for index, line in enumerate(found, start=1):
-            yield Part(line.t_s, Received(line.text, headers), index == len(found) and not body.endswith(b"\n"))
+            yield _Part(line.t_s, Received(line.text, headers), index == len(found) and not body.endswith(b"\n"))
     else:
         alone = ""  # a name that a blank line parts from its data, as some servers send it
         for event in named_events(chunks):
@@ -212,7 +212,7 @@ def _parts(template: Template, chunks: Sequence[Chunk], exchange: Exchange) -> I
                 continue
             if event.end == "blank" or event.data is not None:
                 for t_s, data, torn in split_lines(event):
-                    yield Part(t_s, Received(data, headers, event=event.name or alone), torn)
+                    yield _Part(t_s, Received(data, headers, event=event.name or alone), torn)
             alone = event.name if event.data is None else ""
 
 
@@ -230,7 +230,7 @@ def _frame_text(data: bytes) -> str | None:
         return None  # a sound, a picture: no text, so no part of the answer
 
 
-def _read_parts(template: Template, parts: Sequence[Part], chunks: Sequence[Chunk]) -> Reply:
+def _read_parts(template: Template, parts: Sequence[_Part], chunks: Sequence[Chunk]) -> Reply:
     answer, found, done, odd = Answer(), list[Piece](), False, None
     for part in parts:
         received = part.received
@@ -269,19 +269,19 @@ def _read_parts(template: Template, parts: Sequence[Part], chunks: Sequence[Chun
     return answer.reply(done=done or not template.done, sign=f"its end ({template.done}){hint}", as_sent=True)
 
 
-def _refuse_errors(parts: Sequence[Part]) -> None:
+def _refuse_errors(parts: Sequence[_Part]) -> None:
     """Raises BodyError for an error in another dress, where no answer stands in any part."""
     for body in (part.received.json for part in parts):
         if isinstance(body, dict) and is_refusal(body):
             raise BodyError(kind_told(body), f"error in the answer: {short(body)}")
 
 
-def _ping_hint(template: Template, parts: Sequence[Part]) -> str:
+def _ping_hint(template: Template, parts: Sequence[_Part]) -> str:
     unanswered = template.framing == "websocket" and any(_PING.fullmatch(p.received.text) for p in parts[-3:])
     return "; a ping that nobody answered? [[target.template.reply]] does" if unanswered else ""
 
 
-def _text_in(template: Template, part: Part) -> str | None:
+def _text_in(template: Template, part: _Part) -> str | None:
     """What a part adds to the answer. Raises BodyError where it is torn, or no JSON though that is due."""
     received = part.received
     text = said_by(template.answer, received)
@@ -413,7 +413,7 @@ def _decoded(chunks: Sequence[Chunk]) -> list[Piece]:
 
 def refuse_page(template: Template, chunks: Sequence[Chunk]) -> None:
     start = b"".join(c.data for c in chunks[:16])[:200].decode(errors="replace").lstrip("\ufeff \t\r\n").lower()
-    if start.startswith(PAGES) and not template.answer.startswith("re:"):
+    if start.startswith(_PAGES) and not template.answer.startswith("re:"):
         due = "JSON" if needs_json(template.answer) else "an answer"
         raise BodyError(
             FailureKind.GARBLED, f"an HTML page where {due} is due: a login page, a wall against bots, or a wrong path?"

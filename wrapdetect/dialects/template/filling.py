@@ -17,14 +17,14 @@ from wrapdetect.dialects.template.multipart import body_of, parts_in, unlike_all
 from wrapdetect.dialects.template.slots import (
     ENV,
     PLACEHOLDER,
-    Slot,
+    TemplateSlot,
     Text,
     dumps,
     in_literals,
+    literals,
     names_of,
-    parse,
-    plain,
-    render,
+    parse_slots,
+    spelled,
 )
 from wrapdetect.dialects.template.sources import text_of_value
 from wrapdetect.model import Endpoint, Request, Template
@@ -186,7 +186,7 @@ def fill_text(text: str, values: Values) -> str:
     >>> fill_text("{a} and {{a}} and {b} and {a | base64}", {"a": "x"})
     'x and {a} and {b} and eA=='
     """
-    return _filled(parse(text), values, str)
+    return _filled(parse_slots(text), values, str)
 
 
 def _filled(text: Text, values: Values, spelled: Callable[[str], str]) -> str:
@@ -197,15 +197,18 @@ def _filled(text: Text, values: Values, spelled: Callable[[str], str]) -> str:
     )
 
 
-def _text(slot: Slot, values: Values) -> str:
+def _text(slot: TemplateSlot, values: Values) -> str:
     value = values[slot.name]
     return filtered("" if value is None else text_of_value(value), slot.filters)
 
 
 def _fill_parts(body: str, values: Values) -> tuple[str, str]:
     """The body and its boundary, which no value may hold."""
-    parts = [(plain(parse(head)), _fill_within(parse(content), values)) for head, content in parts_in(body) or []]
-    given = plain(parse(body.strip().partition("\n")[0].strip()[2:]))
+    parts = [
+        (literals(parse_slots(head)), _fill_within(parse_slots(content), values))
+        for head, content in parts_in(body) or []
+    ]
+    given = literals(parse_slots(body.strip().partition("\n")[0].strip()[2:]))
     boundary = unlike_all(given, [content for _, content in parts])
     return body_of(parts, boundary), boundary
 
@@ -227,8 +230,8 @@ def _fill_json(body: str, values: Values) -> str:
         if not PLACEHOLDER.search(found):
             return found
         before, after = body[: match.start()], body[match.end() :]
-        text = parse(found[1:-1] if found.startswith('"') else found)
-        alone = text[0] if len(text) == 1 and isinstance(text[0], Slot) and text[0].name in values else None
+        text = parse_slots(found[1:-1] if found.startswith('"') else found)
+        alone = text[0] if len(text) == 1 and isinstance(text[0], TemplateSlot) and text[0].name in values else None
         if alone and not found.startswith('"'):
             return _json_value(alone, values, before)
         if alone and not after.lstrip().startswith(":"):
@@ -252,8 +255,8 @@ def _fill_string(text: Text, values: Values) -> str:
 
 def _json_within(text: Text) -> str | None:
     """A text with slots that is JSON itself, as it would stand in a template."""
-    written = render(text)
-    has_slots = any(isinstance(part, Slot) for part in text)
+    written = spelled(text)
+    has_slots = any(isinstance(part, TemplateSlot) for part in text)
     return written if has_slots and written.lstrip()[:1] in ("{", "[") and is_json(written) else None
 
 
@@ -262,7 +265,7 @@ def unescaped(raw: str) -> str:
     return str(json.loads(f'"{raw}"', strict=False))
 
 
-def _json_value(slot: Slot, values: Values, before: str) -> str:
+def _json_value(slot: TemplateSlot, values: Values, before: str) -> str:
     """Where JSON is due and no quotes stand: a number, true or false that was kept goes bare, any text in quotes."""
     value = values[slot.name]
     if slot.filters:
@@ -287,7 +290,7 @@ def _fill_form(body: str, values: Values) -> str:
 
 def _percent(raw: str, values: Values) -> str:
     """A field's name or value filled in; braces that are percent-encoded are text."""
-    return quote(_fill_within(in_literals(parse(raw), unquote_plus), values), safe="")
+    return quote(_fill_within(in_literals(parse_slots(raw), unquote_plus), values), safe="")
 
 
 def is_handed_out(path: str) -> bool:
@@ -296,8 +299,10 @@ def is_handed_out(path: str) -> bool:
     >>> [is_handed_out(p) for p in ("{where}", "/{where}", "{prompt}", "")]
     [True, False, False, False]
     """
-    text = parse(path)
-    return len(text) == 1 and isinstance(text[0], Slot) and text[0].name not in KNOWN and ":" not in text[0].name
+    text = parse_slots(path)
+    return (
+        len(text) == 1 and isinstance(text[0], TemplateSlot) and text[0].name not in KNOWN and ":" not in text[0].name
+    )
 
 
 def _fill_whole(path: str, values: Values) -> str:
@@ -306,7 +311,7 @@ def _fill_whole(path: str, values: Values) -> str:
 
 def _fill_path(path: str, values: Values) -> str:
     before, mark, query = path.partition("?")
-    return _filled(parse(before), values, lambda value: quote(value, safe="")) + mark + _fill_form(query, values)
+    return _filled(parse_slots(before), values, lambda value: quote(value, safe="")) + mark + _fill_form(query, values)
 
 
 def _fill_header(value: str, values: Values) -> str:

@@ -44,11 +44,13 @@ def body_of(parts: list[Part], boundary: str) -> str:
 def map_parts(body: str, change: Callable[[str, str], str]) -> str:
     """With each content changed by its field's name; those of files stay as they are."""
     parts = parts_in(body) or []
-    new = [(head, content if "filename" in head.lower() else change(name_of(head), content)) for head, content in parts]
+    new = [
+        (head, content if "filename" in head.lower() else change(field_name(head), content)) for head, content in parts
+    ]
     return body if new == parts else body_of(new, body.partition("\n")[0].strip()[2:])
 
 
-def name_of(head: str) -> str:
+def field_name(head: str) -> str:
     """The field's name in a part's headers."""
     found = _NAME.search(head)
     return found[1] if found else ""

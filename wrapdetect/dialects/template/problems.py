@@ -21,13 +21,22 @@ from wrapdetect.dialects.template.filling import (
 )
 from wrapdetect.dialects.template.filters import FILTERS
 from wrapdetect.dialects.template.multipart import boundary_of, parts_in
-from wrapdetect.dialects.template.slots import ENV, PLACEHOLDER, Slot, literal, member, names_of, parse, plain
+from wrapdetect.dialects.template.slots import (
+    ENV,
+    PLACEHOLDER,
+    TemplateSlot,
+    literal,
+    literals,
+    member,
+    names_of,
+    parse_slots,
+)
 from wrapdetect.dialects.template.sources import TOKEN, check_source, is_source
 from wrapdetect.errors import SpecError
 from wrapdetect.model import AutoReply, Poll, Request, Step, Template
 from wrapdetect.secrets.names import secret_name
 
-Loc = tuple[str | int, ...]
+_Loc = tuple[str | int, ...]
 """Keys and places that lead to a value of a template's table."""
 
 OWN_HEADERS = frozenset(
@@ -36,7 +45,7 @@ OWN_HEADERS = frozenset(
 """Headers that are wrapdetect's own to send."""
 MOST_WAIT_S, MOST_TRIES = 3_600, 10_000
 """Of what is done again and again."""
-RANK: Mapping[str, int] = {"run": 0, "conversation": 1, "ask": 2}
+_RANK: Mapping[str, int] = {"run": 0, "conversation": 1, "ask": 2}
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LABEL = re.compile(r"(?:^|_)(?:id|uuid|type|role|status|model|event|object|created|time|date|url|session)$|id$")
@@ -52,7 +61,7 @@ ENDLESS = (
 class Problem(NamedTuple):
     """Where in a table something cannot be used as written, and why; never with a value that may be a secret."""
 
-    loc: Loc
+    loc: _Loc
     what: str
 
 
@@ -74,7 +83,7 @@ def template_problems(template: Template) -> Iterator[Problem]:
     yield from _polling_problems(template)
     asking: list[Request] = [template, *(step for step in template.steps if step.when == "ask")]
     if not any(names_in(part) & {"prompt", "messages"} for part in asking):
-        doubled = any("{prompt}" in plain(parse(text)) for text in template.sent_texts)
+        doubled = any("{prompt}" in literals(parse_slots(text)) for text in template.sent_texts)
         hint = "; {{prompt}} is the text {prompt} itself, write {prompt}" if doubled else ""
         yield Problem((), f"holds neither {{prompt}} nor {{messages}}: where does the question go?{hint}")
 
@@ -157,7 +166,7 @@ def _texts(value: object, path: str, depth: int) -> Iterator[tuple[str, int]]:
             yield from _texts(inner, f"{path}[{index}]", depth + 1)
 
 
-def _places(template: Template) -> Iterator[tuple[Loc, Request]]:
+def _places(template: Template) -> Iterator[tuple[_Loc, Request]]:
     yield (), template
     yield from ((("step", index), step) for index, step in enumerate(template.steps))
     yield from ((("poll", index), poll) for index, poll in enumerate(template.polls))
@@ -169,7 +178,7 @@ def _request_problems(part: Request, template: Template) -> Iterator[Problem]:
     begins = part.path.startswith(("/", "?")) and not part.path.startswith("//")
     if part.path and not begins and not is_handed_out(part.path):
         yield Problem(("path",), "begins with neither / nor ?; expected what comes after the url, such as /api/chat")
-    written = plain(parse(part.path))
+    written = literals(parse_slots(part.path))
     if not written.isprintable() or set(written) & set(" #\\"):
         yield Problem(("path",), "holds a space, #, backslash or line break; percent-encode it")
     for name in _literal_secrets_of_query(part.path):
@@ -216,7 +225,7 @@ def _multipart_problems(value: str, body: str) -> Iterator[str]:
         yield f"is a kind of multipart that is not supported; expected {MULTIPART}"
     elif not parts_in(body):
         yield "says multipart, and the body has no whole parts; expected --BOUNDARY lines around each, with its name"
-    elif boundary_of(value) != plain(parse(body.strip().partition("\n")[0].strip()[2:])):
+    elif boundary_of(value) != literals(parse_slots(body.strip().partition("\n")[0].strip()[2:])):
         yield "names another boundary than the body's first line has"
 
 
@@ -245,21 +254,22 @@ def _json_error(body: str) -> str:
 def _has_a_place(value: str) -> bool:
     """Whether a value that should not be written down is filled in from elsewhere."""
     return any(
-        isinstance(part, Slot) and part.name not in ("prompt", "messages", "system", "model") for part in parse(value)
+        isinstance(part, TemplateSlot) and part.name not in ("prompt", "messages", "system", "model")
+        for part in parse_slots(value)
     )
 
 
-MOST_FILTERS = 8
+_MOST_FILTERS = 8
 """In a row; each base64 makes a third more of what it is given."""
 
 
 def _filter_problems(part: Request) -> Iterator[Problem]:
-    places: list[tuple[Loc, str]] = [(("path",), part.path), (("body",), part.body)]
+    places: list[tuple[_Loc, str]] = [(("path",), part.path), (("body",), part.body)]
     places += [(("headers", name), value) for name, value in part.headers]
     for loc, text in places:
-        for slot in (s for s in parse(text) if isinstance(s, Slot)):
-            if len(slot.filters) > MOST_FILTERS:
-                yield Problem(loc, f"{{{slot.name}}} has {len(slot.filters)} filters; expected at most {MOST_FILTERS}")
+        for slot in (s for s in parse_slots(text) if isinstance(s, TemplateSlot)):
+            if len(slot.filters) > _MOST_FILTERS:
+                yield Problem(loc, f"{{{slot.name}}} has {len(slot.filters)} filters; expected at most {_MOST_FILTERS}")
             for name in (f for f in slot.filters if f not in FILTERS):
                 known = ", ".join(FILTERS)
                 yield Problem(
@@ -310,7 +320,7 @@ def _polling_problems(template: Template) -> Iterator[Problem]:
     """Of what is done again and again, and of what is sent without a question."""
     over_socket = template.framing == "websocket"
     for index, poll in enumerate(template.polls):
-        loc: Loc = ("poll", index)
+        loc: _Loc = ("poll", index)
         if over_socket:
             yield Problem(loc, "is for answers over HTTP; on a websocket frames come by themselves")
         for key, source in (("until", poll.until), ("failed", poll.failed)):
@@ -335,7 +345,7 @@ def _polling_problems(template: Template) -> Iterator[Problem]:
             yield Problem((*loc, "body"), "is missing: the frame to send")
 
 
-def _source_problems(loc: Loc, source: str) -> Iterator[Problem]:
+def _source_problems(loc: _Loc, source: str) -> Iterator[Problem]:
     try:
         check_source(source, "")
     except SpecError as error:
@@ -355,7 +365,7 @@ def _kept_problems(template: Template) -> Iterator[Problem]:
             elif isinstance(part, Step) and name in by_steps:
                 yield Problem((*loc, "keep", name), "is kept by an earlier step already; choose another name")
             by_steps |= {name} if isinstance(part, Step) else set()
-    order = sorted(enumerate(template.steps), key=lambda step: RANK[step[1].when])
+    order = sorted(enumerate(template.steps), key=lambda step: _RANK[step[1].when])
     there: set[str] = {*KNOWN}
     of_answers = {name for name, _ in (*template.keep, *(pair for poll in template.polls for pair in poll.keep))}
     for index, step in order:
@@ -368,7 +378,7 @@ def _kept_problems(template: Template) -> Iterator[Problem]:
             yield from _unknown(loc, part, there | of_answers | found, template)
 
 
-def _unknown(loc: Loc, part: Request, there: set[str], template: Template) -> Iterator[Problem]:
+def _unknown(loc: _Loc, part: Request, there: set[str], template: Template) -> Iterator[Problem]:
     for name in sorted(n for n in names_in(part) if not n.startswith(ENV) and n not in there):
         where = next((key for key in ("path", "body") if name in names_of(getattr(part, key))), "headers")
         why = "is kept only later" if name in kept_names(template) else "has no value, and no step keeps one"

@@ -16,7 +16,7 @@ _WORD = r"[A-Za-z_][A-Za-z0-9_]*"
 _INNER = rf"((?:env:)?{_WORD})((?: *\| *{_WORD})*)"
 PLACEHOLDER = re.compile(rf"\{{(\{{{_INNER}\}})\}}|\{{{_INNER}\}}")
 """As written: doubled, group 1 is what it is the text of; else groups 4 and 5 are a name and its filters."""
-NOTHING = "{_}"
+_NOTHING = "{_}"
 """Stands for nothing, and parts a brace of the text from that of a slot."""
 ENV = "env:"
 
@@ -32,7 +32,7 @@ class Unfit(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class TemplateSlot:
     """A place to be filled in: a name, and what is done to its value, in this order."""
 
     name: str
@@ -47,25 +47,25 @@ class Slot:
         return "{" + "|".join((self.name, *self.filters)) + "}"
 
 
-Text = tuple[str | Slot, ...]
+Text = tuple[str | TemplateSlot, ...]
 """Literals and slots in their order; no literal is empty or follows another."""
-Change = Callable[[str], str]
+_Change = Callable[[str], str]
 
-PROMPT, CONVERSATION_ID, KEY = Slot("prompt"), Slot("conversation_id"), Slot("key")
+PROMPT, CONVERSATION_ID, KEY = TemplateSlot("prompt"), TemplateSlot("conversation_id"), TemplateSlot("key")
 
 
-def env(name: str) -> Slot:
+def env(name: str) -> TemplateSlot:
     """The value of an environment variable, which whoever builds the template names."""
-    return Slot(ENV + name)
+    return TemplateSlot(ENV + name)
 
 
-def joined(parts: Iterable[str | Slot]) -> Text:
+def joined(parts: Iterable[str | TemplateSlot]) -> Text:
     """Parts as a Text.
 
     >>> joined(["a", "", "b", PROMPT])
     ('ab', Slot(name='prompt', filters=()))
     """
-    out = list[str | Slot]()
+    out = list[str | TemplateSlot]()
     for part in parts:
         if isinstance(part, str) and out and isinstance(out[-1], str):
             out[-1] += part
@@ -75,20 +75,20 @@ def joined(parts: Iterable[str | Slot]) -> Text:
 
 
 @lru_cache(maxsize=1024)
-def parse(written: str) -> Text:
+def parse_slots(written: str) -> Text:
     """A template's text as what it is made of.
 
     >>> parse("{{name}} is {name | trim}")
     ('{name} is ', Slot(name='name', filters=('trim',)))
     """
-    parts, at = list[str | Slot](), 0
+    parts, at = list[str | TemplateSlot](), 0
     for match in PLACEHOLDER.finditer(written):
         parts += [written[at : match.start()], match[1] or _slot(match[4], match[5])]
         at = match.end()
-    return joined((*(p for p in parts if p != Slot("_")), written[at:]))
+    return joined((*(p for p in parts if p != TemplateSlot("_")), written[at:]))
 
 
-def render(parts: Iterable[str | Slot]) -> str:
+def spelled(parts: Iterable[str | TemplateSlot]) -> str:
     """The inverse: a template's text in which the slots alone are live.
 
     >>> render(["{env:HOME} {", PROMPT, "}"]), parse(render(["{", PROMPT, "}"]))
@@ -101,25 +101,25 @@ def render(parts: Iterable[str | Slot]) -> str:
             continue
         before, after = text[index - 1 : index], text[index + 1 : index + 2]
         enclosed = before and after and str(before[0]).endswith("{") and str(after[0]).startswith("}")
-        out.append((NOTHING if enclosed else "") + part.written)
+        out.append((_NOTHING if enclosed else "") + part.written)
     return "".join(out)
 
 
 def literal(text: str) -> str:
     """A template's text that stands for that text."""
-    return render([text])
+    return spelled([text])
 
 
-def in_literals(text: Text, change: Change) -> Text:
+def in_literals(text: Text, change: _Change) -> Text:
     """With each literal changed, and the slots as they are."""
     return joined(change(part) if isinstance(part, str) else part for part in text)
 
 
-def swapped(text: Text, old: re.Pattern[str], slot: Slot) -> Text:
+def swapped(text: Text, old: re.Pattern[str], slot: TemplateSlot) -> Text:
     """With a slot wherever a pattern matches within a literal."""
-    out = list[str | Slot]()
+    out = list[str | TemplateSlot]()
     for part in text:
-        if isinstance(part, Slot):
+        if isinstance(part, TemplateSlot):
             out.append(part)
             continue
         at = 0
@@ -130,7 +130,7 @@ def swapped(text: Text, old: re.Pattern[str], slot: Slot) -> Text:
     return joined(out)
 
 
-def plain(text: Text) -> str:
+def literals(text: Text) -> str:
     """The literals alone."""
     return "".join(part for part in text if isinstance(part, str))
 
@@ -140,10 +140,10 @@ def names_of(written: str) -> frozenset[str]:
     >>> sorted(names_of("{a}{{b}}{env:C | trim}{_}"))
     ['a', 'env:C']
     """
-    return frozenset(part.name for part in parse(written) if isinstance(part, Slot))
+    return frozenset(part.name for part in parse_slots(written) if isinstance(part, TemplateSlot))
 
 
-def percent(parts: Iterable[str | Slot]) -> str:
+def percent(parts: Iterable[str | TemplateSlot]) -> str:
     """A field of a form or query, or a stretch of a path, with its literals percent-encoded.
 
     >>> percent([PROMPT, "? {x}"])
@@ -154,7 +154,7 @@ def percent(parts: Iterable[str | Slot]) -> str:
     )
 
 
-def path_of(*segments: str | Slot) -> str:
+def path_of(*segments: str | TemplateSlot) -> str:
     """A path on the endpoint's own host, of segments that are each one, whatever they hold.
 
     Raises Unfit for one that names no place below the one before it.
@@ -213,8 +213,8 @@ def member(name: str) -> str:
     return f".{name}" if re.fullmatch(_WORD, name) else f"[{json.dumps(name)}]"
 
 
-def _slot(name: str, filters: str) -> Slot:
-    return Slot(name, tuple(word.strip(" ") for word in filters.split("|")[1:]))
+def _slot(name: str, filters: str) -> TemplateSlot:
+    return TemplateSlot(name, tuple(word.strip(" ") for word in filters.split("|")[1:]))
 
 
 def _count(value: object, depth: int) -> int:
@@ -226,12 +226,12 @@ def _count(value: object, depth: int) -> int:
 
 def _json(value: object) -> str:
     match value:
-        case Slot():
+        case TemplateSlot():
             return f'"{value.written}"'
         case str():
             return dumps(literal(value))
         case tuple():
-            return dumps(render(value))
+            return dumps(spelled(value))
         case list():
             return "[" + ", ".join(map(_json, value)) + "]"
         case Mapping():

@@ -20,7 +20,7 @@ MOST_HITS = 20_000
 """Values that one path may find; where it finds more, it finds nothing."""
 MOST_DOUBLED = 16
 """Product of the numbers of selectors within brackets."""
-MOST_FILTERS = 3
+_MOST_FILTERS = 3
 SEARCHING = frozenset({"match", "search"})
 """Functions that run a pattern of their own, by an engine without a limit."""
 
@@ -45,8 +45,8 @@ def _problems(path: JSONPath) -> Iterator[str]:
     if prod(len(s.selectors) for s in path.segments) > MOST_DOUBLED:
         yield f"its brackets hold too many selectors; expected a product of {MOST_DOUBLED} at most"
     filters = [s for segment in path.segments for s in segment.selectors if isinstance(s, Filter)]
-    if len(filters) > MOST_FILTERS:
-        yield f"it has {len(filters)} filters; expected {MOST_FILTERS} at most"
+    if len(filters) > _MOST_FILTERS:
+        yield f"it has {len(filters)} filters; expected {_MOST_FILTERS} at most"
     for expression in (e for f in filters for e in _all(f.expression)):
         if isinstance(expression, FunctionExtension) and expression.name in SEARCHING:
             yield f"{expression.name}() runs a pattern without a limit; write re: behind => for it"

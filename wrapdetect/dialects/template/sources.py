@@ -20,12 +20,12 @@ import re2
 from jsonpath import JSONPathEnvironment
 from jsonpath.exceptions import JSONPathError
 
-from wrapdetect.dialects.body.remote_json import parse
+from wrapdetect.dialects.body.remote_json import parse_json
 from wrapdetect.dialects.template.source_cost import MOST_HITS, check_path
 from wrapdetect.errors import SpecError
 from wrapdetect.model.text import one_line, whole
 
-KINDS = "$.. (JSONPath), re:PATTERN, header:NAME, cookie:NAME, event:NAME or text"
+_KINDS = "$.. (JSONPath), re:PATTERN, header:NAME, cookie:NAME, event:NAME or text"
 RECORD = "\x1e"
 """Ends a record of SignalR, and begins one of a JSON text sequence (RFC 7464)."""
 NO_JSON = object()
@@ -133,7 +133,7 @@ def is_source(text: str) -> bool:
     return text == "text" or text.startswith(("$", "re:", *_NAMED))
 
 
-def names_of(source: str) -> tuple[str, ...] | None:
+def texts_sought(source: str) -> tuple[str, ...] | None:
     """Texts of which one stands in whatever such a source can find something in (JSON's escapes aside); None: unknown.
 
     >>> names_of("$.data.final"), names_of("event:end"), names_of("$..final"), names_of("re:bye|end")
@@ -216,7 +216,7 @@ def _single(source: str) -> Finder:
     kind, colon, name = source.partition(":")
     if kind + colon in _NAMED and (TOKEN.fullmatch(name) or (kind == "event" and name)):
         return _named(kind, name)
-    raise SpecError(f"{one_line(source[:160])!r} is no source; expected {KINDS}")
+    raise SpecError(f"{one_line(source[:160])!r} is no source; expected {_KINDS}")
 
 
 def _json_path(source: str) -> Finder:
@@ -308,6 +308,6 @@ def _first_line(error: Exception) -> str:
 
 def _json_of(text: str) -> object:
     try:
-        return parse(text.strip(RECORD))
+        return parse_json(text.strip(RECORD))
     except ValueError:
         return NO_JSON

@@ -23,7 +23,7 @@ Sketch = NDArray[np.float32]
 GramId = Literal["words", "chars", "layout"]
 
 BUCKETS = 1 << 18
-DIMENSIONS = 1024
+SKETCH_DIMENSIONS = 1024
 LONGEST = 20_000
 """Characters of an answer that are looked at; more of it adds nothing but time."""
 TABLE = 0x10000
@@ -38,7 +38,7 @@ _LETTER, _DIGIT, _SPACE, _CASE = (np.uint32(ord(c)) for c in "a0  ")
 """The last is the bit that makes A an a."""
 
 
-def words(text: str) -> Codes:
+def word_hashes(text: str) -> Codes:
     """Hashes of lower-case words and of pairs of neighbours; of scripts without spaces, of each single character."""
     points = _points(text)
     kind, lower = (table.take(points, mode="clip") for table in _letters())
@@ -90,7 +90,7 @@ def skeleton(text: str) -> Points:
     return marks[~between]
 
 
-GRAMS: Mapping[GramId, Callable[[str], Codes]] = {"words": words, "chars": chars, "layout": layout}
+GRAMS: Mapping[GramId, Callable[[str], Codes]] = {"words": word_hashes, "chars": chars, "layout": layout}
 
 
 def counts(texts: Sequence[str], grams: Callable[[str], Codes]) -> Counts:
@@ -113,7 +113,7 @@ def holding(texts: Iterable[str], grams: Callable[[str], Codes]) -> NDArray[np.i
     return held
 
 
-def whole(text: str) -> np.uint64:
+def whole_hash(text: str) -> np.uint64:
     """One hash of a whole text."""
     return np.uint64(wholes([text])[0])
 
@@ -137,10 +137,10 @@ def rarity(holding: NDArray[np.int64], n_texts: int) -> Sketch:
 def folded(rows: Counts, weight: Sketch) -> Sketch:
     """Sketches of length 1 (or 0 for a text without n-grams), shape (n, DIMENSIONS)."""
     place, sign = _fold()
-    start = np.repeat(np.arange(rows.shape[0]) * DIMENSIONS, np.diff(rows.indptr))
+    start = np.repeat(np.arange(rows.shape[0]) * SKETCH_DIMENSIONS, np.diff(rows.indptr))
     values = rows.data * (weight * sign)[rows.indices]
-    sums = np.bincount(start + place[rows.indices], values, minlength=rows.shape[0] * DIMENSIONS)
-    return unit(sums.reshape(-1, DIMENSIONS).astype(np.float32))
+    sums = np.bincount(start + place[rows.indices], values, minlength=rows.shape[0] * SKETCH_DIMENSIONS)
+    return unit(sums.reshape(-1, SKETCH_DIMENSIONS).astype(np.float32))
 
 
 def unit(rows: Sketch) -> Sketch:
@@ -234,6 +234,6 @@ def _marks() -> Points:
 def _fold() -> tuple[NDArray[np.intp], Sketch]:
     """Where each bucket goes, and with which sign; shape (BUCKETS,) each."""
     mixed = _mixed(np.arange(BUCKETS, dtype=np.uint64) * _PRIME + np.uint64(17))
-    place = (mixed >> np.uint64(40)).astype(np.intp) % DIMENSIONS
+    place = (mixed >> np.uint64(40)).astype(np.intp) % SKETCH_DIMENSIONS
     sign = np.where(mixed & np.uint64(1), 1.0, -1.0).astype(np.float32)
     return place, sign

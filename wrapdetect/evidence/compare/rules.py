@@ -9,7 +9,7 @@ from wrapdetect.evidence.compare.behaviour import coherence, identity, text
 from wrapdetect.evidence.compare.behaviour.text import RULE_OF, Test
 from wrapdetect.evidence.compare.behaviour.views import Embed, available_views
 from wrapdetect.evidence.compare.dependence import failures, latency, timing, together, versions
-from wrapdetect.evidence.compare.dependence.together import Checks, Outages
+from wrapdetect.evidence.compare.dependence.together import Checks, TargetOutages
 from wrapdetect.evidence.compare.samples import Samples
 from wrapdetect.model import Control, Finding
 
@@ -19,7 +19,7 @@ class Prepared:
     """What several rules and the controls share: texts by view, and what a history's incidents say."""
 
     tests: Mapping[str, Test]
-    outages: Outages | None
+    outages: TargetOutages | None
 
 
 Compare = Callable[[Samples, Prepared], Iterator[Finding]]
@@ -69,7 +69,7 @@ class Comparison:
     samples: Samples
     findings: tuple[Finding, ...]
     tests: Mapping[str, Test]
-    outages: Outages | None
+    outages: TargetOutages | None
     views: tuple[str, ...]
     bugs: tuple[str, ...]
 
@@ -108,7 +108,7 @@ def history_checks(comparison: Comparison) -> Checks:
     return together.checks(comparison.outages) if comparison.outages is not None else Checks((), (), ())
 
 
-def _outages(samples: Samples, bugs: list[str]) -> Outages | None:
+def _outages(samples: Samples, bugs: list[str]) -> TargetOutages | None:
     if samples.run.history is None:
         return None
     try:

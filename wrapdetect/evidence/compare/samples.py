@@ -9,10 +9,10 @@ from wrapdetect.evidence.compare.behaviour.likeness import Speaker
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import AskKey, Endpoint, Observation, Run, Value
 
-Place = tuple[AskKey, int]
+TurnKey = tuple[AskKey, int]
 
 
-class Beat(NamedTuple):
+class SignOfLife(NamedTuple):
     """One exchange as a sign of life: when (seconds since the run's first), and whether the endpoint was down."""
 
     t_s: float
@@ -29,9 +29,9 @@ class Samples:
     run: Run
     seeds: Seeds
     claim_free: Mapping[Speaker, Mapping[str, tuple[str, ...]]]
-    values: Mapping[str, Mapping[str, Mapping[Place, Value]]]  # feature -> endpoint -> place -> value
+    values: Mapping[str, Mapping[str, Mapping[TurnKey, Value]]]  # feature -> endpoint -> place -> value
     claims: Mapping[str, Sequence[Observation]]  # endpoint -> claims, denies, human, said
-    beats: Mapping[str, Sequence[Beat]]
+    beats: Mapping[str, Sequence[SignOfLife]]
     questions: Mapping[str, str]
 
     @property
@@ -43,14 +43,14 @@ class Samples:
         return self.run.references
 
 
-DOWN = frozenset({"connect", "timeout", "server", "garbled", "cut_off"})
+_DOWN = frozenset({"connect", "timeout", "server", "garbled", "cut_off"})
 IDENTITY_FEATURES = frozenset({"claims", "denies", "human", "refusal", "said"})
 
 
 def collect(run: Run, observations: Sequence[Observation], seeds: Seeds) -> Samples:
     """Sort observations by what the comparisons ask for."""
     free: dict[Speaker, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    values: dict[str, dict[str, dict[Place, Value]]] = defaultdict(lambda: defaultdict(dict))
+    values: dict[str, dict[str, dict[TurnKey, Value]]] = defaultdict(lambda: defaultdict(dict))
     claims: dict[str, list[Observation]] = defaultdict(list)
     for o in observations:
         if o.feature == "claim_free":
@@ -70,7 +70,7 @@ def collect(run: Run, observations: Sequence[Observation], seeds: Seeds) -> Samp
     )
 
 
-def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[Beat]]:
+def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[SignOfLife]]:
     outcomes = {o.exchange: str(o.value) for o in observations if o.feature == "outcome"}
     apologies = {o.exchange for o in observations if o.feature == "apology"}
     empty = {o.exchange for o in observations if o.feature == "empty"}
@@ -79,7 +79,7 @@ def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[Beat
         return {}
     zero = min(e.started for e in run.exchanges)
     answered = {(e.endpoint, e.ask.probe, e.ask.item) for e in run.exchanges if outcomes.get(e.id) == "ok"}
-    beats: dict[str, list[Beat]] = defaultdict(list)
+    beats: dict[str, list[SignOfLife]] = defaultdict(list)
     for e in sorted(run.exchanges, key=lambda e: (e.started, e.id)):
         outcome = outcomes.get(e.id, "ok")
         if outcome in ("limited", "refused"):  # our own account or request, not the endpoint's life
@@ -87,9 +87,9 @@ def _beats(run: Run, observations: Sequence[Observation]) -> dict[str, list[Beat
         if "times" in e.missing or e.id in lagged:  # when it was said is not known; or whether it failed at all
             continue
         beats[e.endpoint].append(
-            Beat(
+            SignOfLife(
                 t_s=(e.started - zero).total_seconds(),
-                down=(outcome in DOWN and e.id not in empty) or e.id in apologies,
+                down=(outcome in _DOWN and e.id not in empty) or e.id in apologies,
                 spoke=e.status is not None,
                 question="" if (e.endpoint, e.ask.probe, e.ask.item) in answered else f"{e.ask.probe}/{e.ask.item}",
                 witness=f"{e.started:%Y-%m-%d %H:%M:%S} UTC {outcome if outcome != 'ok' else 'answered'}",

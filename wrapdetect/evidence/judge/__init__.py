@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from wrapdetect.evidence.judge.calibrate import NONE, Calibrator
+from wrapdetect.evidence.judge.calibrate import NO_CALIBRATOR, Calibrator
 from wrapdetect.evidence.judge.fuse import Posterior, fuse
 from wrapdetect.evidence.judge.weigh import Weight, bounded, weigh
 from wrapdetect.evidence.seeds import Ruleset, StateRule
@@ -35,8 +35,8 @@ MISSING: Mapping[Missing, str] = {
     "status": "no HTTP status is known",
 }
 """What a way in does not show, in words; the weightiest first."""
-WAYS: Mapping[Dialect, str] = {"page": "a chat page", "pasted": "pasted text", "template": "a request template"}
-SHOWN = 8
+_WAYS: Mapping[Dialect, str] = {"page": "a chat page", "pasted": "pasted text", "template": "a request template"}
+_SHOWN = 8
 """Endpoints named in one sentence."""
 CONTROL_VIEWS_NEEDED = 0.5
 """A control fails when it fails in at least this share of the views it was made in."""
@@ -121,7 +121,7 @@ def limits_of(
 ) -> list[str]:
     """What this verdict cannot know, in sentences. `asked`: whether questions were, or heartbeats only."""
     facts = [
-        (calibrator is NONE, UNCALIBRATED),
+        (calibrator is NO_CALIBRATOR, UNCALIBRATED),
         (not asked, NOT_ASKED),
         (asked and "embedding" not in views, NO_EMBEDDING),
         (asked and n_references == 0, NO_REFERENCE),
@@ -148,9 +148,9 @@ def missing_of(run: Run) -> list[str]:
     alike: dict[tuple[str, str], list[str]] = {}
     for endpoint in run.endpoints:
         words = "; ".join(said for name, said in MISSING.items() if name in lacking[endpoint.name])
-        alike.setdefault((WAYS.get(endpoint.dialect, "API"), words), []).append(endpoint.name)
+        alike.setdefault((_WAYS.get(endpoint.dialect, "API"), words), []).append(endpoint.name)
     return [
-        f"Of {', '.join(names[:SHOWN])}{_more(len(names) - SHOWN)} ({way}): {words}."
+        f"Of {', '.join(names[:_SHOWN])}{_more(len(names) - _SHOWN)} ({way}): {words}."
         for (way, words), names in alike.items()
         if words
     ]
@@ -161,7 +161,7 @@ def lagged_of(run: Run) -> list[str]:
     late = Counter(e.endpoint for e in run.exchanges if e.lag_s)
     if not late:
         return []
-    named = ", ".join(f"{n} of {name}" for name, n in sorted(late.items())[:SHOWN]) + _more(len(late) - SHOWN)
+    named = ", ".join(f"{n} of {name}" for name, n in sorted(late.items())[:_SHOWN]) + _more(len(late) - _SHOWN)
     return [
         f"This program itself stood still for more than {LAG_S * 1000:.0f} ms during {sum(late.values())} exchanges "
         f"({named}): their times are not used, nor that they ran out of time or broke off where that may be our doing."
@@ -206,7 +206,7 @@ def needs_of(
 
 
 __all__ = [
-    "NONE",
+    "NO_CALIBRATOR",
     "Calibrator",
     "Candidate",
     "bounded",

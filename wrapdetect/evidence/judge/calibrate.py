@@ -24,4 +24,4 @@ class Calibrator:
         return self.slope.get(group, 1.0) * llr + self.offset.get(group, 0.0)
 
 
-NONE = Calibrator(id="none")
+NO_CALIBRATOR = Calibrator(id="none")

@@ -23,7 +23,7 @@ class Weight(NamedTuple):
         return Weight(self.value + other.value, self.low + other.low, self.high + other.high)
 
 
-Weights = Mapping[str, Mapping[Axis, Weight]]
+_Weights = Mapping[str, Mapping[Axis, Weight]]
 """Upstream -> axis -> weight."""
 
 
@@ -37,7 +37,7 @@ def bounded(finding: Finding, ruleset: Ruleset, calibrator: Calibrator) -> Weigh
     return Weight(value, min(value, low, high), max(value, low, high))
 
 
-def weigh(findings: Sequence[Finding], ruleset: Ruleset, calibrator: Calibrator) -> Weights:
+def weigh(findings: Sequence[Finding], ruleset: Ruleset, calibrator: Calibrator) -> _Weights:
     """Absent evidence weighs 0. Rules of one group measure one thing: see combined()."""
     groups: dict[tuple[str, Axis, str], dict[str, list[Weight]]] = defaultdict(lambda: defaultdict(list))
     most: dict[str, float] = defaultdict(float)
@@ -47,13 +47,13 @@ def weigh(findings: Sequence[Finding], ruleset: Ruleset, calibrator: Calibrator)
         most[rule.group] = max(most[rule.group], rule.bound)
     weights: dict[str, dict[Axis, Weight]] = defaultdict(lambda: {"behaviour": Weight(), "dependence": Weight()})
     for (upstream, axis, group), by_rule in groups.items():
-        members = [combined(found, 1.0, most[group]) for found in by_rule.values()]  # a rule speaks once
+        members = [_combined(found, 1.0, most[group]) for found in by_rule.values()]  # a rule speaks once
         correlation = ruleset.group.get(group, Group()).correlation
-        weights[upstream][axis] += combined(members, correlation, most[group])
+        weights[upstream][axis] += _combined(members, correlation, most[group])
     return weights
 
 
-def combined(members: Sequence[Weight], correlation: float, bound: float) -> Weight:
+def _combined(members: Sequence[Weight], correlation: float, bound: float) -> Weight:
     """The mean of m weights, times m / (1 + (m - 1) correlation), within `bound`.
 
     One way of looking counts once however often it is repeated (correlation 1: the mean); independent ways add up

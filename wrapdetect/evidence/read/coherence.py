@@ -19,7 +19,7 @@ def read(readings: Sequence[Reading], background: Background) -> Iterator[Observ
             continue
         text = strip_think(reading.reply.text)
         answer = frozenset(words(text)) & weights.keys()
-        fits = {p: overlap(answer, question, weights, whole[p]) for p, question in questions.items()}
+        fits = {p: word_overlap(answer, question, weights, whole[p]) for p, question in questions.items()}
         # Other turns of the same conversation share its words and its planted fact: they are no rivals.
         others = [fit for (item, _), fit in fits.items() if item != reading.item.id]
         share = share_beaten(fits[reading.item.id, reading.exchange.turn], others)
@@ -55,7 +55,7 @@ def idf(questions: Sequence[frozenset[str]]) -> dict[str, float]:
     return {w: math.log((1 + len(questions)) / (1 + n)) for w, n in seen.items()}
 
 
-def overlap(answer: frozenset[str], question: frozenset[str], weights: Mapping[str, float], whole: float) -> float:
+def word_overlap(answer: frozenset[str], question: frozenset[str], weights: Mapping[str, float], whole: float) -> float:
     """Weight of the question's words that the answer uses, as a share of the question's weight `whole`, in [0, 1]."""
     return sum(weights[w] for w in sorted(question & answer)) / whole if whole else 0.0
 

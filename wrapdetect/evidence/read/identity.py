@@ -15,7 +15,7 @@ def _any(*phrases: str) -> re.Pattern[str]:
 
 CONTRAST = r"\b(?:but|sondern|sino|mais|pero|aber)\b|而是|但"
 CLAUSE = _any(r"[,;:—–，；：、]", r"\s-\s", f"(?={CONTRAST})")
-BARE = _any(r"^\W*(?:(?:and|or|nor|und|oder|y|o|ou|et|和|或|或者|以及|と|や)\W*)*$")
+_BARE = _any(r"^\W*(?:(?:and|or|nor|und|oder|y|o|ou|et|和|或|或者|以及|と|や)\W*)*$")
 NEGATION = _any(
     r"\b(?:not|no|nor|never|neither|without|unrelated|nothing|cannot|unlike)\b|n['’]t\b",
     r"\b(?:nicht|kein\w*|nein|weder|noch|pas|non|ni|aucun\w*|nunca|ningun\w*|tampoco|jamais)\b",
@@ -86,7 +86,7 @@ def _bare(clause: str, patterns: Sequence[tuple[str, re.Pattern[str]]]) -> bool:
     """Whether nothing but names and conjunctions is in a clause."""
     for _, names in patterns:
         clause = names.sub("", clause)
-    return bool(BARE.search(re.sub(r"[\d.]+", "", clause)))
+    return bool(_BARE.search(re.sub(r"[\d.]+", "", clause)))
 
 
 def claims_human(text: str) -> bool:

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from typing import Literal, get_args
 
 from wrapdetect.errors import FeedError
-from wrapdetect.monitor.feeds.base import Parsed, Source
+from wrapdetect.monitor.feeds.base import FeedSource, Parsed
 from wrapdetect.monitor.feeds.formats import (
     aws,
     better_stack,
@@ -33,15 +33,15 @@ FeedFormat = Literal[
     "statuspage", "incident_io", "rss", "atom", "upptime", "csv",
     "better_stack", "instatus", "google_cloud", "aws", "cachet", "status_io", "sorry",
 ]  # fmt: skip
-FORMATS: tuple[FeedFormat, ...] = get_args(FeedFormat)
+FEED_FORMATS: tuple[FeedFormat, ...] = get_args(FeedFormat)
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class _Reader:
     """Reads pages of one format."""
 
     format: FeedFormat
-    parse: Callable[[bytes, Source], Parsed]
+    parse: Callable[[bytes, FeedSource], Parsed]
 
     def __call__(
         self,
@@ -55,7 +55,7 @@ class Reader:
     ) -> Parsed:
         """One page, fetched at `fetched_s`; `scope` says which of its incidents count, `zone` is that of times without
         one. Raises FeedError for a page that is not of its format, with the format that it seems to be of."""
-        source = Source(service=service, feed=feed, fetched_s=fetched_s, scope=scope, zone=zone)
+        source = FeedSource(service=service, feed=feed, fetched_s=fetched_s, scope=scope, zone=zone)
         try:
             return self.parse(data, source)
         except FeedError as error:
@@ -65,18 +65,18 @@ class Reader:
             raise FeedError(f"{str(error).partition('; open its address')[0]}; it looks like {other}") from error
 
 
-FEEDS: Mapping[FeedFormat, Reader] = {
-    "statuspage": Reader("statuspage", statuspage.parse),
-    "incident_io": Reader("incident_io", incident_io.parse),
-    "rss": Reader("rss", syndication.parse_rss),
-    "atom": Reader("atom", syndication.parse_atom),
-    "upptime": Reader("upptime", upptime.parse),
-    "csv": Reader("csv", table.read),
-    "better_stack": Reader("better_stack", better_stack.parse),
-    "instatus": Reader("instatus", instatus.parse),
-    "google_cloud": Reader("google_cloud", google_cloud.parse),
-    "aws": Reader("aws", aws.parse),
-    "cachet": Reader("cachet", cachet.parse),
-    "status_io": Reader("status_io", status_io.parse),
-    "sorry": Reader("sorry", sorry.parse),
+FEEDS: Mapping[FeedFormat, _Reader] = {
+    "statuspage": _Reader("statuspage", statuspage.parse),
+    "incident_io": _Reader("incident_io", incident_io.parse),
+    "rss": _Reader("rss", syndication.parse_rss),
+    "atom": _Reader("atom", syndication.parse_atom),
+    "upptime": _Reader("upptime", upptime.parse),
+    "csv": _Reader("csv", table.rows_of_table),
+    "better_stack": _Reader("better_stack", better_stack.parse),
+    "instatus": _Reader("instatus", instatus.parse),
+    "google_cloud": _Reader("google_cloud", google_cloud.parse),
+    "aws": _Reader("aws", aws.parse),
+    "cachet": _Reader("cachet", cachet.parse),
+    "status_io": _Reader("status_io", status_io.parse),
+    "sorry": _Reader("sorry", sorry.parse),
 }

@@ -66,7 +66,7 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class FeedSource:
     """Whose feed is read, and when it was fetched; which incidents count, and the `zone` of times without one."""
 
     service: str
@@ -103,7 +103,7 @@ class Onset(NamedTuple):
     late_s: int
 
 
-class Entry(NamedTuple):
+class FeedEntry(NamedTuple):
     """An incident, and when it was posted, by which pages are ordered and cut off; the components it names, and what is
     not known of it."""
 
@@ -135,12 +135,12 @@ class Told:
     """Whether one that is over in the minute it began is a note (see settled)."""
 
 
-class Gathered(NamedTuple):
+class _Gathered(NamedTuple):
     """The entries that count, by onset, and those out of scope; a line for each refused, and what else there is to say.
     `posts`: when each of all was posted, in the page's order."""
 
-    entries: tuple[Entry, ...]
-    left_out: tuple[Entry, ...]
+    entries: tuple[FeedEntry, ...]
+    left_out: tuple[FeedEntry, ...]
     refused: tuple[str, ...]
     notes: tuple[str, ...]
     posts: tuple[int, ...]
@@ -162,7 +162,7 @@ def onset(started_s: int | None, posted_s: int) -> Onset:
     return Onset(started_s, STATED_S, STATED_S)
 
 
-def entry_of(told: Told, source: Source) -> Entry:
+def entry_of(told: Told, source: FeedSource) -> FeedEntry:
     """The incident that is told: its onset, its end by its newest status, its doubts."""
     began = told.began or onset(told.started_s, told.posted_s)
     end = end_of(
@@ -184,7 +184,7 @@ def entry_of(told: Told, source: Source) -> Entry:
         severity=0 if never_was(told.updates, told.status) else told.severity,
     )
     doubt = "; ".join(d for d in (told.unread, end.doubt) if d)
-    return Entry(settled(incident) if told.noted else incident, told.posted_s, told.components, doubt)
+    return FeedEntry(settled(incident) if told.noted else incident, told.posted_s, told.components, doubt)
 
 
 def settled(incident: Incident) -> Incident:
@@ -198,13 +198,15 @@ def settled(incident: Incident) -> Incident:
     return incident
 
 
-def gather(found: Iterable[tuple[str, object]], read: Callable[[object], Entry | None], source: Source) -> Gathered:
+def gather_entries(
+    found: Iterable[tuple[str, object]], read: Callable[[object], FeedEntry | None], source: FeedSource
+) -> _Gathered:
     """Read each (place, entry): those that make sense and are in scope, and what is to be said of the others.
 
     `read` gives None for what is no incident at all. Raises FeedError where all entries were refused, and for more than
     MOST_ENTRIES.
     """
-    kept: dict[str, Entry] = {}
+    kept: dict[str, FeedEntry] = {}
     refused: list[str] = []
     doubts: list[str] = []
     for number, (place, raw) in enumerate(found, 1):
@@ -225,7 +227,7 @@ def gather(found: Iterable[tuple[str, object]], read: Callable[[object], Entry |
         )
     ordered = sorted(kept.values(), key=lambda e: (e.incident.began_s, e.incident.id))
     counts = [source.scope.takes(e.incident.title, e.components) for e in ordered]
-    return Gathered(
+    return _Gathered(
         entries=tuple(e for e, taken in zip(ordered, counts, strict=True) if taken),
         left_out=tuple(e for e, taken in zip(ordered, counts, strict=True) if not taken),
         refused=tuple(refused),
@@ -234,7 +236,7 @@ def gather(found: Iterable[tuple[str, object]], read: Callable[[object], Entry |
     )
 
 
-def latest(found: Gathered, source: Source) -> Parsed:
+def latest(found: _Gathered, source: FeedSource) -> Parsed:
     """A page that lists the latest incidents, all since its oldest post: it says nothing of the time before.
 
     With fewer entries than a page holds, the list is whole; but when the page was opened is not told, so that the
@@ -243,7 +245,7 @@ def latest(found: Gathered, source: Source) -> Parsed:
     return parsed(found, stretch(source, min((*found.posts, source.fetched_s)), source.fetched_s))
 
 
-def newest_of(found: Gathered, source: Source, *, more: bool) -> None:
+def newest_of(found: _Gathered, source: FeedSource, *, more: bool) -> None:
     """Raises FeedError for one page of many (`more`) that lists the oldest first: the newest are on another."""
     posts = found.posts
     if more and len(posts) > 1 and posts[0] < posts[-1]:
@@ -253,12 +255,12 @@ def newest_of(found: Gathered, source: Source, *, more: bool) -> None:
         )
 
 
-def momentary(found: Gathered, source: Source) -> Parsed:
+def momentary(found: _Gathered, source: FeedSource) -> Parsed:
     """A page that lists what is open now: it speaks of the moment of fetching only."""
     return parsed(found, stretch(source, source.fetched_s, source.fetched_s))
 
 
-def parsed(found: Gathered, coverage: Coverage | None) -> Parsed:
+def parsed(found: _Gathered, coverage: Coverage | None) -> Parsed:
     return Parsed(
         incidents=tuple(e.incident for e in found.entries),
         coverage=coverage,
@@ -268,7 +270,7 @@ def parsed(found: Gathered, coverage: Coverage | None) -> Parsed:
     )
 
 
-def stretch(source: Source, since_s: int, until_s: int) -> Coverage:
+def stretch(source: FeedSource, since_s: int, until_s: int) -> Coverage:
     return Coverage(service=source.service, feed=source.feed, since_s=since_s, until_s=until_s)
 
 
@@ -281,7 +283,7 @@ def spoken(at_s: int) -> str:
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _check(incident: Incident, source: Source, kept: Mapping[str, Entry]) -> None:
+def _check(incident: Incident, source: FeedSource, kept: Mapping[str, FeedEntry]) -> None:
     began, ended = incident.began_s, incident.ended_s
     if ended is not None and ended < began:
         raise EntryError(f"ends {spoken(ended)} before it begins {spoken(began)}")

@@ -16,7 +16,7 @@ EARLIEST_S = 946_684_800
 LATEST_S = 4_102_444_800
 """2100-01-01: a time from here on is a mistake."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NOTHING = (None, "", 0, "0", "$undefined", "null")
+_NOTHING = (None, "", 0, "0", "$undefined", "null")
 YEAR_1 = "0001-01-01"
 """How pages write "no time", beside 1970; Go programs (incident.io) write the first of year 1."""
 TIME_CHARS = 80
@@ -75,7 +75,7 @@ def instant(text: object, name: str, zone: tzinfo | None = None) -> int | None:
     """
     if isinstance(text, bool):
         raise EntryError(f"{name} is {text}; expected a time")
-    if text in NOTHING or (isinstance(text, str) and text.startswith(YEAR_1)):
+    if text in _NOTHING or (isinstance(text, str) and text.startswith(YEAR_1)):
         return None
     shown = quote(repr(text), 60)
     at_s = _epoch_s(text)

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from wrapdetect.model.prose import quote
-from wrapdetect.monitor.feeds.base import Source
+from wrapdetect.monitor.feeds.base import FeedSource
 from wrapdetect.monitor.feeds.dates import EntryError
 from wrapdetect.monitor.feeds.status import Update
 
-LOOKED_AT = 20_000
+_LOOKED_AT = 20_000
 """Bytes at the start of a page in which a title is looked for."""
 TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,300})", re.IGNORECASE)
 
@@ -26,7 +26,7 @@ def describe(data: bytes) -> str:
     """
     if not data.strip():
         return f"an empty page ({len(data)} bytes)"
-    start = data[:LOOKED_AT]
+    start = data[:_LOOKED_AT]
     if b"<html" in start[:2000].lower() or b"<!doctype html" in start[:2000].lower():
         titled = TITLE.search(start)
         first = b"<title>" + titled.group(1) if titled else start[:60]
@@ -39,10 +39,10 @@ def describe(data: bytes) -> str:
     return f"text that begins with {quote(start[:60].decode(errors='replace'), 70)}"
 
 
-def text_of(data: bytes, source: Source, expected: str) -> str:
+def page_text(data: bytes, source: FeedSource, expected: str) -> str:
     """Strict UTF-8, with or without a byte order mark, or UTF-16, as AWS sends. Raises FeedError for anything else, and
     for an empty page."""
-    encoding = encoding_of(data)
+    encoding = page_encoding(data)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -54,7 +54,7 @@ def text_of(data: bytes, source: Source, expected: str) -> str:
     return text
 
 
-def encoding_of(data: bytes) -> str:
+def page_encoding(data: bytes) -> str:
     """UTF-16 by its mark, or by the zero beside a first ASCII character; else UTF-8.
 
     >>> encoding_of("[]".encode("utf-16")), encoding_of(b"\\0["), encoding_of(b"[]")
@@ -67,9 +67,9 @@ def encoding_of(data: bytes) -> str:
     return "utf-8-sig"
 
 
-def json_of(data: bytes, source: Source, expected: str) -> object:
+def page_json(data: bytes, source: FeedSource, expected: str) -> object:
     """Raises FeedError for what is not JSON, saying where it breaks off."""
-    text = text_of(data, source, expected)
+    text = page_text(data, source, expected)
     try:
         tree: object = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -101,7 +101,7 @@ def entries_of(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def objects(value: object) -> Iterator[JsonObject]:
+def objects_in(value: object) -> Iterator[JsonObject]:
     """The objects of a list; nothing where it is no list."""
     if isinstance(value, list):
         yield from (v for v in value if isinstance(v, Mapping))
@@ -116,7 +116,7 @@ def word(entry: JsonObject, *names: str) -> str:
     return ""
 
 
-def name_of(entry: JsonObject, *names: str) -> str:
+def entry_name(entry: JsonObject, *names: str) -> str:
     """The entry's id. Raises EntryError where it has none: without, it cannot be told from the next."""
     found = word(entry, *names)
     if not found:
@@ -125,13 +125,13 @@ def name_of(entry: JsonObject, *names: str) -> str:
 
 
 def updates_of(
-    source: Source, listed: object, statuses: tuple[str, ...], times: tuple[str, ...]
+    source: FeedSource, listed: object, statuses: tuple[str, ...], times: tuple[str, ...]
 ) -> tuple[tuple[Update, ...], str]:
     """Posts of a list, each with the first of these fields that holds a status and a time; and what is wrong with the
     first time that cannot be read. A post without a time tells nothing."""
     updates: list[Update] = []
     unread = ""
-    for post in objects(listed):
+    for post in objects_in(listed):
         at_s, wrong = source.end(post, *times)
         unread = unread or wrong
         if at_s is not None:
@@ -139,8 +139,8 @@ def updates_of(
     return tuple(updates), unread
 
 
-def names_in(value: object, *fields: str) -> tuple[str, ...]:
+def texts_in(value: object, *fields: str) -> tuple[str, ...]:
     """The names of a list of objects or of plain texts, each once: the components of an incident."""
-    found = [word(v, *fields) for v in objects(value)]
+    found = [word(v, *fields) for v in objects_in(value)]
     found += [quote(v, 200) for v in value if isinstance(v, str)] if isinstance(value, list) else []
     return tuple(dict.fromkeys(name for name in found if name))

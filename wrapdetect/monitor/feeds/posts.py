@@ -14,7 +14,7 @@ NOUNS |= {"maintenances", "outage", "outages", "status-report", "status-reports"
 PLACES = frozenset({"all", "archive", "atom", "current", "feed", "history", "index", "latest", "past", "recent", "rss"})
 PLACES |= {"dashboard", "health", "home", "status", *NOUNS}
 """Last words of a path that are no incident's name, with or without an ending such as .html."""
-NAME = re.compile(r"(?=.*\d)(?!(19|20)\d\d(-?\d\d){0,2}$)[\w.-]{3,80}")
+_NAME = re.compile(r"(?=.*\d)(?!(19|20)\d\d(-?\d\d){0,2}$)[\w.-]{3,80}")
 """An identifier: with a digit, and no date."""
 STAMPED = re.compile(r"(.*[^0-9])(\d{10})")
 STAMP_S = 120
@@ -76,7 +76,7 @@ def is_incident_page(page: str, guid: str = "") -> bool:
     if is_page_of_all(page):
         return False
     follows = any(part.lower() in NOUNS for part in parts[:-1])
-    return follows or bool(NAME.fullmatch(parts[-1]) and guid.partition("#")[0] != page and parts[-1] in guid)
+    return follows or bool(_NAME.fullmatch(parts[-1]) and guid.partition("#")[0] != page and parts[-1] in guid)
 
 
 def is_page_of_all(page: str) -> bool:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 
 from wrapdetect.model.prose import quote
-from wrapdetect.monitor.feeds.document import encoding_of, objects, word
+from wrapdetect.monitor.feeds.document import objects_in, page_encoding, word
 
-KEYS: tuple[tuple[str, tuple[str, ...]], ...] = (
+_KEYS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("instatus", ("activeIncidents",)),
     ("instatus", ("activeMaintenances",)),
     ("incident_io", ("ongoing_incidents",)),
@@ -32,9 +32,9 @@ ENTRY_KEYS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 """Keys of the entries of a JSON list, of which one is enough."""
 INSTATUS_STATES = frozenset({"UP", "HASISSUES", "UNDERMAINTENANCE", "ALLUNDERMAINTENANCE", "ALLDEGRADEDPERFORMANCE"})
-LOOKED_AT = 20_000
+_LOOKED_AT = 20_000
 """Bytes at the start of a page that is no JSON."""
-HTML = re.compile(r"<html\b|<!doctype html\b", re.IGNORECASE)
+_HTML = re.compile(r"<html\b|<!doctype html\b", re.IGNORECASE)
 LINK = re.compile(r"<link\b[^<>]{0,500}>", re.IGNORECASE)
 SYNDICATED = re.compile(r"\btype=[\"']?application/(rss|atom)\+xml\b", re.IGNORECASE)
 HREF = re.compile(r"\bhref=[\"']?([^\"'\s<>]{1,200})", re.IGNORECASE)
@@ -48,7 +48,7 @@ def likely(data: bytes) -> str | None:
     >>> likely(b'[{"begin": "2026-03-10T08:00:00+00:00"}]'), likely(b"<!doctype html><html>")
     ('google_cloud', None)
     """
-    start = data[:LOOKED_AT].decode(encoding_of(data), errors="replace").lstrip("\ufeff \r\n\t")
+    start = data[:_LOOKED_AT].decode(page_encoding(data), errors="replace").lstrip("\ufeff \r\n\t")
     if start.startswith("<"):
         return "atom" if "<feed" in start else "rss" if "<rss" in start or "<rdf:RDF" in start else None
     if start.startswith(("{", "[")):
@@ -71,8 +71,8 @@ def seen_as(data: bytes) -> str:
     seems = likely(data)
     if seems:
         return looks_like(seems)
-    start = data[:LOOKED_AT].decode(errors="replace")
-    if not HTML.search(start):
+    start = data[:_LOOKED_AT].decode(errors="replace")
+    if not _HTML.search(start):
         return ""
     for link in LINK.findall(start):
         kind, place = SYNDICATED.search(link), HREF.search(link)
@@ -87,7 +87,7 @@ def looks_like(name: str) -> str:
 
 def _of_json(data: bytes) -> str | None:
     """Of one JSON value; of JSON lines, by the first."""
-    text = data.decode(encoding_of(data), errors="replace")
+    text = data.decode(page_encoding(data), errors="replace")
     try:
         tree: object = json.loads(text)
     except (ValueError, RecursionError):
@@ -98,11 +98,11 @@ def _of_json(data: bytes) -> str | None:
         return _of_entry(tree) or ("csv" if isinstance(tree, Mapping) and {"start", "_scripted"} & set(tree) else None)
     if isinstance(tree, Mapping):
         return _of_object(tree)
-    return next((found for entry in list(objects(tree))[:3] if (found := _of_entry(entry))), None)
+    return next((found for entry in list(objects_in(tree))[:3] if (found := _of_entry(entry))), None)
 
 
 def _of_object(tree: Mapping[str, object]) -> str | None:
-    found = next((name for name, keys in KEYS if all(k in tree for k in keys)), None)
+    found = next((name for name, keys in _KEYS if all(k in tree for k in keys)), None)
     if found:
         return found
     page, data = tree.get("page"), tree.get("data")
@@ -110,13 +110,13 @@ def _of_object(tree: Mapping[str, object]) -> str | None:
         return "instatus"
     if isinstance(data, Mapping) and data.get("type") == "status_page":
         return "better_stack"
-    if any(e.get("type") == "status_report" for e in objects(data)):
+    if any(e.get("type") == "status_report" for e in objects_in(data)):
         return "better_stack"
     if isinstance(data, list):
         return "cachet"
     if isinstance(tree.get("summary"), Mapping):
         return "incident_io"
-    lists = [e for value in tree.values() for e in list(objects(value))[:1]]
+    lists = [e for value in tree.values() for e in list(objects_in(value))[:1]]
     return next((name for e in lists if (name := _of_entry(e)) == "aws"), None) or ("csv" if "start" in tree else None)
 
 

@@ -14,7 +14,7 @@ RANK: tuple[Phase, ...] = ("open", "over", "never", "afterword")
 SAME_TIME_S = 60
 """Two times as close as this are one: Statuspage sets started_at some milliseconds before created_at."""
 
-WORDS: Mapping[Phase, str] = {
+_WORDS: Mapping[Phase, str] = {
     "open": "investigating identified monitoring watching recovering verifying active open opened reopened ongoing "
     "acknowledged confirmed inprogress underway scheduled notstartedyet upcoming planned started detected triggered "
     "degraded downtime partiallyresolved partialrecovery maintenanceinprogress maintenancescheduled servicedisruption "
@@ -25,7 +25,7 @@ WORDS: Mapping[Phase, str] = {
     "preliminarypostincidentreviewpir rca rootcauseanalysis retrospective",
     "never": "falsealarm falsepositive notanincident cancelled canceled",
 }
-PHASES: Mapping[str, Phase] = {word: phase for phase, words in WORDS.items() for word in words.split()}
+PHASES: Mapping[str, Phase] = {word: phase for phase, words in _WORDS.items() for word in words.split()}
 """By letters alone. A word that is not here ("update") tells nothing new: what was so, stays."""
 
 PLANNED_WORDS = (
@@ -33,7 +33,7 @@ PLANNED_WORDS = (
     "maintenanceinprogress maintenancescheduled maintenancecomplete maintenancecompleted undermaintenance "
     "plannedmaintenance scheduledmaintenance cancelled canceled"
 )
-PLANNED = frozenset(PLANNED_WORDS.split())
+_PLANNED = frozenset(PLANNED_WORDS.split())
 """Statuses, impacts and types that only maintenance has: it is no outage."""
 
 SEVERITY: Mapping[str, int] = {
@@ -87,7 +87,7 @@ def severity_of(word: str) -> int:
 
 def is_planned(*words: str) -> bool:
     """Whether one of these, statuses or types, is one of maintenance."""
-    return any(letters(w) in PLANNED for w in words)
+    return any(letters(w) in _PLANNED for w in words)
 
 
 def end_of(

@@ -12,10 +12,10 @@ NO_MARKS = frozenset(
     {"operational", "available", "done", "ended", "finished", "degraded", "downtime", "planned", "started"}
 )
 """Statuses that may as well be a part of the name."""
-MARKS = (frozenset(PHASES) - NO_MARKS) | {"update", "updated", "new", "maintenance", *GRAVITY}
-ALIKE = r"[A-Za-z][A-Za-z ]{1,50}(?:\([A-Za-z]{2,5}\))?"
-BEFORE = re.compile(rf"\s*(?:[\[(]({ALIKE})[\])]\s*[:–—-]?|({ALIKE})(?::|\s[–—|-]))\s*")
-AFTER = re.compile(rf"\s*(?:[\[(]({ALIKE})[\])]|\s[–—|-]\s({ALIKE}))\s*\Z")
+_MARKS = (frozenset(PHASES) - NO_MARKS) | {"update", "updated", "new", "maintenance", *GRAVITY}
+_ALIKE = r"[A-Za-z][A-Za-z ]{1,50}(?:\([A-Za-z]{2,5}\))?"
+BEFORE = re.compile(rf"\s*(?:[\[(]({_ALIKE})[\])]\s*[:–—-]?|({_ALIKE})(?::|\s[–—|-]))\s*")
+AFTER = re.compile(rf"\s*(?:[\[(]({_ALIKE})[\])]|\s[–—|-]\s({_ALIKE}))\s*\Z")
 MOST_MARKS = 4
 TITLE_CHARS = 300
 
@@ -39,9 +39,9 @@ def marked(title: str) -> Marked:
     bare, found = title[:TITLE_CHARS].strip(), list[str]()
     for _ in range(MOST_MARKS):
         before, after = BEFORE.match(bare), AFTER.search(bare)
-        if before and letters(word := before[1] or before[2]) in MARKS and bare[before.end() :].strip():
+        if before and letters(word := before[1] or before[2]) in _MARKS and bare[before.end() :].strip():
             bare = bare[before.end() :]
-        elif after and letters(word := after[1] or after[2]) in MARKS and bare[: after.start()].strip():
+        elif after and letters(word := after[1] or after[2]) in _MARKS and bare[: after.start()].strip():
             bare = bare[: after.start()]
         else:
             break

@@ -20,10 +20,10 @@ from wrapdetect.model import AskKey, Chunk, Dialect, Endpoint, Failure, FailureK
 from wrapdetect.runs.collected.content import text_of_content
 from wrapdetect.runs.collected.envelopes import ROLES
 from wrapdetect.runs.collected.gather import Collection
-from wrapdetect.runs.collected.har import Entry, Json
+from wrapdetect.runs.collected.har import HarEntry, HarObject
 from wrapdetect.runs.collected.said import Conversation, Said, speaker
 
-Messages = Sequence[tuple[str, str]]
+_Messages = Sequence[tuple[str, str]]
 """Role (user or assistant) and text of each."""
 
 PATHS: Mapping[str, re.Pattern[str]] = {
@@ -45,7 +45,7 @@ class Found(NamedTuple):
     `after` is the id of the answer that the other side is to go on from, "" where the messages say it all.
     """
 
-    entry: Entry
+    entry: HarEntry
     dialect: Dialect
     model: str
     users: tuple[str, ...]
@@ -54,7 +54,7 @@ class Found(NamedTuple):
     reply: Reply
 
 
-class Seen(NamedTuple):
+class SeenCalls(NamedTuple):
     """What was found in an archive, and what was not, with how often: places (host and path) of chat calls that no
     dialect reads, of calls whose answer the archive lacks, and of everything else that was sent."""
 
@@ -64,7 +64,7 @@ class Seen(NamedTuple):
     others: Counter[str]
 
 
-def find_calls(entries: Iterable[Entry]) -> Seen:
+def find_calls(entries: Iterable[HarEntry]) -> SeenCalls:
     """Look at each entry."""
     calls: list[Found] = []
     unread, bodiless, others = Counter[str](), Counter[str](), Counter[str]()
@@ -76,13 +76,13 @@ def find_calls(entries: Iterable[Entry]) -> Seen:
             others[place] += 1
         elif entry.status == 0 or (entry.status < 300 and entry.body is None):
             bodiless[place] += 1
-        elif (call := _call(entry, cast("Json", request), asked)) is None:
+        elif (call := _call(entry, cast("HarObject", request), asked)) is None:
             unread[place] += 1
         elif not_whole(entry, call.reply):
             bodiless[place] += 1
         else:
             calls.append(call)
-    return Seen(tuple(calls), unread, bodiless, others)
+    return SeenCalls(tuple(calls), unread, bodiless, others)
 
 
 def collect_calls(calls: Sequence[Found]) -> Collection:
@@ -106,12 +106,12 @@ def in_order(calls: Sequence[Found]) -> list[Found]:
     return [calls[n] for _, n in sorted(told)] if len(told) == len(calls) else list(calls)
 
 
-def not_whole(entry: Entry, reply: Reply) -> bool:
+def not_whole(entry: HarEntry, reply: Reply) -> bool:
     """Whether an answer lacks its end though nothing in the file tells that the connection broke: it was saved so."""
     return reply.failure is not None and reply.failure.kind is FailureKind.CUT_OFF and not entry.broken
 
 
-def said_of(entry: Entry, *, stream: bool, turn: int = 0) -> Said:
+def said_of(entry: HarEntry, *, stream: bool, turn: int = 0) -> Said:
     """The answer of an entry as an exchange holds it. When the pieces of a stream came is not in an archive."""
     took_s = entry.took_s or 0.0
     timed = entry.took_s is not None and entry.started is not None and not stream
@@ -123,12 +123,12 @@ def said_of(entry: Entry, *, stream: bool, turn: int = 0) -> Said:
         sent=entry.sent,
         status=entry.status,
         headers=entry.headers,
-        failure=refusal(entry) if entry.status >= 300 else None,
+        failure=entry_refusal(entry) if entry.status >= 300 else None,
         missing=NOT_CHOSEN if timed else (*NOT_CHOSEN, "times"),
     )
 
 
-def refusal(entry: Entry) -> Failure:
+def entry_refusal(entry: HarEntry) -> Failure:
     """What a status of 300 or more says."""
     return refused_by(entry.status, entry.reason, entry.body or b"")
 
@@ -139,14 +139,14 @@ def reply_to(said: Said, endpoint: Endpoint) -> Reply:
     return decode(said.exchange(endpoint.name, AskKey("collected", "one", 0), started), endpoint)
 
 
-def _request(entry: Entry) -> Json | None:
+def _request(entry: HarEntry) -> HarObject | None:
     if entry.method not in ("POST", "PUT"):
         return None
     fields = [text for _, text in parse_qsl(entry.sent)] if not entry.sent.lstrip().startswith("{") else []
     return next((found for text in (entry.sent, *fields) if (found := _object(text)) is not None), None)
 
 
-def _object(text: str) -> Json | None:
+def _object(text: str) -> HarObject | None:
     """The JSON object that a body is, or a field of a form."""
     if not text.lstrip().startswith("{"):
         return None
@@ -157,7 +157,7 @@ def _object(text: str) -> Json | None:
     return value if isinstance(value, dict) else None
 
 
-def _askings(entry: Entry, request: Json) -> Iterator[tuple[str, Messages]]:
+def _askings(entry: HarEntry, request: HarObject) -> Iterator[tuple[str, _Messages]]:
     """Family and messages, as far as path and request allow; that of the path first."""
     by_path = [family for family, path in PATHS.items() if path.search(entry.path)]
     for family in dict.fromkeys((*by_path, *PATHS)):
@@ -166,7 +166,7 @@ def _askings(entry: Entry, request: Json) -> Iterator[tuple[str, Messages]]:
             yield family, messages
 
 
-def _messages(family: str, request: Json) -> Messages:
+def _messages(family: str, request: HarObject) -> _Messages:
     match family:
         case "responses" if isinstance(request.get("input"), str):
             return [("user", str(request["input"]))]
@@ -178,7 +178,7 @@ def _messages(family: str, request: Json) -> Messages:
             return _listed(request.get("messages"), "content")
 
 
-def _listed(messages: object, field: str) -> Messages:
+def _listed(messages: object, field: str) -> _Messages:
     """Those of user and assistant; none where the list holds anything else than messages."""
     found: list[tuple[str, str]] = []
     for message in messages if isinstance(messages, list) else []:
@@ -192,7 +192,7 @@ def _listed(messages: object, field: str) -> Messages:
     return found
 
 
-def _call(entry: Entry, request: Json, asked: Sequence[tuple[str, Messages]]) -> Found | None:
+def _call(entry: HarEntry, request: HarObject, asked: Sequence[tuple[str, _Messages]]) -> Found | None:
     """Read by the first dialect that can; a refusal by status is read by the first that is tried."""
     for family, messages in asked:
         for dialect in _variants(family, entry, request):
@@ -213,7 +213,7 @@ def _call(entry: Entry, request: Json, asked: Sequence[tuple[str, Messages]]) ->
     return None
 
 
-def _variants(family: str, entry: Entry, request: Json) -> list[Dialect]:
+def _variants(family: str, entry: HarEntry, request: HarObject) -> list[Dialect]:
     kind = entry.header("content-type").partition(";")[0].strip().lower()
     streams = kind in STREAMS or (entry.body or b"").lstrip()[:6] in (b"data: ", b"event:") or request.get("stream")
     order = ("stream", "plain") if streams else ("plain", "stream")

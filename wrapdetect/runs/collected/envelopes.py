@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from wrapdetect.runs.collected.content import text_of_content
 
-Messages = list[tuple[str, str]]
+_Messages = list[tuple[str, str]]
 """Role (user or assistant) and text of each."""
 
 ROLES = {
@@ -21,23 +21,23 @@ ROLES = {
     ),
 }  # fmt: skip
 """What speakers of a conversation are called; "" is neither and is left out."""
-ASKING = ("messages", "input_messages", "contents", "input", "inputs", "question", "prompt", "query", "user_input")
+_ASKING = ("messages", "input_messages", "contents", "input", "inputs", "question", "prompt", "query", "user_input")
 """Names under which a wrapper holds what was asked, the first one found is taken."""
 ANSWERING = ("choices", "candidates", "generations", "message", "output", "outputs", "output_text", "completion",
              "answer", "response", "reply", "result", "content", "text", "value", "messages",
              "output_messages")  # fmt: skip
-BESIDE = frozenset(
+_BESIDE = frozenset(
     {"id", "type", "model", "index", "usage", "metadata", "metrics", "sources", "attachments", "error", "close", "uuid",
      "finish_reason", "created", "object"}
 )  # fmt: skip
 """What stands beside an answer in a wrapper."""
-DEEPEST = 8
+_DEEPEST = 8
 """Wrappers within wrappers."""
 SPEAKING = ("role", "from", "author", "speaker", "sender")
 SAYING = ("content", "value", "text", "parts")
 
 
-def opened(value: object) -> object:
+def opened_json(value: object) -> object:
     """A text that is a JSON list or object becomes that; everything else is itself.
 
     >>> opened('[{"role": "user"}]'), opened("[sic] Why?")
@@ -54,7 +54,7 @@ def opened(value: object) -> object:
 
 def is_structure(value: object) -> bool:
     """Whether it is a list or an object, or a text that is one."""
-    return not isinstance(opened(value), str | int | float | None)
+    return not isinstance(opened_json(value), str | int | float | None)
 
 
 def message_of(message: object, depth: int = 0) -> tuple[str, str] | None:
@@ -65,7 +65,7 @@ def message_of(message: object, depth: int = 0) -> tuple[str, str] | None:
     if not isinstance(message, Mapping):
         return None
     if (inner := _inner(message)) is not None:
-        return message_of(inner, depth + 1) if depth < DEEPEST else None
+        return message_of(inner, depth + 1) if depth < _DEEPEST else None
     said = next((message[k] for k in SPEAKING if k in message), None)
     if isinstance(said, Mapping):
         said = said.get("role") or said.get("name")
@@ -108,23 +108,23 @@ def _spoken(said: object, content: object) -> tuple[str, str] | None:
     return None if text is None else (role, text)
 
 
-def messages_of(value: object) -> Messages | None:
+def messages_of(value: object) -> _Messages | None:
     """A list of messages, those of neither side left out; a list within a list of one is the same list."""
-    listed = opened(value)
+    listed = opened_json(value)
     if isinstance(listed, list) and len(listed) == 1 and isinstance(inner := listed[0], list):
         listed = inner if not (inner and isinstance(inner[0], str)) else listed
     if not isinstance(listed, Sequence) or isinstance(listed, str) or not listed:
         return None
-    found = [message_of(opened(m)) for m in listed]
+    found = [message_of(opened_json(m)) for m in listed]
     return None if None in found else [m for m in found if m is not None and m[0]]
 
 
-def asked_in(value: object, depth: int = 0) -> Messages | None:
+def asked_in(value: object, depth: int = 0) -> _Messages | None:
     """What was asked: a text, one message, a list of them, or a wrapper of one of these."""
-    value = opened(value)
+    value = opened_json(value)
     if isinstance(value, str):
         return [("user", value)]
-    if depth > DEEPEST or value is None:
+    if depth > _DEEPEST or value is None:
         return None
     if isinstance(value, Sequence):
         if len(value) == 1 and isinstance(value[0], str) and not depth:
@@ -134,17 +134,17 @@ def asked_in(value: object, depth: int = 0) -> Messages | None:
         return None
     if (message := message_of(value)) is not None:
         return [message] if message[0] == "user" else None
-    return _gemini(value) or _within(value, ASKING, depth)
+    return _gemini(value) or _within(value, _ASKING, depth)
 
 
-def _gemini(value: Mapping[str, object]) -> Messages | None:
+def _gemini(value: Mapping[str, object]) -> _Messages | None:
     contents = value.get("contents")
     if not isinstance(contents, Sequence) or isinstance(contents, str):
         return None
     return messages_of([{"role": "user", **c} if isinstance(c, Mapping) else c for c in contents])
 
 
-def _within(value: Mapping[str, object], names: Sequence[str], depth: int) -> Messages | None:
+def _within(value: Mapping[str, object], names: Sequence[str], depth: int) -> _Messages | None:
     held = [n for n in names if value.get(n) is not None]
     return asked_in(value[held[0]], depth + 1) if held else None
 
@@ -157,7 +157,7 @@ def answer_in(value: object, *, structured: bool) -> str | None:
     ('Hi', '{"a": 1}')
     >>> answer_in('{"a": 1}', structured=True)
     """
-    inside = opened(value)
+    inside = opened_json(value)
     if isinstance(value, str) and not _wraps(inside):
         return None if structured and not isinstance(inside, str) else value
     return answered_in(inside)
@@ -171,7 +171,7 @@ def _wraps(value: object) -> bool:
             (told is not None and told[0] == "assistant")
             or any(n in value for n in ("choices", "candidates", "generations"))
             or (value.get("type") in ("text", "output_text", "refusal", "message"))
-            or (len(held) == 1 and all(n in BESIDE for n in value if n not in held))
+            or (len(held) == 1 and all(n in _BESIDE for n in value if n not in held))
         )
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         return False
@@ -183,7 +183,7 @@ def answered_in(value: object, depth: int = 0) -> str | None:
     of the bot after the last one of the user."""
     if value is None or isinstance(value, str | int | float):
         return text_of_content(value)
-    if depth > DEEPEST:
+    if depth > _DEEPEST:
         return None
     if isinstance(value, Sequence):
         return _last_answer(value, depth)

@@ -16,12 +16,12 @@ from wrapdetect.model import AskKey, Endpoint, Exchange, Instrument, Item, Pack,
 from wrapdetect.model.prose import quote
 from wrapdetect.runs.collected.said import Conversation
 
-PACK = "collected"
+_PACK = "collected"
 TEMPERATURE, MAX_TOKENS = 0.7, 1500
 """With which references are asked the collected questions: as a chat page would ask; what the answers came with is not
 known."""
 SAME_MINUTES = timedelta(minutes=10)
-SHOWN = 8
+_SHOWN = 8
 """Speakers named in one message."""
 
 
@@ -39,7 +39,7 @@ class Collection:
         Raises SpecError where several speak and none is chosen, and where the one chosen does not speak.
         """
         names = [s.name for s in self.speakers]
-        shown = ", ".join(quote(n, 40) for n in names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+        shown = ", ".join(quote(n, 40) for n in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
         for option, name in (("--target", target), ("--only", only)):
             if name is not None and name not in names:
                 raise SpecError(f"{place}: {option} {quote(name, 40)}: no answers of that name; there are {shown}")
@@ -60,13 +60,15 @@ class Collection:
         Raises SpecError where one of them is called `collected`.
         """
         known: dict[tuple[str, ...], tuple[str, str]] = {}
-        if PACK in {p.id for p in packs}:
-            raise SpecError(f"--pack: a pack of yours has the id {PACK!r}, which import itself uses; choose another id")
+        if _PACK in {p.id for p in packs}:
+            raise SpecError(
+                f"--pack: a pack of yours has the id {_PACK!r}, which import itself uses; choose another id"
+            )
         for pack in packs:
             for item in pack.items:
                 known.setdefault(item.turns, (pack.id, item.id))
         others = {c.turns: _item(c.turns) for c in self.conversations if c.turns not in known}
-        places = known | {turns: (PACK, item.id) for turns, item in others.items()}
+        places = known | {turns: (_PACK, item.id) for turns, item in others.items()}
         used = {places[c.turns][0] for c in self.conversations}
         return Run(
             id=run_id,
@@ -99,7 +101,7 @@ def without_times(run: Run) -> Run:
     return replace(run, exchanges=tuple(marked))
 
 
-def once(conversations: Iterable[Conversation]) -> tuple[tuple[Conversation, ...], int]:
+def without_doubles(conversations: Iterable[Conversation]) -> tuple[tuple[Conversation, ...], int]:
     """Without those that stand there twice, word for word and of the same time (or of none), and how many these are."""
     every = list(conversations)
     first: dict[object, Conversation] = {}
@@ -148,7 +150,7 @@ def _item(turns: tuple[str, ...]) -> Item:
 
 def _pack(items: tuple[Item, ...]) -> Pack:
     return Pack(
-        id=PACK,
+        id=_PACK,
         version=1,
         digest=hashlib.sha256(_text([i.turns for i in items]).encode()).hexdigest(),
         title="Collected questions",

@@ -20,7 +20,7 @@ from wrapdetect.errors import SpecError
 from wrapdetect.model.text import whole
 from wrapdetect.runs.collected.said import YEARS
 
-Json = Mapping[str, object]
+HarObject = Mapping[str, object]
 
 BEFORE_SENDING = ("blocked", "dns", "connect")  # ssl is within connect
 OF_THE_ANSWER = ("send", "wait", "receive")
@@ -33,7 +33,7 @@ SECONDS = {1.0: (1e9, 4.2e9), 1e3: (1e12, 4.2e12), 1e6: (1e15, 4.2e15)}
 """Units of a time since 1970, and the numbers that can only be such; a smaller one counts from somewhere else."""
 
 
-class Frame(NamedTuple):
+class HarFrame(NamedTuple):
     """A websocket's frame: seconds since 1970 (None: not told), whether the browser sent it, and its bytes."""
 
     at_s: float | None
@@ -42,7 +42,7 @@ class Frame(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class HarEntry:
     """One request and what came back; `started` is when it was sent, `took_s` until the body's end (None: not told).
 
     `body` is None where the archive was saved without it, or without all of it; `broken` tells whether the file says
@@ -59,7 +59,7 @@ class Entry:
     reason: str
     headers: tuple[tuple[str, str], ...]
     body: bytes | None
-    frames: tuple[Frame, ...] = ()
+    frames: tuple[HarFrame, ...] = ()
     broken: bool = False
 
     @property
@@ -83,23 +83,23 @@ class Entry:
         return header_of(self.headers, name)
 
 
-def read_entries(archive: object, name: str) -> tuple[Entry, ...]:
+def read_entries(archive: object, name: str) -> tuple[HarEntry, ...]:
     """All entries, in their order; `name` is how errors call the file. Raises SpecError where it is no HAR."""
     return tuple(_entry(entry, f"{name}, entry {n}") for n, entry in enumerate(_raw_entries(archive, name), start=1))
 
 
-def raw_requests(archive: object, name: str) -> Iterator[tuple[Json, Json]]:
+def raw_requests(archive: object, name: str) -> Iterator[tuple[HarObject, HarObject]]:
     """Request and response of each entry as they stand there: where secrets are looked for."""
     for entry in _raw_entries(archive, name):
         yield part(entry, "request"), part(entry, "response")
 
 
-def text_at(value: Json, name: str) -> str:
+def har_text(value: HarObject, name: str) -> str:
     """The text of that name, or ""."""
     return whole(text_in(value, name))
 
 
-def _raw_entries(archive: object, name: str) -> Sequence[Json]:
+def _raw_entries(archive: object, name: str) -> Sequence[HarObject]:
     log = _log(archive)
     entries = log.get("entries") if log is not None else None
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
@@ -107,7 +107,7 @@ def _raw_entries(archive: object, name: str) -> Sequence[Json]:
     return entries
 
 
-def _log(archive: object) -> Json | None:
+def _log(archive: object) -> HarObject | None:
     """The log, in the wrappers that tools put around it."""
     for _ in range(WRAPPERS):
         if not isinstance(archive, dict):
@@ -118,38 +118,38 @@ def _log(archive: object) -> Json | None:
     return None
 
 
-def _entry(raw: Json, place: str) -> Entry:
+def _entry(raw: HarObject, place: str) -> HarEntry:
     request, response = part(raw, "request"), part(raw, "response")
     content = part(response, "content")
-    headers = tuple((text_at(h, "name"), text_at(h, "value")) for h in parts(response, "headers"))
+    headers = tuple((har_text(h, "name"), har_text(h, "value")) for h in parts(response, "headers"))
     started, took_s = _times(raw)
-    if kind := text_at(content, "mimeType"):
+    if kind := har_text(content, "mimeType"):
         headers = (
             headers if any(k.lower() == "content-type" for k, _ in headers) else (*headers, ("content-type", kind))
         )
     status = response.get("status")
-    return Entry(
+    return HarEntry(
         place=place,
-        method=text_at(request, "method").upper(),
-        url=text_at(request, "url"),
+        method=har_text(request, "method").upper(),
+        url=har_text(request, "url"),
         sent=_sent(part(request, "postData")),
         started=started,
         took_s=took_s,
         status=status if type(status) is int and status in range(1000) else 0,
-        reason=text_at(response, "statusText"),
+        reason=har_text(response, "statusText"),
         headers=tuple(
             (k, v) for k, v in headers if k.lower() != ENCODED and k[:1] != ":"
         ),  # the archive holds it undone
         body=_events(parts(raw, "_eventSourceMessages")) or _body(content, response, place),
         frames=tuple(_frame(m) for m in parts(raw, "_webSocketMessages")),
-        broken=any(text_at(held, "_error") for held in (raw, response)),
+        broken=any(har_text(held, "_error") for held in (raw, response)),
     )
 
 
-def _sent(data: Json) -> str:
-    fields = [(text_at(p, "name"), text_at(p, "value")) for p in parts(data, "params")]
-    text = text_at(data, "text")
-    if _boundary(text) and "multipart/" in (text_at(data, "mimeType").lower() or "multipart/"):
+def _sent(data: HarObject) -> str:
+    fields = [(har_text(p, "name"), har_text(p, "value")) for p in parts(data, "params")]
+    text = har_text(data, "text")
+    if _boundary(text) and "multipart/" in (har_text(data, "mimeType").lower() or "multipart/"):
         fields = list(multipart_fields(text)) or fields
         return urlencode(fields)
     return text or urlencode(fields)
@@ -171,24 +171,24 @@ def multipart_fields(text: str) -> Iterator[tuple[str, str]]:
             yield name[1], held.removesuffix("\n")
 
 
-def _events(messages: Sequence[Json]) -> bytes:
+def _events(messages: Sequence[HarObject]) -> bytes:
     """The stream that Chromium took apart into events."""
     lines: list[str] = []
     for message in messages:
-        name = text_at(message, "eventName")
+        name = har_text(message, "eventName")
         lines += [f"event: {name}"] if name not in ("", "message") else []
-        lines += [f"data: {line}" for line in text_at(message, "data").split("\n")]
+        lines += [f"data: {line}" for line in har_text(message, "data").split("\n")]
         lines.append("")
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _body(content: Json, response: Json, place: str) -> bytes | None:
+def _body(content: HarObject, response: HarObject, place: str) -> bytes | None:
     text = content.get("text")
-    if not isinstance(text, str) or any(NOT_WHOLE.search(text_at(held, "comment")) for held in (content, response)):
+    if not isinstance(text, str) or any(NOT_WHOLE.search(har_text(held, "comment")) for held in (content, response)):
         return None
     if not text:
         return b"" if _told_empty(content, response) else None
-    if text_at(content, "encoding").lower() != "base64":
+    if har_text(content, "encoding").lower() != "base64":
         return whole(text).encode()
     try:
         held = "".join(text.split())
@@ -197,19 +197,19 @@ def _body(content: Json, response: Json, place: str) -> bytes | None:
         raise SpecError(f"{place}: its content is not base64 ({error}); save the HAR again") from error
 
 
-def _told_empty(content: Json, response: Json) -> bool:
+def _told_empty(content: HarObject, response: HarObject) -> bool:
     """Whether an empty text is what came: told so by the server, and no stream, whose size is not told."""
-    length = next((text_at(h, "value") for h in parts(response, "headers")
-                   if text_at(h, "name").lower() == "content-length"), "")  # fmt: skip
+    length = next((har_text(h, "value") for h in parts(response, "headers")
+                   if har_text(h, "name").lower() == "content-length"), "")  # fmt: skip
     return (
         content.get("size") == 0
         and (length.strip() == "0" or response.get("bodySize") == 0)
-        and not (text_at(content, "mimeType").lower().startswith("text/event-stream"))
+        and not (har_text(content, "mimeType").lower().startswith("text/event-stream"))
     )
 
 
-def _times(raw: Json) -> tuple[datetime | None, float | None]:
-    text, timings = text_at(raw, "startedDateTime"), part(raw, "timings")
+def _times(raw: HarObject) -> tuple[datetime | None, float | None]:
+    text, timings = har_text(raw, "startedDateTime"), part(raw, "timings")
     try:
         queued = datetime.fromisoformat(text)
     except ValueError:
@@ -222,7 +222,7 @@ def _times(raw: Json) -> tuple[datetime | None, float | None]:
     return (queued + timedelta(seconds=before_s)).astimezone(UTC), took_s
 
 
-def _seconds(timings: Json, name: str) -> float | None:
+def _seconds(timings: HarObject, name: str) -> float | None:
     """Of milliseconds; -1 says that it does not apply."""
     value = timings.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
@@ -230,14 +230,14 @@ def _seconds(timings: Json, name: str) -> float | None:
     return value / 1000
 
 
-def _frame(message: Json) -> Frame:
-    data = text_at(message, "data")
+def _frame(message: HarObject) -> HarFrame:
+    data = har_text(message, "data")
     binary = message.get("opcode") == 2
     try:
         held = base64.b64decode(data, validate=True) if binary else data.encode()
     except (ValueError, binascii.Error):
         held = data.encode()
-    return Frame(_since_1970(message.get("time")), text_at(message, "type") == "send", held)
+    return HarFrame(_since_1970(message.get("time")), har_text(message, "type") == "send", held)
 
 
 def _since_1970(value: object) -> float | None:

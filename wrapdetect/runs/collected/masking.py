@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from wrapdetect.dialects.body.json_text import part, parts
 from wrapdetect.dialects.body.unpacked import cut_alike
 from wrapdetect.model import Chunk, Endpoint, Failure
-from wrapdetect.runs.collected.har import Json, multipart_fields, raw_requests, text_at
+from wrapdetect.runs.collected.har import HarObject, har_text, multipart_fields, raw_requests
 from wrapdetect.runs.collected.said import Conversation, Said
 from wrapdetect.secrets.mask import Masker
 from wrapdetect.secrets.names import SHORTEST_LEARNT as SHORTEST
@@ -88,16 +88,16 @@ def secrets_in(archive: object, name: str) -> frozenset[str]:
     found: set[str] = set()
     for request, response in raw_requests(archive, name):
         for header in parts(request, "headers"):
-            found.update(_of_header(text_at(header, "name"), text_at(header, "value")))
+            found.update(_of_header(har_text(header, "name"), har_text(header, "value")))
         for side in (request, response):
-            found.update(text_at(c, "value") for c in parts(side, "cookies"))
-        found.update(v for q in parts(request, "queryString") for v in _of_query(text_at(q, "value")))
-        found.update(_of_address(text_at(request, "url")), _of_address(text_at(response, "redirectURL")))
+            found.update(har_text(c, "value") for c in parts(side, "cookies"))
+        found.update(v for q in parts(request, "queryString") for v in _of_query(har_text(q, "value")))
+        found.update(_of_address(har_text(request, "url")), _of_address(har_text(response, "redirectURL")))
         found.update(_of_body(part(request, "postData")))
         found.update(_of_body(part(response, "content")))
         for header in parts(response, "headers"):
-            if text_at(header, "name").lower() in ("set-cookie", "location"):
-                found.update(_of_header(text_at(header, "name"), text_at(header, "value")))
+            if har_text(header, "name").lower() in ("set-cookie", "location"):
+                found.update(_of_header(har_text(header, "name"), har_text(header, "value")))
     found.update(_well_known(archive))
     return frozenset(s for s in found if len(s) >= SHORTEST and s.lower() not in PROTOCOL)
 
@@ -144,11 +144,11 @@ def _of_query(value: str) -> Iterator[str]:
         yield value
 
 
-def _of_body(data: Json) -> Iterator[str]:
+def _of_body(data: HarObject) -> Iterator[str]:
     """Values of fields whose names say that they are secret, however deep they stand."""
     for field in parts(data, "params"):
-        if secret_name(text_at(field, "name"), "header"):
-            yield text_at(field, "value")
+        if secret_name(har_text(field, "name"), "header"):
+            yield har_text(field, "value")
     text = _plain(data)
     for name, held in multipart_fields(text):
         if secret_name(name, "header"):
@@ -159,9 +159,9 @@ def _of_body(data: Json) -> Iterator[str]:
     yield from _of_json(text)
 
 
-def _plain(data: Json) -> str:
-    text = text_at(data, "text")
-    if text_at(data, "encoding").lower() == "base64":
+def _plain(data: HarObject) -> str:
+    text = har_text(data, "text")
+    if har_text(data, "encoding").lower() == "base64":
         with suppress(ValueError):
             return base64.b64decode("".join(text.split()), validate=True).decode(errors="replace")
     return text

@@ -12,12 +12,12 @@ from wrapdetect.model.prose import listed, quote
 from wrapdetect.model.text import whole
 from wrapdetect.runs.collected.envelopes import ROLES, SAYING, SPEAKING, is_structure, message_of
 from wrapdetect.runs.collected.said import YEARS, Conversation, Said
-from wrapdetect.runs.collected.shapes.base import Context, Talk
+from wrapdetect.runs.collected.shapes.base import Context, RecordedTalk
 
-UNKNOWN: tuple[Missing, ...] = ("request", "status", "raw_chunks", "temperature", "token_limit", "token_counts")
+_UNKNOWN: tuple[Missing, ...] = ("request", "status", "raw_chunks", "temperature", "token_limit", "token_counts")
 """What no table of answers tells."""
-UNANSWERED = "last turns without an answer (it is not in the file)"
-LONGEST_S = 86_400.0
+_UNANSWERED = "last turns without an answer (it is not in the file)"
+_LONGEST_S = 86_400.0
 
 Cells = Mapping[str, object]
 
@@ -50,10 +50,12 @@ def read_row(cells: Cells, columns: Columns, context: Context, *, speaker: str) 
         asked, structured = _prompt(cells, str(columns.prompt), context)
         messages = [*asked, ("assistant", _answer(cells, str(columns.answer), context, structured=structured))]
     started, took_s = _started(cells, columns.time, place), _latency_s(cells, columns.latency, place)
-    return conversation_of(Talk(speaker=name, messages=messages, started=started, took_s=took_s), context, speaker)
+    return conversation_of(
+        RecordedTalk(speaker=name, messages=messages, started=started, took_s=took_s), context, speaker
+    )
 
 
-def conversation_of(talk: Talk, context: Context, speaker: str) -> Conversation:
+def conversation_of(talk: RecordedTalk, context: Context, speaker: str) -> Conversation:
     """The user's turns and what is there of the answers to them; `speaker` stands for one that is not named.
 
     A last turn without an answer is left out: that it was not answered is not in the file. Raises LibraryError where
@@ -66,7 +68,7 @@ def conversation_of(talk: Talk, context: Context, speaker: str) -> Conversation:
             f"{context.place}: no answer to what the user asked; expected a message of the assistant after it: mend it "
             "or leave the row out"
         )
-    context.left.update({UNANSWERED: len(turns) - 1 - last} if last < len(turns) - 1 else {})
+    context.left.update({_UNANSWERED: len(turns) - 1 - last} if last < len(turns) - 1 else {})
     took_s = talk.took_s
     timed = talk.started is not None and took_s is not None and last == 0
     said = tuple(
@@ -75,7 +77,7 @@ def conversation_of(talk: Talk, context: Context, speaker: str) -> Conversation:
             chunks=(Chunk(t_s=took_s or 0.0, data=data),) if (data := whole(answer).encode()) else (),
             started=talk.started if turn == 0 else None,
             ended_s=took_s or 0.0,
-            missing=UNKNOWN if timed else (*UNKNOWN, "times"),
+            missing=_UNKNOWN if timed else (*_UNKNOWN, "times"),
         )
         for turn, answer in enumerate(answers[: last + 1])
         if answer is not None
@@ -187,9 +189,9 @@ def _latency_s(cells: Cells, column: str | None, place: str) -> float | None:
         seconds = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
         seconds = math.nan
-    if not 0 <= seconds <= LONGEST_S:
+    if not 0 <= seconds <= _LONGEST_S:
         raise LibraryError(
-            f"{place}: {column!r} holds {quote(str(value), 40)!r}; expected seconds, 0 to {LONGEST_S:,.0f}: mend it, "
+            f"{place}: {column!r} holds {quote(str(value), 40)!r}; expected seconds, 0 to {_LONGEST_S:,.0f}: mend it, "
             "or leave it out with --latency-field none"
         )
     return seconds

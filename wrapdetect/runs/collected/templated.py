@@ -18,19 +18,19 @@ from wrapdetect.dialects.template.filling import (
     unwrapped,
 )
 from wrapdetect.dialects.template.filters import Masked
-from wrapdetect.dialects.template.multipart import name_of, parts_in
+from wrapdetect.dialects.template.multipart import field_name, parts_in
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Missing, Template
-from wrapdetect.runs.collected.calls import NOT_CHOSEN, not_whole, refusal, reply_to, said_of
+from wrapdetect.runs.collected.calls import NOT_CHOSEN, entry_refusal, not_whole, reply_to, said_of
 from wrapdetect.runs.collected.content import text_of_content
 from wrapdetect.runs.collected.gather import Collection
-from wrapdetect.runs.collected.har import Entry, Frame
+from wrapdetect.runs.collected.har import HarEntry, HarFrame
 from wrapdetect.runs.collected.said import Conversation, Said
 
-Values = Mapping[str, object]
+_Values = Mapping[str, object]
 
 
-def collect_templated(entries: Iterable[Entry], endpoint: Endpoint) -> Collection:
+def collect_templated(entries: Iterable[HarEntry], endpoint: Endpoint) -> Collection:
     """Every question in the archive that the template would have sent, with its answer; none where nothing fits.
 
     Who wrote earlier turns is told by a template that sends {messages}; else each question is a conversation of its
@@ -61,7 +61,7 @@ def _notes(whole: Iterable[Conversation], unanswered: int) -> Iterator[str]:
         yield f"of {untimed} answers the archive tells no time that can be read: their times are not used"
 
 
-def _cut(found: Iterable[Conversation], entries: Iterable[Entry], endpoint: Endpoint) -> set[str]:
+def _cut(found: Iterable[Conversation], entries: Iterable[HarEntry], endpoint: Endpoint) -> set[str]:
     """Places of answers without their end, of which the file does not tell that the connection broke."""
     by_place = {e.place: e for e in entries if not e.frames}
     return {
@@ -85,7 +85,7 @@ def _as_read(template: Template) -> Template:
     )
 
 
-def read_back(template: Template, *, target: str, body: str) -> Values | None:
+def read_back(template: Template, *, target: str, body: str) -> _Values | None:
     """The values with which a template would have made this request: `target` is its path with the query, `body` what
     was sent. None where it would have made no such request, or where no question is in it.
 
@@ -103,7 +103,7 @@ def read_back(template: Template, *, target: str, body: str) -> Values | None:
     return values if _question(values) else None
 
 
-def _conversations(entry: Entry, endpoint: Endpoint, template: Template) -> Iterator[Conversation]:
+def _conversations(entry: HarEntry, endpoint: Endpoint, template: Template) -> Iterator[Conversation]:
     target = _target_of(entry, endpoint)
     if target is None:
         return
@@ -116,7 +116,7 @@ def _conversations(entry: Entry, endpoint: Endpoint, template: Template) -> Iter
             yield _conversation(entry, endpoint, template, values, said)
 
 
-def _target_of(entry: Entry, endpoint: Endpoint) -> str | None:
+def _target_of(entry: HarEntry, endpoint: Endpoint) -> str | None:
     """Path and query beyond the endpoint's address; None where the request went elsewhere."""
     theirs, ours = entry.address, urlsplit(endpoint.url)
     if theirs.netloc != ours.netloc or not unquote(theirs.path).startswith(unquote(ours.path)):
@@ -124,7 +124,7 @@ def _target_of(entry: Entry, endpoint: Endpoint) -> str | None:
     return theirs.path[len(ours.path) :] + (f"?{theirs.query}" if theirs.query else "")
 
 
-def _without_body(entry: Entry, endpoint: Endpoint, template: Template) -> bool:
+def _without_body(entry: HarEntry, endpoint: Endpoint, template: Template) -> bool:
     """Whether the template would have asked this, and the archive was saved without what came back."""
     target = _target_of(entry, endpoint)
     return (
@@ -136,16 +136,16 @@ def _without_body(entry: Entry, endpoint: Endpoint, template: Template) -> bool:
     )
 
 
-def _conversation(entry: Entry, endpoint: Endpoint, template: Template, values: Values, said: Said) -> Conversation:
+def _conversation(entry: HarEntry, endpoint: Endpoint, template: Template, values: _Values, said: Said) -> Conversation:
     turns = _question(values)
     missing: tuple[Missing, ...] = (*said.missing, "token_counts")
     answer = replace(said, turn=len(turns) - 1, missing=missing if template.holds_history else (*missing, "fresh_chat"))
     return Conversation(speaker=endpoint.name, turns=turns, said=(answer,), place=entry.place)
 
 
-def _of_frames(entry: Entry, endpoint: Endpoint, template: Template) -> Iterator[Conversation]:
+def _of_frames(entry: HarEntry, endpoint: Endpoint, template: Template) -> Iterator[Conversation]:
     """Each frame that puts a question, and what came until the next one, by the browser's own clock."""
-    asking: list[tuple[int, Values]] = []
+    asking: list[tuple[int, _Values]] = []
     for n, frame in enumerate(entry.frames):
         if frame.sent:
             values = read_back(template, target=template.path, body=frame.data.decode(errors="replace"))
@@ -165,13 +165,13 @@ def _of_frames(entry: Entry, endpoint: Endpoint, template: Template) -> Iterator
             sent=asked.data.decode(errors="replace"),
             status=entry.status or None,
             headers=entry.headers,
-            failure=refusal(entry) if entry.status >= 300 else None,
+            failure=entry_refusal(entry) if entry.status >= 300 else None,
             missing=NOT_CHOSEN if stamps is not None else (*NOT_CHOSEN, "times"),
         )
         yield _conversation(entry, endpoint, template, values, said)
 
 
-def _stamps(asked: Frame, received: Iterable[Frame]) -> list[float] | None:
+def _stamps(asked: HarFrame, received: Iterable[HarFrame]) -> list[float] | None:
     """Seconds from the question to each frame; None where one has no time, or one before those that came earlier."""
     moments = [asked.at_s, *(f.at_s for f in received)]
     told = [m for m in moments if m is not None]
@@ -180,7 +180,7 @@ def _stamps(asked: Frame, received: Iterable[Frame]) -> list[float] | None:
     return [round(m - told[0], 6) for m in told[1:]]
 
 
-def _question(values: Values) -> tuple[str, ...]:
+def _question(values: _Values) -> tuple[str, ...]:
     """The user's turns up to the one that is due; () where there is none."""
     messages, prompt = values.get("messages"), values.get("prompt")
     if isinstance(messages, list):
@@ -203,9 +203,9 @@ def _read_body(pattern: str, actual: str, kind: str, names: Mapping[str, str], v
         in_form = [text for _, text in parse_qsl(actual) if text.lstrip()[:1] in ("{", "[")]
         return any(_read_as_json(pattern, text, names, values) for text in (actual, *in_form))
     if kind == MULTIPART:
-        parts = {name_of(head): content for head, content in parts_in(actual) or []}
+        parts = {field_name(head): content for head, content in parts_in(actual) or []}
         due = parts_in(pattern) or []
-        return all(_read_part(content, parts.get(name_of(head)), names, values) for head, content in due)
+        return all(_read_part(content, parts.get(field_name(head)), names, values) for head, content in due)
     if kind == FORM:
         held = dict(parse_qsl(actual, keep_blank_values=True))
         return all(_read_text(text, held.get(key), names, values) for key, text in parse_qsl(pattern))

@@ -17,11 +17,12 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from wrapdetect.errors import StoreError
 from wrapdetect.model.history import Beat, Coverage, History, Incident, Print, Service
+from wrapdetect.monitor.schedule import DAY_S
 from wrapdetect.store.ledger import imports as coming
 from wrapdetect.store.ledger import packing as heartbeats
 from wrapdetect.store.ledger import rows
-from wrapdetect.store.ledger.imports import Imported
-from wrapdetect.store.ledger.packing import DAY_S, EVER, Span, plain
+from wrapdetect.store.ledger.imports import Taken
+from wrapdetect.store.ledger.packing import EVER, Span, storable
 from wrapdetect.store.ledger.rows import Count, FeedState, Noted, Spend
 from wrapdetect.store.ledger.schema import (
     ALERT,
@@ -223,7 +224,7 @@ class Ledger:
             last, cadence_s = heartbeats.last_beat(conn), rows.cadence_of(conn) or CADENCE_S
             span = EVER if last is None else Span(last - (n - 1) * cadence_s, None)
             names = rows.names_by_id(conn)
-            found = heartbeats.gather(conn, names, span)
+            found = heartbeats.gather_beats(conn, names, span)
             return {name: heartbeats.single(found[i].beats(name, span))[-n:] for i, name in names.items()}
 
     def add_prints(self, prints: Iterable[Print]) -> Count:
@@ -249,7 +250,7 @@ class Ledger:
             tags = {"etag": etag, "last_modified": last_modified}
             kept = {key: getattr(before, key) if value is None and before else value for key, value in tags.items()}
             since_s = before.since_s if before and before.ok == ok else at_s
-            row = {"at_s": at_s, "ok": ok, "since_s": since_s, "detail": plain(detail)}
+            row = {"at_s": at_s, "ok": ok, "since_s": since_s, "detail": storable(detail)}
             rows.put(conn, FEED, {"feed": feed}, {**row, **kept})
 
     def feed_states(self) -> tuple[FeedState, ...]:
@@ -278,9 +279,9 @@ class Ledger:
     def stand(self, key: str, since_s: int | None) -> None:
         """It was told that this began, or, with None, that it ended."""
         with self._database.writing() as conn:
-            conn.execute(delete(SETTING).where(SETTING.c.key == STANDING + plain(key)))
+            conn.execute(delete(SETTING).where(SETTING.c.key == STANDING + storable(key)))
             if since_s is not None:
-                rows.put(conn, SETTING, {"key": STANDING + plain(key)}, {"value": str(since_s)})
+                rows.put(conn, SETTING, {"key": STANDING + storable(key)}, {"value": str(since_s)})
 
     def note_event(self, key: str, at_s: int, text: str) -> None:
         """The same key at the same second is replaced."""
@@ -313,7 +314,7 @@ class Ledger:
             wanted = [s for s in rows.services_of(conn) if services is None or s.name in services]
             places = {i: p for i, p in rows.places_by_id(conn).items() if services is None or p[0] in services}
             names = {i: name for i, (name, _) in places.items()}
-            found = heartbeats.gather(conn, names, span) if beats else {}
+            found = heartbeats.gather_beats(conn, names, span) if beats else {}
             return History(
                 cadence_s=rows.cadence_of(conn) or CADENCE_S,
                 services=tuple(wanted),
@@ -359,7 +360,7 @@ class Ledger:
         self._database.tidy()
         return int(packed) + single
 
-    def import_history(self, history: History) -> Imported:
+    def import_history(self, history: History) -> Taken:
         """Bring in what another store or a run file knows. What is there already stays as it is, so twice is as once.
 
         Services are taken by name; where one differs, ours stays and a remark says so. Heartbeats of another vantage
@@ -390,7 +391,7 @@ class Ledger:
             prints = rows.save_prints(conn, self._ids, history.prints)
         self._database.tidy()
         total = sum(len(beats.outcome) for beats in history.beats)
-        return Imported(Count(new, total - new), incidents, prints, remarks)
+        return Taken(Count(new, total - new), incidents, prints, remarks)
 
     def bytes_free(self) -> int | None:
         """On the disk of the store; None for a server."""
@@ -404,7 +405,7 @@ class Ledger:
         return int(self._now().timestamp())
 
     def _note(self, conn: Connection, key: str, at_s: int, text: str) -> None:
-        rows.put(conn, EVENT, {"at_s": at_s, "key": plain(key)}, {"text": plain(text)})
+        rows.put(conn, EVENT, {"at_s": at_s, "key": storable(key)}, {"text": storable(text)})
 
     def _know(self, names: set[str]) -> None:
         """Fetch the ids of services. Raises StoreError for one that was never set."""

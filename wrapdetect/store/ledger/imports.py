@@ -15,7 +15,7 @@ from wrapdetect.store.ledger.rows import Count
 from wrapdetect.store.ledger.schema import SETTING
 
 
-class Imported(NamedTuple):
+class Taken(NamedTuple):
     """What an import changed; `remarks` are lines for the user, about services that differ from those in the store."""
 
     beats: Count

@@ -21,11 +21,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from wrapdetect.errors import StoreError
 from wrapdetect.model.history import Beat, Beats, Outcome
+from wrapdetect.monitor.schedule import DAY_S
 from wrapdetect.store.ledger.schema import BEAT, PACKED_BEAT, PACKED_ROUND, ROUND, VANTAGE
 
-DAY_S = 86_400
-BATCH = 20_000
-FEW = 500  # services that a query names one by one; more are cheaper read whole
+_BATCH = 20_000
+_FEW = 500  # services that a query names one by one; more are cheaper read whole
 
 
 class Span(NamedTuple):
@@ -38,7 +38,7 @@ class Span(NamedTuple):
 EVER = Span(None, None)
 
 
-class Packed(NamedTuple):
+class _Packed(NamedTuple):
     """One day of one service. `columns` is never empty; `said` is None where nothing failed."""
 
     n: int
@@ -85,17 +85,17 @@ def load_rounds(data: bytes, day: int) -> "array[int]":
     return array("q", accumulate(steps, initial=first))
 
 
-def pack(beats: Beats, day: int) -> Packed:
+def pack(beats: Beats, day: int) -> _Packed:
     """All heartbeats of a service on one day; at least one."""
     columns = dump_rounds(beats.round_s, day), dump_ints(beats.offset_ms), beats.outcome, dump_ints(beats.latency_ms)
     places: dict[str, list[int]] = {}
     for round_s, text in beats.said.items():
         places.setdefault(text, []).append(round_s - day * DAY_S)
     said = zlib.compress(json.dumps(places, ensure_ascii=False).encode(), 9) if places else None
-    return Packed(len(beats.outcome), beats.round_s[-1], zlib.compress(b"".join(columns), 9), said)
+    return _Packed(len(beats.outcome), beats.round_s[-1], zlib.compress(b"".join(columns), 9), said)
 
 
-def unpack(service: str, day: int, packed: Packed) -> Beats:
+def unpack(service: str, day: int, packed: _Packed) -> Beats:
     """Raises StoreError where the row is damaged."""
     try:
         data, n = zlib.decompress(packed.columns), packed.n
@@ -114,7 +114,7 @@ def unpack(service: str, day: int, packed: Packed) -> Beats:
         raise StoreError(f"the store's day {day} of {service} is damaged ({error}); go back to a copy") from error
 
 
-class Gathered:
+class _Gathered:
     """Heartbeats of one service while they are put together."""
 
     def __init__(self) -> None:
@@ -157,7 +157,7 @@ class Gathered:
         self.outcome = bytearray(map(self.outcome.__getitem__, order))
 
 
-def plain(text: str) -> str:
+def storable(text: str) -> str:
     """What every database can hold: no NUL and no half of a surrogate pair; U+FFFD stands in their place.
 
     >>> plain("a\\x00b\\ud800")
@@ -176,7 +176,7 @@ def store(conn: Connection, round_s: int, beats: Collection[tuple[int, Beat]]) -
             "offset_ms": beat.offset_ms,
             "outcome": int(beat.outcome),
             "latency_ms": beat.latency_ms,
-            "said": plain(beat.said),
+            "said": storable(beat.said),
         }
         for service_id, beat in beats
         if service_id not in there
@@ -186,10 +186,10 @@ def store(conn: Connection, round_s: int, beats: Collection[tuple[int, Beat]]) -
         conn.execute(kind(BEAT).on_conflict_do_nothing(), rows)
 
 
-def gather(conn: Connection, names: dict[int, str], span: Span) -> dict[int, Gathered]:
+def gather_beats(conn: Connection, names: dict[int, str], span: Span) -> dict[int, _Gathered]:
     """Heartbeats of these services by id, packed and not; days that the span touches come whole."""
-    found = {service_id: Gathered() for service_id in names}
-    chosen = list(found) if len(found) < FEW else None
+    found = {service_id: _Gathered() for service_id in names}
+    chosen = list(found) if len(found) < _FEW else None
     for service_id, day, packed in _packed_days(conn, chosen, span):
         if service_id in found:
             found[service_id].add(unpack(names[service_id], day, packed))
@@ -200,18 +200,18 @@ def gather(conn: Connection, names: dict[int, str], span: Span) -> dict[int, Gat
 def pack_day(conn: Connection, names: dict[int, str], day: int) -> int:
     """Put a day's single rows into its packed ones; gives how many."""
     span = Span(day * DAY_S, (day + 1) * DAY_S)
-    found = {service_id: Gathered() for service_id in names}
+    found = {service_id: _Gathered() for service_id in names}
     rows = _gather_rows(conn, found, None, span)
     new = {service_id for service_id, gathered in found.items() if gathered.round_s}
     for service_id, _, packed in _packed_days(conn, None, span):
         if service_id in new:
             found[service_id].add(unpack(names[service_id], day, packed))
-    put(conn, day, ((service_id, found[service_id].beats(names[service_id])) for service_id in sorted(new)))
+    _put(conn, day, ((service_id, found[service_id].beats(names[service_id])) for service_id in sorted(new)))
     conn.execute(delete(BEAT).where(_within(BEAT.c.round_s, span)))
     return rows
 
 
-def put(conn: Connection, day: int, found: Iterable[tuple[int, Beats]]) -> None:
+def _put(conn: Connection, day: int, found: Iterable[tuple[int, Beats]]) -> None:
     """Packed rows of one day, in place of those that are there."""
     rows = [{"service_id": service_id, "day": day, **pack(beats, day)._asdict()} for service_id, beats in found]
     for start in range(0, len(rows), 500):
@@ -226,7 +226,7 @@ def merge(conn: Connection, service_id: int, beats: Beats) -> int:
     if not beats.round_s:
         return 0
     span, new = Span(beats.round_s[0], beats.round_s[-1] + 1), 0
-    rows = {service_id: Gathered()}
+    rows = {service_id: _Gathered()}
     _gather_rows(conn, rows, [service_id], span)
     unpacked = frozenset(rows[service_id].round_s)
     packed = {day: found for _, day, found in _packed_days(conn, [service_id], span)}
@@ -237,11 +237,11 @@ def merge(conn: Connection, service_id: int, beats: Beats) -> int:
         if not fresh:
             continue
         new += len(fresh)
-        whole = Gathered()
+        whole = _Gathered()
         whole.add(some if len(fresh) == len(some.outcome) else _taken(some, fresh))
         if before:
             whole.add(before)
-        put(conn, day, [(service_id, whole.beats(beats.service))])
+        _put(conn, day, [(service_id, whole.beats(beats.service))])
     return new
 
 
@@ -260,7 +260,7 @@ def days(beats: Beats) -> Iterator[tuple[int, Beats]]:
                 offset_ms=beats.offset_ms[start:end],
                 outcome=beats.outcome[start:end],
                 latency_ms=beats.latency_ms[start:end],
-                said={r: plain(text) for r, text in failed.get(day, {}).items()},
+                said={r: storable(text) for r, text in failed.get(day, {}).items()},
             ),
         )
         start = end
@@ -287,7 +287,7 @@ def contradicted(conn: Connection, service_id: int, beats: Beats) -> int:
     if not beats.round_s:
         return 0
     span = Span(beats.round_s[0], beats.round_s[-1] + 1)
-    ours = gather(conn, {service_id: beats.service}, span)[service_id].beats(beats.service, span)
+    ours = gather_beats(conn, {service_id: beats.service}, span)[service_id].beats(beats.service, span)
     known = {row[0]: row[1:] for row in _rows(ours)}
     return sum(known.get(row[0], row[1:]) != row[1:] for row in _rows(beats))
 
@@ -345,11 +345,11 @@ def _taken(beats: Beats, places: list[int]) -> Beats:
 def _packed_in(conn: Connection, round_s: int, services: list[int]) -> set[int]:
     """Which of the services have a heartbeat of that round in a packed day."""
     day = round_s // DAY_S
-    rows = _packed_days(conn, services if len(services) < FEW else None, Span(round_s, round_s + 1))
+    rows = _packed_days(conn, services if len(services) < _FEW else None, Span(round_s, round_s + 1))
     return {service_id for service_id, _, packed in rows if round_s in unpack(str(service_id), day, packed).round_s}
 
 
-def _packed_days(conn: Connection, services: Collection[int] | None, span: Span) -> Iterator[tuple[int, int, Packed]]:
+def _packed_days(conn: Connection, services: Collection[int] | None, span: Span) -> Iterator[tuple[int, int, _Packed]]:
     c = PACKED_BEAT.c
     query = select(c.service_id, c.day, c.n, c.last_s, c.columns, c.said).order_by(c.service_id, c.day)
     if services is not None:
@@ -359,10 +359,10 @@ def _packed_days(conn: Connection, services: Collection[int] | None, span: Span)
     if span.until_s is not None:
         query = query.where(c.day < -(-span.until_s // DAY_S))
     for service_id, day, *rest in conn.execute(query.execution_options(yield_per=500)):
-        yield service_id, day, Packed(*rest)
+        yield service_id, day, _Packed(*rest)
 
 
-def _gather_rows(conn: Connection, found: dict[int, Gathered], services: Collection[int] | None, span: Span) -> int:
+def _gather_rows(conn: Connection, found: dict[int, _Gathered], services: Collection[int] | None, span: Span) -> int:
     c, rows = BEAT.c, 0
     query = select(c.service_id, c.round_s, c.offset_ms, c.outcome, c.latency_ms, c.said).order_by(c.round_s)
     query = query.where(_within(c.round_s, span))
@@ -370,7 +370,7 @@ def _gather_rows(conn: Connection, found: dict[int, Gathered], services: Collect
         query = query.where(c.service_id.in_(services))
     for before in found.values():
         before.starts.append(len(before.round_s))
-    found_rows = conn.execute(query.execution_options(yield_per=BATCH))
+    found_rows = conn.execute(query.execution_options(yield_per=_BATCH))
     for service_id, round_s, offset_ms, outcome, latency_ms, said in found_rows:
         if (gathered := found.get(service_id)) is None:
             continue

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, s
 
 from wrapdetect.model import Endpoint
 from wrapdetect.model.history import Coverage, Incident, Print, Service
-from wrapdetect.store.ledger.packing import Span, plain
+from wrapdetect.store.ledger.packing import Span, storable
 from wrapdetect.store.ledger.schema import COVERAGE, INCIDENT, PRINT, SERVICE, SETTING, SPEND, VANTAGE
 
 _ENDPOINT = TypeAdapter(Endpoint)
@@ -53,7 +53,7 @@ class Noted:
     text: str
 
 
-def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Spans that meet or overlap as one; an empty one is dropped.
 
     >>> joined([(5, 7), (1, 3), (3, 4), (9, 9)])
@@ -112,7 +112,7 @@ def places_by_id(conn: Connection) -> dict[int, tuple[str, str]]:
 
 def id_at(conn: Connection, service_id: int, vantage: str) -> int:
     """The id under which another vantage's heartbeats of a service lie; made where it is new."""
-    c, vantage = VANTAGE.c, plain(vantage)
+    c, vantage = VANTAGE.c, storable(vantage)
     found = conn.execute(select(c.id).where(c.service_id == service_id, c.name == vantage)).scalar()
     if found is None:
         found = _free_id(conn)
@@ -209,7 +209,7 @@ def _known_prints(conn: Connection, services: set[int], moments: list[int]) -> s
 
 def _incident_row(incident: Incident) -> dict[str, str | int | None]:
     return {
-        "title": plain(incident.title),
+        "title": storable(incident.title),
         "began_s": incident.began_s,
         "early_s": incident.early_s,
         "late_s": incident.late_s,
@@ -223,7 +223,7 @@ def _cover(conn: Connection, service_id: int, feed: str, spans: list[tuple[int, 
     ours = (c.service_id == service_id) & (c.feed == feed)
     known = [(int(s), int(u)) for s, u in conn.execute(select(c.since_s, c.until_s).where(ours))]
     conn.execute(delete(COVERAGE).where(ours))
-    rows = [{"service_id": service_id, "feed": feed, "since_s": s, "until_s": u} for s, u in joined(known + spans)]
+    rows = [{"service_id": service_id, "feed": feed, "since_s": s, "until_s": u} for s, u in _joined(known + spans)]
     if rows:
         conn.execute(insert(COVERAGE), rows)
 
@@ -285,7 +285,7 @@ def save_prints(conn: Connection, ids: Mapping[str, int], prints: Sequence[Print
 def _save_prints(conn: Connection, ids: Mapping[str, int], prints: Sequence[Print]) -> Count:
     new: dict[tuple[int, int, str], str] = {}
     for p in prints:
-        new.setdefault((ids[p.service], p.at_s, p.item), plain(p.text))
+        new.setdefault((ids[p.service], p.at_s, p.item), storable(p.text))
     known = _known_prints(conn, {ids[p.service] for p in prints}, [p.at_s for p in prints])
     rows = [
         {"service_id": i, "at_s": at_s, "item": item, "text": text}

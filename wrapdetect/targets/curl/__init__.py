@@ -13,16 +13,16 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from wrapdetect.dialects.template.filling import kind_of_body, wanted
 from wrapdetect.dialects.template.problems import template_problems
-from wrapdetect.dialects.template.slots import ENV, Slot, env, names_of
+from wrapdetect.dialects.template.slots import ENV, TemplateSlot, env, names_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Template
 from wrapdetect.targets.curl.command import parse_curl
 from wrapdetect.targets.curl.fields import MARKS, encoded_braces, map_body, map_query, written_by
-from wrapdetect.targets.curl.lifting import Lifting, headers_of
+from wrapdetect.targets.curl.lifting import Lifting, lifted_headers
 from wrapdetect.targets.curl.marking import Draft, framing_of, mark, note_what_is_open
 from wrapdetect.targets.curl.raw import parse_raw
-from wrapdetect.targets.curl.request import Request
-from wrapdetect.targets.curl.shell import without_heredoc, words
+from wrapdetect.targets.curl.request import PastedRequest
+from wrapdetect.targets.curl.shell import shell_words, without_heredoc
 
 LONGEST_HOST = 253
 """Characters of a host's name (RFC 1035)."""
@@ -42,7 +42,7 @@ NO_CURL = re.compile(
 """How requests begin that other programs make."""
 
 
-class Imported(NamedTuple):
+class ImportedRequest(NamedTuple):
     """A template with the address it belongs to, the secrets by the variables that shall hold them, and what to know.
 
     `prompt_found` says whether the question was found in the request; without it the template asks nothing yet.
@@ -55,7 +55,7 @@ class Imported(NamedTuple):
     notes: tuple[str, ...]
 
 
-def from_text(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> Imported:
+def from_text(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> ImportedRequest:
     """A curl command or a raw request, whichever it is. Raises SpecError."""
     if len(text) > MOST_PASTED:
         raise SpecError(f"{len(text):,} characters were pasted; one request has {MOST_PASTED:,} at most")
@@ -69,7 +69,7 @@ def from_text(text: str, *, prompt: str | None = None, conversation_id: str | No
     return from_raw(text, prompt=prompt, conversation_id=conversation_id)
 
 
-def from_curl(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> Imported:
+def from_curl(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> ImportedRequest:
     """A curl command. `prompt` is the question that stands in it, where it is not marked by {prompt}; so is the id.
 
     Raises SpecError, one line, for what cannot be sent again.
@@ -79,7 +79,7 @@ def from_curl(text: str, *, prompt: str | None = None, conversation_id: str | No
     ('https://bot.example', '/ask', '{"q": "{prompt}"}', ('X-Key', '{env:BOT_X_KEY}'), {'BOT_X_KEY': 's3cr3t'})
     """
     stem = next(s for n in range(len(text)) if (s := f"qzvar{n}n") not in text)
-    variables: dict[str, Slot] = {}
+    variables: dict[str, TemplateSlot] = {}
 
     def variable(name: str) -> str:
         stand_in = next((s for s, slot in variables.items() if slot == env(name)), f"{stem}{len(variables)}q")
@@ -87,10 +87,12 @@ def from_curl(text: str, *, prompt: str | None = None, conversation_id: str | No
         return stand_in
 
     command, stdin = without_heredoc(text.strip(), variable)
-    return _imported(parse_curl(words(command, variable), stdin=stdin, variables=variables), prompt, conversation_id)
+    return _imported(
+        parse_curl(shell_words(command, variable), stdin=stdin, variables=variables), prompt, conversation_id
+    )
 
 
-def from_raw(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> Imported:
+def from_raw(text: str, *, prompt: str | None = None, conversation_id: str | None = None) -> ImportedRequest:
     """A request as it goes over the wire, "POST /x HTTP/1.1" and so on. Raises SpecError for what is none.
 
     >>> from_raw("GET /ask?q={prompt} HTTP/1.1\\nHost: bot.example\\n").template.path
@@ -99,7 +101,7 @@ def from_raw(text: str, *, prompt: str | None = None, conversation_id: str | Non
     return _imported(parse_raw(text), prompt, conversation_id)
 
 
-def _imported(request: Request, prompt: str | None, conversation_id: str | None) -> Imported:
+def _imported(request: PastedRequest, prompt: str | None, conversation_id: str | None) -> ImportedRequest:
     """Where the question's own words are given and found, what stands in braces is text; else the user marked it."""
     make = partial(_made, request, _address(request), prompt=prompt or "", conversation_id=conversation_id or "")
     pointed = make(marks=frozenset()) if prompt else None
@@ -109,14 +111,14 @@ def _imported(request: Request, prompt: str | None, conversation_id: str | None)
 
 
 def _made(
-    request: Request, parts: SplitResult, *, marks: frozenset[str], prompt: str, conversation_id: str
-) -> Imported:
+    request: PastedRequest, parts: SplitResult, *, marks: frozenset[str], prompt: str, conversation_id: str
+) -> ImportedRequest:
     socket = parts.scheme in ("ws", "wss")
     noted = replace(request, notes=list(request.notes))
     written = partial(written_by, marks=marks, variables=request.variables)
     _note_braces(noted, marks)
     lifting = Lifting(notes=noted.notes, conversation_id=conversation_id)
-    headers = headers_of(noted, lifting, written)
+    headers = lifted_headers(noted, lifting, written)
     body = written(request.body)
     kind = kind_of_body(Template(headers=headers, body=body, framing="websocket" if socket else "body"))
     path = (parts.path if parts.path != "/" or parts.query else "") + ("?" + parts.query if parts.query else "")
@@ -143,10 +145,12 @@ def _made(
     )
     template = replace(template, variables=wanted(template))
     host = parts.netloc.rpartition("@")[2]
-    return Imported(f"{parts.scheme}://{host}", template, lifting.secrets, found, tuple(dict.fromkeys(draft.notes)))
+    return ImportedRequest(
+        f"{parts.scheme}://{host}", template, lifting.secrets, found, tuple(dict.fromkeys(draft.notes))
+    )
 
 
-def _note_braces(request: Request, marks: frozenset[str]) -> None:
+def _note_braces(request: PastedRequest, marks: frozenset[str]) -> None:
     """Placeholders that are not taken for such."""
     texts = (request.url, request.body, *(value for _, value in request.headers))
     found = {name for text in texts for name in names_of(text)}
@@ -158,7 +162,7 @@ def _note_braces(request: Request, marks: frozenset[str]) -> None:
         )
 
 
-def _address(request: Request) -> SplitResult:
+def _address(request: PastedRequest) -> SplitResult:
     """The address in its parts; a user name and password in it become a header. Raises SpecError."""
     url = request.url if "://" in request.url else f"https://{request.url}"
     try:

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 from wrapdetect.dialects.template.filling import JSON, MULTIPART
 from wrapdetect.dialects.template.multipart import Part, body_of, unlike_all
-from wrapdetect.dialects.template.slots import Slot
+from wrapdetect.dialects.template.slots import TemplateSlot
 from wrapdetect.errors import SpecError
 from wrapdetect.model import prose
-from wrapdetect.targets.curl.request import Request
+from wrapdetect.targets.curl.request import PastedRequest
 
 FLAGS = frozenset(
     {
@@ -29,12 +29,12 @@ VALUED = frozenset(
     }
 )  # fmt: skip
 """Options without a meaning here, with a value."""
-SHORT = {
+_SHORT = {
     "X": "--request", "H": "--header", "d": "--data", "b": "--cookie", "u": "--user", "A": "--user-agent",
     "e": "--referer", "F": "--form", "k": "--insecure", "G": "--get", "I": "--head", "x": "--proxy", "m": "--max-time",
     "o": "--output", "w": "--write-out", "T": "--upload-file", "E": "--cert", "c": "--cookie-jar", "D": "--dump-header",
 }  # fmt: skip
-REFUSED = {
+_REFUSED = {
     "--insecure": "certificates are always checked; leave it out, or give the server a certificate that holds",
     "--upload-file": "uploads are not supported",
     "--cert": "client certificates are not supported",
@@ -50,11 +50,13 @@ FORM_OPTIONS = ("--form", "--form-string")
 BOUNDARY = "------------------------wrapdetect"
 
 
-def parse_curl(given: list[str], *, stdin: str | None = None, variables: Mapping[str, Slot] | None = None) -> Request:
+def parse_curl(
+    given: list[str], *, stdin: str | None = None, variables: Mapping[str, TemplateSlot] | None = None
+) -> PastedRequest:
     """`stdin` is what the command reads as @-, where that is known; `variables` as of a Request. Raises SpecError."""
     if not given or not re.fullmatch(r"\S*curl(\.exe)?", given[0]):
         raise SpecError("this is no curl command; expected one such as: curl https://bot.example/chat -d '..'")
-    request, body, form, get = Request(variables=dict(variables or {})), list[str](), list[Part](), False
+    request, body, form, get = PastedRequest(variables=dict(variables or {})), list[str](), list[Part](), False
     queries = list[str]()
     rest = iter(given[1:])
     for option, value in _options(rest):
@@ -131,7 +133,7 @@ def _short_options(word: str, left: Iterable[str]) -> Iterable[tuple[str, str]]:
     for at, letter in enumerate(word[1:], start=1):
         if letter in SHORT_FLAGS:
             continue
-        name = SHORT.get(letter)
+        name = _SHORT.get(letter)
         if name is None:
             raise SpecError(f"curl's option -{letter} is not known here; leave it out")
         tail = word[at + 1 :]
@@ -142,11 +144,11 @@ def _short_options(word: str, left: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 def _long(name: str, value: Callable[[], str | None]) -> tuple[str, str]:
-    if name in REFUSED:
-        raise SpecError(f"curl's option {name}: {REFUSED[name]}")
+    if name in _REFUSED:
+        raise SpecError(f"curl's option {name}: {_REFUSED[name]}")
     if name in FLAGS or name == "--get":
         return name, ""
-    known = (*SHORT.values(), *BODY_OPTIONS, *FORM_OPTIONS, *VALUED, "--url", "--url-query", "--oauth2-bearer")
+    known = (*_SHORT.values(), *BODY_OPTIONS, *FORM_OPTIONS, *VALUED, "--url", "--url-query", "--oauth2-bearer")
     if name not in known:
         raise SpecError(f"curl's option {prose.quote(name, 60)} is not known here; leave it out")
     given = value()
@@ -155,7 +157,7 @@ def _long(name: str, value: Callable[[], str | None]) -> tuple[str, str]:
     return name, given
 
 
-def _add_header(request: Request, line: str) -> None:
+def _add_header(request: PastedRequest, line: str) -> None:
     name, colon, value = line.partition(":")
     if line.startswith("@"):
         raise SpecError("curl's -H @.. reads headers from a file that is not here; write them out")
@@ -179,7 +181,7 @@ def _form_part(option: str, value: str) -> Part:
     return head, content
 
 
-def _data(option: str, value: str, request: Request, stdin: str | None = None) -> str:
+def _data(option: str, value: str, request: PastedRequest, stdin: str | None = None) -> str:
     if option == "--data-urlencode":
         name, equals, content = value.partition("=")
         if "@" in name or (not equals and "@" in value):
@@ -195,7 +197,7 @@ def _data(option: str, value: str, request: Request, stdin: str | None = None) -
     return value
 
 
-def _add_query(request: Request, fields: list[str]) -> None:
+def _add_query(request: PastedRequest, fields: list[str]) -> None:
     base = request.url.partition("#")[0]
     if fields:
         request.url = base + ("&" if "?" in base else "?") + "&".join(fields)

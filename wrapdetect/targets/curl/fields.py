@@ -12,28 +12,28 @@ from wrapdetect.dialects.template.filling import FORM, JSON, MULTIPART, is_json,
 from wrapdetect.dialects.template.multipart import map_parts
 from wrapdetect.dialects.template.slots import (
     PLACEHOLDER,
-    Slot,
+    TemplateSlot,
     Text,
     dumps,
     in_literals,
     joined,
-    parse,
+    literals,
+    parse_slots,
     percent,
-    plain,
-    render,
+    spelled,
     swapped,
 )
 
 MARKS = frozenset({"prompt", "messages", "system", "conversation_id", "uuid"})
 """Placeholders that a user may put into what is pasted."""
 
-Change = Callable[[str, Text], Text]
+Rewrite = Callable[[str, Text], Text]
 """The name of a field ("" where it has none) and its text -> the text that shall stand there."""
 
 _JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
-def written_by(pasted: str, marks: frozenset[str], variables: Mapping[str, Slot]) -> str:
+def written_by(pasted: str, marks: frozenset[str], variables: Mapping[str, TemplateSlot]) -> str:
     """What was pasted, as a template has it: the marks are live, and what stands for a variable of the shell.
 
     Of `variables` each stands for the slot beside it.
@@ -41,18 +41,18 @@ def written_by(pasted: str, marks: frozenset[str], variables: Mapping[str, Slot]
     >>> written_by("{prompt} {name} {env:HOME} qz1 {{uuid}}", MARKS, {"qz1": Slot("env:KEY")})
     '{prompt} {{name}} {{env:HOME}} {env:KEY} {{{uuid}}}'
     """
-    parts, at = list[str | Slot](), 0
+    parts, at = list[str | TemplateSlot](), 0
     for match in PLACEHOLDER.finditer(pasted):
         live = match[4] in marks and not match[5]
-        parts += [pasted[at : match.start()], Slot(match[4]) if live else match[0]]
+        parts += [pasted[at : match.start()], TemplateSlot(match[4]) if live else match[0]]
         at = match.end()
     text = joined((*parts, pasted[at:]))
     for stand_in, slot in variables.items():
         text = swapped(text, re.compile(re.escape(stand_in)), slot)
-    return render(text)
+    return spelled(text)
 
 
-def map_body(body: str, kind: str, change: Change) -> str:
+def map_body(body: str, kind: str, change: Rewrite) -> str:
     """A template's body with its texts changed."""
     match kind:
         case _ if kind == JSON:
@@ -60,11 +60,11 @@ def map_body(body: str, kind: str, change: Change) -> str:
         case _ if kind == FORM:
             return map_fields(body, change)
         case _ if kind == MULTIPART:
-            return map_parts(body, lambda name, content: render(_map_inner(name, parse(content), change)))
-    return render(change("", parse(body)))
+            return map_parts(body, lambda name, content: spelled(_map_inner(name, parse_slots(content), change)))
+    return spelled(change("", parse_slots(body)))
 
 
-def map_json(body: str, change: Change) -> str:
+def map_json(body: str, change: Rewrite) -> str:
     """Texts that are JSON themselves are changed within.
 
     >>> map_json('{"a": "x", "b": "[\\\\"y\\\\"]"}', lambda name, text: ("z",))
@@ -74,17 +74,17 @@ def map_json(body: str, change: Change) -> str:
 
     def one(match: re.Match[str]) -> str:
         nonlocal name
-        text = in_literals(parse(match[0][1:-1]), unescaped)
+        text = in_literals(parse_slots(match[0][1:-1]), unescaped)
         if body[match.end() :].lstrip().startswith(":"):
-            name = plain(text)
+            name = literals(text)
             return match[0]
         new = _map_inner(name, text, change)
-        return match[0] if new == text else dumps(render(new))
+        return match[0] if new == text else dumps(spelled(new))
 
     return _JSON_TEXT.sub(one, body)
 
 
-def map_fields(text: str, change: Change) -> str:
+def map_fields(text: str, change: Rewrite) -> str:
     """Fields of a form or query; what changes is percent-encoded anew.
 
     >>> map_fields("a=x%20y&b=1", lambda name, text: (Slot("prompt"), "!") if name == "a" else text)
@@ -93,25 +93,25 @@ def map_fields(text: str, change: Change) -> str:
 
     def one(part: str) -> str:
         name, equals, raw = part.partition("=")
-        value = in_literals(parse(raw if equals else name), unquote_plus)
-        new = _map_inner(plain(in_literals(parse(name), unquote_plus)) if equals else "", value, change)
+        value = in_literals(parse_slots(raw if equals else name), unquote_plus)
+        new = _map_inner(literals(in_literals(parse_slots(name), unquote_plus)) if equals else "", value, change)
         return part if new == value else (name + equals if equals else "") + percent(new)
 
     return "&".join(map(one, text.split("&"))) if text else text
 
 
-def map_query(path: str, change: Change) -> str:
+def map_query(path: str, change: Rewrite) -> str:
     """A path with the fields of its query changed."""
     before, mark, query = path.partition("?")
     return before + mark + map_fields(query, change)
 
 
-def map_segments(path: str, change: Change) -> str:
+def map_segments(path: str, change: Rewrite) -> str:
     """A path with the stretches between its slashes changed; its query stays."""
     before, mark, query = path.partition("?")
 
     def one(raw: str) -> str:
-        value = in_literals(parse(raw), unquote)
+        value = in_literals(parse_slots(raw), unquote)
         new = change("", value)
         return raw if new == value else percent(new)
 
@@ -124,7 +124,7 @@ def encoded_braces(path: str) -> str:
     >>> encoded_braces("/a{{x}}?q={prompt}")
     '/a%7Bx%7D?q={prompt}'
     """
-    return render(in_literals(parse(path), lambda raw: raw.replace("{", "%7B").replace("}", "%7D")))
+    return spelled(in_literals(parse_slots(path), lambda raw: raw.replace("{", "%7B").replace("}", "%7D")))
 
 
 def snake(name: str) -> str:
@@ -135,14 +135,14 @@ def snake(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)).lower()
 
 
-def _map_inner(name: str, text: Text, change: Change) -> Text:
+def _map_inner(name: str, text: Text, change: Rewrite) -> Text:
     """A text of JSON or a form may be JSON itself."""
-    written = render(text)
+    written = spelled(text)
     if (
         written.lstrip()[:1] in ("{", "[")
         and is_json(written)
         and isinstance(json.loads(written, strict=False), dict | list)
     ):
         mapped = map_json(written, change)
-        return text if mapped == written else parse(mapped)
+        return text if mapped == written else parse_slots(mapped)
     return change(name, text)

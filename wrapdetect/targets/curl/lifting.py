@@ -5,11 +5,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from wrapdetect.dialects.template.slots import ENV, Slot, Text, dumps, env, joined, parse, plain, render, swapped
+from wrapdetect.dialects.template.slots import (
+    ENV,
+    TemplateSlot,
+    Text,
+    dumps,
+    env,
+    joined,
+    literals,
+    parse_slots,
+    spelled,
+    swapped,
+)
 from wrapdetect.dialects.template.sources import TOKEN
 from wrapdetect.secrets.names import secret_name
 from wrapdetect.targets.curl.fields import snake
-from wrapdetect.targets.curl.request import Request
+from wrapdetect.targets.curl.request import PastedRequest
 
 SHORTEST_SECRET = 8
 """Characters of a body's or query's field that is taken for a secret."""
@@ -23,7 +34,7 @@ STAND_IN = re.compile(
     re.IGNORECASE,
 )
 """What manuals print where a key should stand."""
-ORDINARY = frozenset(
+_ORDINARY = frozenset(
     {
         "accept", "accept-language", "content-type", "origin", "referer", "user-agent", "x-requested-with", "from",
         "content-encoding", "content-language", "range", "date",
@@ -50,7 +61,7 @@ class Lifting:
     notes: list[str] = field(default_factory=list)
     conversation_id: str = ""
 
-    def lift(self, name: str, value: str) -> Slot:
+    def lift(self, name: str, value: str) -> TemplateSlot:
         """The slot for a value; the same value has one variable."""
         for variable, known in self.secrets.items():
             if known == value:
@@ -64,7 +75,7 @@ class Lifting:
 
     def field(self, name: str, text: Text) -> Text:
         """The slot in place of a query's or body's field that looks like a secret; any other text as it is."""
-        value = plain(text)
+        value = literals(text)
         if text != (value,):
             return text
         secret = secret_name(name, "body") and len(value) >= SHORTEST_SECRET and " " not in value
@@ -83,12 +94,12 @@ class Lifting:
 
     def hide(self, written: str) -> str:
         """A template's text in which no secret is left that was found elsewhere."""
-        text = parse(written)
+        text = parse_slots(written)
         for variable, value in self.secrets.items():
             if len(value) >= SHORTEST_SECRET:
                 spelt = sorted({value, quote(value, safe=""), dumps(value)[1:-1]}, key=len, reverse=True)
                 text = swapped(text, re.compile("|".join(map(re.escape, spelt))), env(variable))
-        return render(text)
+        return spelled(text)
 
 
 def like_an_id(text: str) -> bool:
@@ -101,7 +112,9 @@ def like_an_id(text: str) -> bool:
     return len(text) >= SHORTEST_SESSION and has_both and not re.search(r"\s", text)
 
 
-def headers_of(request: Request, lifting: Lifting, written: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
+def lifted_headers(
+    request: PastedRequest, lifting: Lifting, written: Callable[[str], str]
+) -> tuple[tuple[str, str], ...]:
     """Those worth sending, their secrets lifted out, as a template has them (`written`); several cookies are one."""
     kept: dict[str, tuple[str, str]] = {}
     for name, value in request.headers:
@@ -118,19 +131,23 @@ def headers_of(request: Request, lifting: Lifting, written: Callable[[str], str]
         kept[low] = (name, value)
     if "cookie" in kept:
         request.notes.append("the cookie may carry a conversation: a bot that remembers by it is never asked afresh")
-    made = tuple((name, render(_header_value(name, parse(written(value)), lifting))) for name, value in kept.values())
+    made = tuple(
+        (name, spelled(_header_value(name, parse_slots(written(value)), lifting))) for name, value in kept.values()
+    )
     for name, value in made:
-        if name.lower() not in ORDINARY and parse(value) == (value,) and like_an_id(value):
+        if name.lower() not in _ORDINARY and parse_slots(value) == (value,) and like_an_id(value):
             request.notes.append(f"the header {name} stays as it was written; if it is a secret, write {{env:NAME}}")
     return made
 
 
 def _header_value(name: str, text: Text, lifting: Lifting) -> Text:
     # A user who wrote $NAME has a variable already.
-    theirs = any(isinstance(part, Slot) and part.name.startswith(ENV) for part in text) and name.lower() != "cookie"
-    if theirs or not secret_name(name, "header") or text != (plain(text),):
+    theirs = (
+        any(isinstance(part, TemplateSlot) and part.name.startswith(ENV) for part in text) and name.lower() != "cookie"
+    )
+    if theirs or not secret_name(name, "header") or text != (literals(text),):
         return text
-    scheme, space, token = plain(text).partition(" ")
+    scheme, space, token = literals(text).partition(" ")
     if name.lower() in ("authorization", "proxy-authorization") and space and re.fullmatch(r"[A-Za-z-]+", scheme):
         return joined((f"{scheme} ", lifting.lift(name, token.strip())))
-    return (lifting.lift(name, plain(text)),)
+    return (lifting.lift(name, literals(text)),)

@@ -8,17 +8,17 @@ from wrapdetect.dialects.template.problems import ENDLESS
 from wrapdetect.dialects.template.slots import (
     CONVERSATION_ID,
     PROMPT,
-    Slot,
+    TemplateSlot,
     Text,
+    literals,
     names_of,
-    parse,
-    plain,
-    render,
+    parse_slots,
+    spelled,
     swapped,
 )
 from wrapdetect.model import Framing
-from wrapdetect.targets.curl.fields import Change, map_body, map_query, map_segments, snake
-from wrapdetect.targets.curl.request import Request
+from wrapdetect.targets.curl.fields import Rewrite, map_body, map_query, map_segments, snake
+from wrapdetect.targets.curl.request import PastedRequest
 
 QUESTION_NAMES = ("prompt", "question", "query", "message", "msg", "text", "input", "content", "q", "userInput", "ask")
 CONVERSATION_WORDS = frozenset({"conversation", "session", "thread", "chat", "dialog"})
@@ -40,7 +40,7 @@ class Draft:
     kind: str
     notes: list[str]
 
-    def change(self, change: Change) -> bool:
+    def change(self, change: Rewrite) -> bool:
         """Change the texts of path, query and body; whether any did."""
         before = self.path, self.body
         self.path = map_segments(map_query(self.path, change), change)
@@ -52,8 +52,8 @@ class Draft:
         found: list[tuple[str, str]] = []
 
         def look(name: str, text: Text) -> Text:
-            if text == (plain(text),):
-                found.append((name, plain(text)))
+            if text == (literals(text),):
+                found.append((name, literals(text)))
             return text
 
         map_query(self.path, look)
@@ -66,7 +66,7 @@ def mark(draft: Draft, prompt: str, conversation_id: str) -> bool:
     if conversation_id:
         swap = _swap(conversation_id, CONVERSATION_ID, whole=False)
         draft.change(swap)
-        draft.headers = tuple((name, render(swap(name, parse(value)))) for name, value in draft.headers)
+        draft.headers = tuple((name, spelled(swap(name, parse_slots(value)))) for name, value in draft.headers)
         if not any(_holds(text, CONVERSATION_ID) for text in (draft.path, draft.body, *(v for _, v in draft.headers))):
             draft.notes.append("the conversation's id was not found in the request")
     if prompt:
@@ -80,18 +80,18 @@ def _asks(draft: Draft) -> bool:
     return any(names_of(text) & {"prompt", "messages"} for text in (draft.path, draft.body))
 
 
-def _holds(written: str, slot: Slot) -> bool:
+def _holds(written: str, slot: TemplateSlot) -> bool:
     return slot.name in names_of(written)
 
 
-def _swap(old: str, new: Slot, *, whole: bool) -> Change:
+def _swap(old: str, new: TemplateSlot, *, whole: bool) -> Rewrite:
     """A text that is `old`, or else (not `whole`) holds it as words of its own, with `new` in its place; line breaks
     are taken for one another."""
     lines = r"\r?\n".join(map(re.escape, re.split(r"\r?\n", old.strip())))
     alone, as_words = re.compile(rf"\s*{lines}\s*"), re.compile(rf"(?<!\w){lines}(?!\w)")
 
     def change(_: str, text: Text) -> Text:
-        if text == (plain(text),) and alone.fullmatch(plain(text)):
+        if text == (literals(text),) and alone.fullmatch(literals(text)):
             return (new,)
         return text if whole else swapped(text, as_words, new)
 
@@ -105,7 +105,7 @@ def _guess(draft: Draft) -> bool:
     if chosen is None:
         return False
     draft.notes.append(f"the text of the field {chosen!r} was taken for the question")
-    return draft.change(lambda name, text: (PROMPT,) if name == chosen and plain(text).strip() else text)
+    return draft.change(lambda name, text: (PROMPT,) if name == chosen and literals(text).strip() else text)
 
 
 def _with_history(draft: Draft) -> str:
@@ -129,7 +129,7 @@ def _content(text: str, draft: Draft) -> str:
     return f"(?:{text}|{part})" if draft.path.partition("?")[0].endswith(TAKES_TEXTS) else text
 
 
-def framing_of(request: Request, path: str, body: str, *, socket: bool) -> tuple[Framing, str, str]:
+def framing_of(request: PastedRequest, path: str, body: str, *, socket: bool) -> tuple[Framing, str, str]:
     """Framing, answer and done, as far as a request tells them."""
     if socket:
         request.notes.append("a websocket's command holds no frame: write the one that asks as body, with {prompt}")

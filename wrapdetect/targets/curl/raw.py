@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 
 from wrapdetect.errors import SpecError
-from wrapdetect.targets.curl.request import Request
+from wrapdetect.targets.curl.request import PastedRequest
 
 
-def parse_raw(text: str) -> Request:
+def parse_raw(text: str) -> PastedRequest:
     text = text.lstrip("\ufeff\r\n").replace("\r\n", "\n")
     head, _, body = text.partition("\n\n")
     first, *lines = head.split("\n")
@@ -17,7 +17,7 @@ def parse_raw(text: str) -> Request:
             f"neither a curl command nor a raw request: its first line ({len(first)} characters) is not such as "
             "POST /chat HTTP/1.1; copy the request again, as cURL (bash)"
         )
-    request = Request(method=match[1].upper(), body=body.removesuffix("\n"))
+    request = PastedRequest(method=match[1].upper(), body=body.removesuffix("\n"))
     for number, line in enumerate(lines, start=2):
         name, colon, value = line.lstrip(":").partition(":")
         if not line.strip():
@@ -33,7 +33,7 @@ def parse_raw(text: str) -> Request:
     return request
 
 
-def _address(headers: Mapping[str, str], path: str, request: Request) -> str:
+def _address(headers: Mapping[str, str], path: str, request: PastedRequest) -> str:
     host = headers.get("host") or headers.get("authority")
     if not host:
         raise SpecError("the raw request has no Host header, so that nobody knows whom it asks; add one")

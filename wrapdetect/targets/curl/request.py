@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from wrapdetect.dialects.template.slots import Slot
+from wrapdetect.dialects.template.slots import TemplateSlot
 
 
 @dataclass(slots=True, kw_only=True)
-class Request:
+class PastedRequest:
     """A request to be read; `notes` are for the user.
 
     In its texts, what stands for a variable of the shell is a word that is nowhere else; `variables` has its slot.
@@ -17,4 +17,4 @@ class Request:
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: str = ""
     notes: list[str] = field(default_factory=list)
-    variables: dict[str, Slot] = field(default_factory=dict)
+    variables: dict[str, TemplateSlot] = field(default_factory=dict)

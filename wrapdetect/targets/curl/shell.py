@@ -35,7 +35,7 @@ _BROKEN = re.compile(r"\s|`[ \t]*\n")
 _POWER = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
 
 
-def words(text: str, variable: Variable) -> list[str]:
+def shell_words(text: str, variable: Variable) -> list[str]:
     """The words of the first command; what is piped or follows is left out. Raises SpecError for an open quote.
 
     >>> words("curl -H 'a: b' $'it\\\\'s \\\\u00e9' \\"$KEY\\" | jq .", str.lower)

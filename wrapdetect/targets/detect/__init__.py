@@ -17,10 +17,10 @@ from wrapdetect.targets.detect.page import ELSEWHERE, plain_page
 
 MOST_LOOKS = 12
 """Requests that a detection may take, those to which it is redirected among them."""
-VERSION = re.compile(r"/v\d+(?:alpha|beta)?\d*$")
-CALLS = ("/chat/completions", "/responses", "/messages", "/api/chat", "/api/generate", "/api/tags", "/models")
+_VERSION = re.compile(r"/v\d+(?:alpha|beta)?\d*$")
+_CALLS = ("/chat/completions", "/responses", "/messages", "/api/chat", "/api/generate", "/api/tags", "/models")
 """Ends of addresses under which one API or another is asked: its base is what stands before."""
-LONGEST = 600
+_LONGEST = 600
 """Characters of a line of the report: no product's text can drive a terminal, or fill it."""
 ANTHROPIC_VERSION = (("anthropic-version", "2023-06-01"),)
 
@@ -46,7 +46,7 @@ def base_of(url: str) -> str:
     >>> base_of("https://bot.example/v1/messages"), base_of("https://bot.example/chat")
     ('https://bot.example/v1', 'https://bot.example/chat')
     """
-    return next((url.removesuffix(end) for end in CALLS if url.endswith(end)), url).rstrip("/")
+    return next((url.removesuffix(end) for end in _CALLS if url.endswith(end)), url).rstrip("/")
 
 
 def next_looks(url: str, seen: Sequence[Seen], *, has_key: bool) -> tuple[Look, ...]:
@@ -64,7 +64,7 @@ def next_looks(url: str, seen: Sequence[Seen], *, has_key: bool) -> tuple[Look, 
     base = _raised(base_of(url), seen)
     models, programs = _models(base, has_key), _programs(base, has_key)
     if not names & {look.name for look in models}:
-        return models if VERSION.search(base) or _is_mute(seen) else _once((*models, *programs))
+        return models if _VERSION.search(base) or _is_mute(seen) else _once((*models, *programs))
     sight = Sight(url=url, seen=tuple(seen))
     is_known = any(recognise(sight) for recognise in (apis.anthropic, apis.gemini, apis.openai))
     if not names & {look.name for look in programs} and not is_known:
@@ -91,21 +91,21 @@ def report(detection: Detection, seen: Sequence[Seen]) -> tuple[str, ...]:
         for s in seen
     )
     if detection.endpoint is None:
-        return (*asked, *(f"note   {quote(n, LONGEST)}" for n in detection.notes))
+        return (*asked, *(f"note   {quote(n, _LONGEST)}" for n in detection.notes))
     return (
         *asked,
-        f"found  {quote(detection.found, LONGEST)}",
-        f"why    {quote(detection.why, LONGEST)}",
-        *((f"how    {quote(detection.how, LONGEST)}",) if detection.how else ()),
-        *(f"lacks  {quote(m, LONGEST)}" for m in detection.missing),
-        *(f"note   {quote(n, LONGEST)}" for n in detection.notes),
+        f"found  {quote(detection.found, _LONGEST)}",
+        f"why    {quote(detection.why, _LONGEST)}",
+        *((f"how    {quote(detection.how, _LONGEST)}",) if detection.how else ()),
+        *(f"lacks  {quote(m, _LONGEST)}" for m in detection.missing),
+        *(f"note   {quote(n, _LONGEST)}" for n in detection.notes),
     )
 
 
 def _models(base: str, has_key: bool) -> tuple[Look, ...]:
     """Where lists of models may be, for an address with a version or without."""
     key: KeyHeader = "authorization" if has_key else ""
-    version = VERSION.search(base)
+    version = _VERSION.search(base)
     if version and version[0].endswith("beta"):
         return (Look(name="gemini", url=f"{base}/models", key="x-goog-api-key" if has_key else ""),)
     beside = () if version else (Look(name="models_v1", url=f"{base}/v1/models", key=key),)
@@ -119,8 +119,8 @@ def _once(looks: Sequence[Look]) -> tuple[Look, ...]:
 
 
 def _programs(base: str, has_key: bool) -> tuple[Look, ...]:
-    plain, top = VERSION.sub("", base), origin(base)
-    version = base if VERSION.search(base) else f"{base}/v1"
+    plain, top = _VERSION.sub("", base), origin(base)
+    version = base if _VERSION.search(base) else f"{base}/v1"
     looks = (
         Look(name="tags", url=f"{plain.removesuffix('/api')}/api/tags"),
         Look(name="open_webui", url=f"{top}/api/config"),
@@ -135,7 +135,7 @@ def _programs(base: str, has_key: bool) -> tuple[Look, ...]:
 def _besides(sight: Sight, base: str, has_key: bool) -> tuple[Look, ...]:
     """What one program has that the others have not."""
     looks: list[Look] = []
-    plain = VERSION.sub("", base)
+    plain = _VERSION.sub("", base)
     config = sight.one("gradio").found
     if isinstance(config.get("dependencies"), list):
         with suppress(Unfit):  # then its API is not asked, and gradio() says why

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from wrapdetect.dialects.body.json_text import Json, objects, text_in
 from wrapdetect.model import Dialect
 from wrapdetect.model.prose import quote
-from wrapdetect.targets.detect.base import NO_MODEL, Detection, Seen, Sight, host, listed
+from wrapdetect.targets.detect.base import NO_MODEL, Detection, Seen, Sight, first_few, host
 
 MODELS = ("models_v1", "models", "models_origin")
 """Looks that may give a list of models, the likeliest first."""
@@ -113,7 +113,7 @@ def server_name(sight: Sight) -> str:
     return f"{known} (OpenAI-compatible)" if known and known != "OpenAI" else known
 
 
-def choose(names: Sequence[str]) -> str:
+def chosen_model(names: Sequence[str]) -> str:
     """The first model that is one to chat with; else the first; "" of none.
 
     >>> choose(["text-embedding-3-small", "gpt-4o-mini"])
@@ -125,8 +125,8 @@ def choose(names: Sequence[str]) -> str:
 def models_told(sight: Sight, names: Sequence[str]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """The model to ask, what is missing, and notes on the choice; of the first MOST_MODELS, with usual names."""
     names = [n for n in names[:MOST_MODELS] if 0 < len(n) <= LONGEST_MODEL and n.isprintable()]
-    model = sight.model or choose(names)
-    shown = listed([quote(n, 60) for n in names])
+    model = sight.model or chosen_model(names)
+    shown = first_few([quote(n, 60) for n in names])
     if not model:
         return NO_MODEL, ("the model's name (--model): it lists none",), ()
     if sight.model and names and sight.model not in names:

@@ -13,18 +13,18 @@ from wrapdetect.dialects.template.slots import (
     CONVERSATION_ID,
     KEY,
     PROMPT,
-    Slot,
+    TemplateSlot,
     Unfit,
     json_of,
     path_of,
-    render,
     segments_of,
+    spelled,
 )
 from wrapdetect.model import Step, Template
 from wrapdetect.model.prose import quote
 from wrapdetect.secrets.names import secret_name
 from wrapdetect.targets.detect.apis import GUARDED, model_objects, models_told
-from wrapdetect.targets.detect.base import NO_MODEL, Detection, Sight, listed, usable
+from wrapdetect.targets.detect.base import NO_MODEL, Detection, Sight, first_few, usable
 from wrapdetect.targets.detect.page import BY_PAGE, page_endpoint
 
 JSON_HEADER = ("content-type", "application/json")
@@ -81,7 +81,7 @@ def dify(sight: Sight) -> Detection | None:
         why = f"{parameters.look.url} answers as Dify's API does"
         return Detection(found="Dify", why=why, how=BY_PAGE, endpoint=page_endpoint(sight), notes=(note,))
     inputs, needed = _dify_inputs(parameters.found)
-    notes = (f"it asks for {listed(needed)} before a chat: look at `inputs` in the template",) if needed else ()
+    notes = (f"it asks for {first_few(needed)} before a chat: look at `inputs` in the template",) if needed else ()
     try:
         template = usable(dify_template(inputs))
     except Unfit as unfit:
@@ -111,7 +111,7 @@ def dify_template(inputs: Mapping[str, object]) -> Template:
     return Template(
         method="POST",
         path=path_of("chat-messages"),
-        headers=(JSON_HEADER, ("authorization", render(["Bearer ", KEY]))),
+        headers=(JSON_HEADER, ("authorization", spelled(["Bearer ", KEY]))),
         body=json_of(body),
         framing="sse",
         answer="$.answer",
@@ -208,7 +208,7 @@ def gradio_template(call: GradioCall, prefix: Sequence[str]) -> Template:
     )
     return Template(
         method="GET",
-        path=path_of(*segments, Slot("event_id")),
+        path=path_of(*segments, TemplateSlot("event_id")),
         framing="sse",
         answer="$[0]",
         mode="replace",

@@ -197,7 +197,7 @@ def host(url: str) -> str:
     return (urlsplit(url).hostname or "").lower()
 
 
-def listed(names: Sequence[str], limit: int = 8) -> str:
+def first_few(names: Sequence[str], limit: int = 8) -> str:
     """Names with commas, the first few of them.
 
     >>> listed(["a", "b", "c"], 2)

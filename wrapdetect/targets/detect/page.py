@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 from wrapdetect.model import Endpoint, Page
 from wrapdetect.model.prose import quote
-from wrapdetect.targets.detect.base import Detection, Sight, host, listed
+from wrapdetect.targets.detect.base import Detection, Sight, first_few, host
 
 CAPTCHA = re.compile(
     r"recaptcha|hcaptcha|challenges\.cloudflare\.com|cf-turnstile|cf_chl_|arkoselabs|funcaptcha|geetest", re.IGNORECASE
@@ -16,7 +16,7 @@ CAPTCHA = re.compile(
 CHALLENGE = re.compile(
     r"just a moment\.\.\.|verify(ing)? (that )?you are (a )?human|attention required!", re.IGNORECASE
 )
-ALONE = (
+_ALONE = (
     "it is left alone: ask by hand (`wrapdetect ask --manual`), or make a target of a copied request (`target import`)"
 )
 SHUT = (
@@ -24,7 +24,7 @@ SHUT = (
 )
 LATER = "whether there is somewhere to type is seen in the browser only"
 BY_PAGE = "questions are typed into the page in a browser (Chromium), the answer is read as it appears"
-TAG = re.compile(r"<(!--|[a-zA-Z][a-zA-Z0-9:-]*)")
+_TAG = re.compile(r"<(!--|[a-zA-Z][a-zA-Z0-9:-]*)")
 SOURCE = re.compile(r"""(?<![\w-])src\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
 TYPE = re.compile(r"""(?<![\w-])type\s*=\s*["']?([a-zA-Z-]*)""", re.IGNORECASE)
 EDITABLE = re.compile(
@@ -65,7 +65,7 @@ def plain_page(sight: Sight) -> Detection | None:
     name = f"a page{f' titled {quote(marks.title, 60)!r}' if marks.title.strip() else ''}"
     if CHALLENGE.search(seen.text) and (seen.status != 200 or not marks.inputs):
         return Detection(
-            found=f"{name} behind a captcha", why=f"{seen.look.url} shows a captcha first", missing=(ALONE,)
+            found=f"{name} behind a captcha", why=f"{seen.look.url} shows a captcha first", missing=(_ALONE,)
         )
     if seen.status != 200:
         return Detection(
@@ -79,12 +79,16 @@ def plain_page(sight: Sight) -> Detection | None:
         )
     if CAPTCHA.search(seen.text) and not marks.inputs:
         return Detection(
-            found=f"{name} behind a captcha", why="it loads a captcha and shows nothing to type into", missing=(ALONE,)
+            found=f"{name} behind a captcha", why="it loads a captcha and shows nothing to type into", missing=(_ALONE,)
         )
     frames, away = _hosts(sight, marks.frames), _hosts(sight, marks.sources)
     notes = (
-        *((f"it shows {listed(frames)} in a frame: if the chat is there, give that address",) if frames else ()),
-        *((f"its scripts come from {listed(away)}; allow what it needs: hosts = [...] in the TOML",) if away else ()),
+        *((f"it shows {first_few(frames)} in a frame: if the chat is there, give that address",) if frames else ()),
+        *(
+            (f"its scripts come from {first_few(away)}; allow what it needs: hosts = [...] in the TOML",)
+            if away
+            else ()
+        ),
     )
     if not (marks.inputs or marks.scripts or marks.frames):
         why = "it has nothing to type into, and no script that could make it"
@@ -103,7 +107,7 @@ def _marks_of(text: str) -> _Marks:
     """Tags by a scan that takes time in proportion to the page: html.parser takes hours over a hostile one."""
     marks = _Marks()
     at = close = 0
-    while (found := TAG.search(text, at)) is not None:
+    while (found := _TAG.search(text, at)) is not None:
         name = found[1].lower()
         if name == "!--":
             close = text.find("-->", found.end())

@@ -38,9 +38,9 @@ from wrapdetect.ways.net.wire import reading_stopped
 
 logging.getLogger("websockets.client").setLevel(logging.WARNING)  # its debug lines show frames and headers
 
-CLOSE_S = 1.0
+_CLOSE_S = 1.0
 """How long a server may take to say goodbye."""
-OWN_HEADERS = frozenset(
+_OWN_HEADERS = frozenset(
     {"host", "connection", "upgrade", "content-length", "content-type", "accept-encoding", "transfer-encoding"}
 )
 """Headers of the handshake that are the library's; and all that begin with sec-websocket-."""
@@ -302,7 +302,7 @@ async def open_socket(
             additional_headers=[(n, v) for n, v in headers if not _is_own(n.lower())],
             user_agent_header=None if "user-agent" in given else f"wrapdetect/{__version__}",
             open_timeout=None,  # the caller's limit holds
-            close_timeout=CLOSE_S,
+            close_timeout=_CLOSE_S,
             max_size=byte_limit,
             max_queue=None,  # else the library would let the reading go on while we do not
             create_connection=bounded,  # type: ignore[arg-type]  # a factory will do, says the library's documentation
@@ -320,7 +320,7 @@ async def open_socket(
 
 
 def _is_own(name: str) -> bool:
-    return name in OWN_HEADERS or name.startswith("sec-websocket-")
+    return name in _OWN_HEADERS or name.startswith("sec-websocket-")
 
 
 async def _connected(url: str, private: bool) -> socket.socket:

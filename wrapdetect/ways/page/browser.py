@@ -26,8 +26,8 @@ from wrapdetect.ways.net.addresses import address_allowed, refusal_of
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-VARIABLE = "WRAPDETECT_CHROMIUM"
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_VARIABLE = "WRAPDETECT_CHROMIUM"
 UNSEEN = "WRAPDETECT_LOGIN_UNSEEN"
 """For tests, where no screen is: the browser of a login has no window."""
 ARGUMENTS = (
@@ -43,7 +43,7 @@ ARGUMENTS = (
 )
 LAUNCH_S = 60.0
 CLOSE_S = 5.0
-HOW = "install one (`apt install chromium` or `playwright install chromium`), or name it in " + VARIABLE
+_HOW = "install one (`apt install chromium` or `playwright install chromium`), or name it in " + _VARIABLE
 
 
 class Barred(Exception):
@@ -96,11 +96,11 @@ def find_chromium(environment: Mapping[str, str] = os.environ) -> str | None:
 
     Raises SpecError where the one named is none.
     """
-    if named := environment.get(VARIABLE, ""):
+    if named := environment.get(_VARIABLE, ""):
         if found := shutil.which(named):
             return found
-        raise SpecError(f"{VARIABLE} is {named!r}: no program is there; set it to the path of a Chromium")
-    return next((found for name in NAMES if (found := shutil.which(name, path=environment.get("PATH", "")))), None)
+        raise SpecError(f"{_VARIABLE} is {named!r}: no program is there; set it to the path of a Chromium")
+    return next((found for name in _NAMES if (found := shutil.which(name, path=environment.get("PATH", "")))), None)
 
 
 def load_playwright() -> AbstractAsyncContextManager["Playwright"]:
@@ -108,7 +108,7 @@ def load_playwright() -> AbstractAsyncContextManager["Playwright"]:
     try:
         from playwright.async_api import async_playwright  # noqa: PLC0415  # an extra that many go without
     except ImportError as error:
-        raise SpecError("a chat page is asked in a browser: pip install 'wrapdetect[browser]', and " + HOW) from error
+        raise SpecError("a chat page is asked in a browser: pip install 'wrapdetect[browser]', and " + _HOW) from error
     return async_playwright()
 
 
@@ -116,7 +116,7 @@ def chromium_path(playwright: "Playwright") -> str:
     """The system's browser, or else Playwright's own. Raises SpecError where there is none."""
     found = find_chromium() or playwright.chromium.executable_path
     if not Path(found).is_file():
-        raise SpecError("no Chromium was found to ask a chat page with; " + HOW)
+        raise SpecError("no Chromium was found to ask a chat page with; " + _HOW)
     return found
 
 
@@ -201,7 +201,7 @@ async def launch_seen(playwright: "Playwright", environment: Mapping[str, str] =
     except Exception as error:
         if not type(error).__module__.startswith("playwright."):
             raise
-        raise SpecError(f"Chromium did not start ({str(error).splitlines()[0][:200]}); {HOW}") from error
+        raise SpecError(f"Chromium did not start ({str(error).splitlines()[0][:200]}); {_HOW}") from error
 
 
 async def _launch(playwright: "Playwright", given: Sequence[str], *, headless: bool) -> Chromium:

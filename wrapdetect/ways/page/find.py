@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SCRIPT = "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("watch.js", "find.js"))
 """Put into every frame before the page's own."""
-LOOK_S = 0.1
+_LOOK_S = 0.1
 WALL_S = 1.0
 """A wall is one that stands this long after the page has loaded: pages flash such things while they begin."""
 COVERED_S = 2.0
@@ -36,7 +36,7 @@ TRIAL_MS = 600
 PRESS_MS = 10_000
 CONSENT_MS = 4000
 
-Told = Mapping[str, object]
+_Told = Mapping[str, object]
 
 
 class Stop(Exception):
@@ -91,7 +91,7 @@ class _Opening:
         self._left, self._next = TRIES_OPEN, time.monotonic() + CLOSED_S
         self._unsure = time.monotonic() + UNSURE_S
 
-    async def waits(self, page: "Page", looks: list[tuple["Frame", Told]], *, box: bool) -> bool:
+    async def waits(self, page: "Page", looks: list[tuple["Frame", _Told]], *, box: bool) -> bool:
         """Press it where that is due; gives whether the box, as it is, is not to be taken yet."""
         named = self._known or any(look.get("named") for _, look in looks)
         now = time.monotonic()
@@ -134,7 +134,7 @@ async def find_box(page: "Page", way: Way, *, limit_s: float, first: bool = Fals
             continue
         wall = _wall(looks)
         if not wall and (first or box is None) and await opening.waits(page, looks, box=box is not None):
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(_LOOK_S)
             continue
         if box is not None and free:
             return await _taken(box)
@@ -147,7 +147,7 @@ async def find_box(page: "Page", way: Way, *, limit_s: float, first: bool = Fals
             return await _taken(box)
         if now - begun > limit_s:
             raise Stop(FailureKind.GARBLED, _no_box(way))
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(_LOOK_S)
 
 
 def _no_box(way: Way) -> str:
@@ -201,8 +201,8 @@ def _same(found: str | None, text: str) -> bool:
     return found is not None and "".join(found.split()) == "".join(text.split())
 
 
-async def _looks(page: "Page", name: str = "look") -> list[tuple["Frame", Told]]:
-    found: list[tuple[Frame, Told]] = []
+async def _looks(page: "Page", name: str = "look") -> list[tuple["Frame", _Told]]:
+    found: list[tuple[Frame, _Told]] = []
     for frame in page.frames[:FRAMES_LIMIT]:
         look = await told(frame, name)
         if isinstance(look, dict):
@@ -210,7 +210,7 @@ async def _looks(page: "Page", name: str = "look") -> list[tuple["Frame", Told]]
     return found
 
 
-async def _best(looks: list[tuple["Frame", Told]]) -> Box | None:
+async def _best(looks: list[tuple["Frame", _Told]]) -> Box | None:
     frame, look = max(looks, key=lambda pair: float(cast("float", pair[1]["points"])), default=(None, {}))
     if frame is None or not look.get("points"):
         return None
@@ -277,7 +277,7 @@ async def _press(button: "ElementHandle") -> bool:
     return True
 
 
-def _wall(looks: list[tuple["Frame", Told]]) -> str | None:
+def _wall(looks: list[tuple["Frame", _Told]]) -> str | None:
     for what, name in (("captcha", "captcha"), ("login", "login wall")):
         said = next((str(look[what]) for _, look in looks if look.get(what)), None)
         if said:
@@ -285,5 +285,5 @@ def _wall(looks: list[tuple["Frame", Told]]) -> str | None:
     return None
 
 
-def _loaded(looks: list[tuple["Frame", Told]]) -> bool:
+def _loaded(looks: list[tuple["Frame", _Told]]) -> bool:
     return all(look.get("ready") == "complete" for _, look in looks)

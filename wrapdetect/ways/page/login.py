@@ -17,10 +17,10 @@ from wrapdetect.ways.page.find import PRESS_MS, Box, Stop, given_element, is_pla
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-VARIABLE = re.compile(r"\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+_VARIABLE = re.compile(r"\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 STEP_S = 10.0
 """Most time until what a step wants is there, and until a form that was sent is gone."""
-LOOK_S = 0.1
+_LOOK_S = 0.1
 
 
 def login_variables(steps: tuple[PageStep, ...]) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def login_variables(steps: tuple[PageStep, ...]) -> tuple[str, ...]:
     >>> login_variables((PageStep(fill="#u", text="{env:USER_NAME}"), PageStep(press="#go")))
     ('USER_NAME',)
     """
-    return tuple(dict.fromkeys(name for step in steps for name in VARIABLE.findall(step.text)))
+    return tuple(dict.fromkeys(name for step in steps for name in _VARIABLE.findall(step.text)))
 
 
 async def log_in(page: "Page", steps: tuple[PageStep, ...], variables: Mapping[str, str]) -> None:
@@ -41,7 +41,7 @@ async def log_in(page: "Page", steps: tuple[PageStep, ...], variables: Mapping[s
             raise Stop(FailureKind.GARBLED, f"login step {number}: nothing on the page fits {kind} = {selector!r}")
         try:
             if kind == "fill":
-                await box.element.fill(VARIABLE.sub(lambda m: variables[m[1]], step.text), timeout=PRESS_MS)
+                await box.element.fill(_VARIABLE.sub(lambda m: variables[m[1]], step.text), timeout=PRESS_MS)
             elif kind == "press":
                 await box.element.click(timeout=PRESS_MS)
         except Exception as error:
@@ -54,7 +54,7 @@ async def log_in(page: "Page", steps: tuple[PageStep, ...], variables: Mapping[s
 async def _found(page: "Page", selector: str) -> Box | None:
     end = time.monotonic() + STEP_S
     while (box := await given_element(page, selector)) is None and time.monotonic() < end:
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(_LOOK_S)
     return box
 
 
@@ -62,4 +62,4 @@ async def _until_gone(page: "Page") -> None:
     """Wait while a password is still asked for: a form takes its time to be answered."""
     end = time.monotonic() + STEP_S
     while time.monotonic() < end and (await wall_of(page, built=True) or "").startswith("login"):
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(_LOOK_S)

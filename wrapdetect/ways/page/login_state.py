@@ -27,7 +27,7 @@ COOKIES_LIMIT, STORED_LIMIT = 2000, 2000
 """Most cookies, and most stored values, of a file."""
 HTTP_ONLY = "#HttpOnly_"
 SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None", "no_restriction": "None"}
-EXPECTED = "expected what `wrapdetect target login` writes, a browser's cookies as JSON, or a cookies.txt"
+_EXPECTED = "expected what `wrapdetect target login` writes, a browser's cookies as JSON, or a cookies.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -143,11 +143,11 @@ def parse_login(text: str, where: str) -> Login:
         try:
             found = json.loads(bare)
         except (ValueError, RecursionError):
-            raise SpecError(f"{where} is no whole JSON; {EXPECTED}") from None
+            raise SpecError(f"{where} is no whole JSON; {_EXPECTED}") from None
         return _of_json(found, where)
     cookies = tuple(c for line in text.splitlines() if (c := _of_line(line)) is not None)
     if not cookies:
-        raise SpecError(f"{where} holds no cookie that can be read; {EXPECTED}")
+        raise SpecError(f"{where} holds no cookie that can be read; {_EXPECTED}")
     return Login(cookies=cookies[:COOKIES_LIMIT])
 
 
@@ -158,25 +158,25 @@ def _where(endpoint: Endpoint) -> str:
 def _text_of(path: Path, where: str) -> str:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise SpecError(f"{where} is no file; {EXPECTED}")
+            raise SpecError(f"{where} is no file; {_EXPECTED}")
         with path.open("rb") as file:
             data = file.read(FILE_LIMIT + 1)
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise SpecError(f"cannot read {where}: {said}; make it by `wrapdetect target login`") from error
     if len(data) > FILE_LIMIT:
-        raise SpecError(f"{where} is larger than {FILE_LIMIT:,} bytes; {EXPECTED}")
+        raise SpecError(f"{where} is larger than {FILE_LIMIT:,} bytes; {_EXPECTED}")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise SpecError(f"{where} is no UTF-8 text; {EXPECTED}") from None
+        raise SpecError(f"{where} is no UTF-8 text; {_EXPECTED}") from None
 
 
 def _of_json(found: object, where: str) -> Login:
     rows = found if isinstance(found, list) else cast("Mapping[str, object]", found).get("cookies")
     origins = [] if isinstance(found, list) else cast("Mapping[str, object]", found).get("origins", [])
     if not isinstance(rows, list) or not isinstance(origins, list):
-        raise SpecError(f"{where} has no list of cookies; {EXPECTED}")
+        raise SpecError(f"{where} has no list of cookies; {_EXPECTED}")
     cookies = tuple(_of_row(row, f"{where}, cookie {k}") for k, row in enumerate(rows[:COOKIES_LIMIT], start=1))
     stored: list[tuple[str, tuple[tuple[str, str], ...]]] = []
     for k, row in enumerate(origins[:200], start=1):

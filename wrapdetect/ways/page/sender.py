@@ -26,20 +26,20 @@ from wrapdetect.ways.page.browser import (
 )
 from wrapdetect.ways.page.find import Stop, is_playwrights
 from wrapdetect.ways.page.login_state import read_login
-from wrapdetect.ways.page.talk import Talk, Turn
+from wrapdetect.ways.page.talk import PageTalk, Turn
 
 if TYPE_CHECKING:
     from playwright.async_api import Playwright
 
-PAGES = 4
+_PAGES = 4
 """Most pages that are asked at a time; half as many from each time on that one runs into our limit, to a single one."""
 KEEP_S = 3.0
 """Most time, where the limit is reached, for what is kept beside the answer: secrets to mask, the picture."""
 KEEP_WELL_S = 20.0
 """The same where the limit is far."""
-MISSING: tuple[Missing, ...] = ("raw_chunks", "temperature", "token_limit", "token_counts", "markup")
-Place = tuple[str, AskKey]
-T = TypeVar("T")
+_MISSING: tuple[Missing, ...] = ("raw_chunks", "temperature", "token_limit", "token_counts", "markup")
+_Place = tuple[str, AskKey]
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class PageSender:
         now: Callable[[], datetime],
         stopwatch: Callable[[], float],
         timeout_s: float,
-        pages: int = PAGES,
+        pages: int = _PAGES,
     ) -> None:
         self._keyring, self._now, self._stopwatch, self._timeout_s = keyring, now, stopwatch, timeout_s
         self._homes = {e.name: _Home() for e in endpoints}
@@ -103,7 +103,7 @@ class PageSender:
         self._browsers: dict[str, Chromium] = {}
         """By their rules for names: endpoints of one host share a browser."""
         self._starting = asyncio.Lock()
-        self._talks: dict[Place, Talk] = {}
+        self._talks: dict[_Place, PageTalk] = {}
         self._pages = _Room(pages)
         self._closing: set[asyncio.Task[None]] = set()
         self._driver = AsyncExitStack()
@@ -154,7 +154,7 @@ class PageSender:
 
     # One exchange
 
-    async def _perform(self, endpoint: Endpoint, place: Place, turn: int, seen: Turn) -> Failure | None:
+    async def _perform(self, endpoint: Endpoint, place: _Place, turn: int, seen: Turn) -> Failure | None:
         """Open the page where it is not, and ask it, both within the limit; that a browser starts is no time of it."""
         try:
             chromium = await self._begun(endpoint, place) if turn == 0 else None
@@ -180,17 +180,17 @@ class PageSender:
             return Failure(kind=FailureKind.CUT_OFF, detail=f"the browser broke off: {gone or line}")
         return None
 
-    async def _begun(self, endpoint: Endpoint, place: Place) -> Chromium:
+    async def _begun(self, endpoint: Endpoint, place: _Place) -> Chromium:
         self._end(place)
         return await self._chromium(endpoint)
 
-    async def _opened(self, endpoint: Endpoint, place: Place, chromium: Chromium | None) -> Talk:
+    async def _opened(self, endpoint: Endpoint, place: _Place, chromium: Chromium | None) -> PageTalk:
         if chromium is None:
             if place not in self._talks:
                 raise Stop(FailureKind.CUT_OFF, "the page of this conversation is gone")
             return self._talks[place]
         home = self._homes[endpoint.name]
-        talk = self._talks[place] = await Talk.begin(chromium.browser, endpoint, self._logins[endpoint.name])
+        talk = self._talks[place] = await PageTalk.begin(chromium.browser, endpoint, self._logins[endpoint.name])
         try:
             await talk.open(home.typed, variables=self._keyring.variables, limit_s=self._timeout_s)
         except Stop as stop:
@@ -201,7 +201,7 @@ class PageSender:
             raise
         return talk
 
-    async def _late(self, place: Place, seen: Turn) -> Failure:
+    async def _late(self, place: _Place, seen: Turn) -> Failure:
         talk = self._talks.get(place)
         if talk is None or not talk.ready:
             detail = f"the page did not load within {self._timeout_s:g} s{talk.wanted() if talk else ''}"
@@ -230,7 +230,7 @@ class PageSender:
 
     # What is kept
 
-    async def _keep(self, talk: Talk, seen: Turn, limit_s: float) -> _Kept:
+    async def _keep(self, talk: PageTalk, seen: Turn, limit_s: float) -> _Kept:
         kept, begun = _Kept(), self._stopwatch()
         await talk.traffic.settle()
         zero = seen.zero or datetime.timestamp(self._now()) - (self._stopwatch() - seen.stopwatch)
@@ -258,7 +258,7 @@ class PageSender:
         ended: float,
         seen: Turn,
         failure: Failure | None,
-        talk: Talk | None,
+        talk: PageTalk | None,
         kept: _Kept,
     ) -> Exchange:
         known = masker(frozenset(), frozenset(kept.secrets))
@@ -277,7 +277,7 @@ class PageSender:
             chunks=grown(texts),
             ended_s=ended_s,
             failure=failure,
-            missing=(*MISSING, *fresh, *(("whole_answer",) if seen.far else ())),
+            missing=(*_MISSING, *fresh, *(("whole_answer",) if seen.far else ())),
             hops=kept.hops,
             screenshot=kept.screenshot,
         )
@@ -285,11 +285,11 @@ class PageSender:
 
     # Ends
 
-    def _end(self, place: Place) -> None:
+    def _end(self, place: _Place) -> None:
         if talk := self._talks.pop(place, None):
             self._part(talk)
 
-    def _part(self, talk: Talk) -> None:
+    def _part(self, talk: PageTalk) -> None:
         async def close() -> None:
             with suppress(Exception):
                 await asyncio.wait_for(talk.close(), CLOSE_S)
@@ -299,7 +299,7 @@ class PageSender:
         task.add_done_callback(self._closing.discard)
 
 
-async def _within(work: Awaitable[T], limit_s: float) -> T | None:
+async def _within(work: Awaitable[_T], limit_s: float) -> _T | None:
     """What it gives, or None where that takes too long or the page is gone."""
     try:
         return await asyncio.wait_for(work, limit_s)

@@ -30,7 +30,7 @@ from wrapdetect.ways.page.login import log_in
 from wrapdetect.ways.page.login_state import Login
 from wrapdetect.ways.page.told import is_far, is_told, texts_of
 from wrapdetect.ways.page.traffic import Traffic
-from wrapdetect.ways.page.waiting import Standing, has_grown, is_settled, without_notice
+from wrapdetect.ways.page.waiting import ShownText, has_grown, is_settled, without_notice
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Dialog, Frame, Page, Response, Route, WebSocketRoute
@@ -102,7 +102,7 @@ def _length(watched: _Watched) -> int:
     return len(watched.seen[-1][1]) if watched.seen else 0
 
 
-class Talk:
+class PageTalk:
     """A page in a context of its own: fresh cookies and storage."""
 
     def __init__(self, context: "BrowserContext", page: "Page", endpoint: Endpoint) -> None:
@@ -124,7 +124,7 @@ class Talk:
         """A text, when it was looked for in what had come, and whether it was there."""
 
     @classmethod
-    async def begin(cls, browser: "Browser", endpoint: Endpoint, login: Login) -> "Talk":
+    async def begin(cls, browser: "Browser", endpoint: Endpoint, login: Login) -> "PageTalk":
         """A blank page, with our script and our locks, and with what was kept of a login."""
         hosts = hosts_of(endpoint)
         context = await browser.new_context(
@@ -410,7 +410,7 @@ class Talk:
             return bool(turn.alert or self.traffic.failed_since(turn.zero - EARLY_S))
         if quiet < self._way.quiet_s:
             return False
-        standing = Standing(
+        standing = ShownText(
             text=turn.text,
             quiet_s=quiet,
             grew=has_grown(turn.seen),

@@ -33,11 +33,11 @@ REFUSED_LIMIT = 200
 TEXTUAL = re.compile(r"^text/|json|xml|javascript|x-www-form-urlencoded|ndjson|event-stream|x-component")
 BODIES = frozenset({"XHR", "Fetch", "EventSource", "Document"})
 """Kinds of request whose bodies are kept; of scripts, styles and pictures only that they were asked for."""
-ASKING = frozenset({"XHR", "Fetch", "EventSource"})
-NAMED = re.compile(r'("(?P<name>[\w-]{2,40})"\s*:\s*")(?P<value>[^"\\]{8,})(?=")')
+_ASKING = frozenset({"XHR", "Fetch", "EventSource"})
+_NAMED = re.compile(r'("(?P<name>[\w-]{2,40})"\s*:\s*")(?P<value>[^"\\]{8,})(?=")')
 FORM = re.compile(r"(?P<before>(?:^|[&?])(?P<name>[\w.-]{2,40})=)(?P<value>[^&\s]{4,})")
 
-Event = Mapping[str, object]
+_Event = Mapping[str, object]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,7 +115,7 @@ class Traffic:
             _path(r.url) for r in self._requests.values() if r.begun < moment and not (r.ended and r.ended < moment)
         }
         return any(
-            r.kind in ASKING and r.begun >= moment and r.ended is None and not r.refused and _path(r.url) not in polls
+            r.kind in _ASKING and r.begun >= moment and r.ended is None and not r.refused and _path(r.url) not in polls
             for r in self._requests.values()
         )
 
@@ -130,7 +130,7 @@ class Traffic:
     def pushed_since(self, moment: float) -> bool:
         """Whether something came since then over what stays open: a socket, or a request from before."""
         return any(
-            (r.kind == "WebSocket" or (r.kind in ASKING and r.begun < moment))
+            (r.kind == "WebSocket" or (r.kind in _ASKING and r.begun < moment))
             and r.ended is None
             and r.chunks
             and r.chunks[-1].t_s >= moment
@@ -139,7 +139,7 @@ class Traffic:
 
     def failed_since(self, moment: float) -> tuple[int, str] | None:
         """Status and text of the last request of the page after that moment, where it was answered with 400 or more."""
-        found = [r for r in self._requests.values() if r.kind in ASKING and r.begun >= moment and r.status is not None]
+        found = [r for r in self._requests.values() if r.kind in _ASKING and r.begun >= moment and r.status is not None]
         last = max(found, key=lambda r: r.begun, default=None)
         if last is None or (last.status or 0) < 400:
             return None
@@ -216,8 +216,8 @@ class Traffic:
 
     # What the browser tells
 
-    def _begun(self, event: Event) -> None:
-        request = cast("Event", event["request"])
+    def _begun(self, event: _Event) -> None:
+        request = cast("_Event", event["request"])
         identity, moment = str(event["requestId"]), float(cast("float", event["wallTime"]))
         self._offset = moment - float(cast("float", event["timestamp"]))
         before = self._requests.get(identity)
@@ -243,9 +243,9 @@ class Traffic:
                 if secret_name(str(name), "header"):
                     self.secrets |= {str(value), str(value).rpartition(" ")[2]}
 
-    def _answered(self, session: "CDPSession", event: Event) -> None:
+    def _answered(self, session: "CDPSession", event: _Event) -> None:
         request = self._requests.get(str(event["requestId"]))
-        answer = cast("Event", event["response"])
+        answer = cast("_Event", event["response"])
         if request is None:
             return
         request.kind = str(event.get("type", request.kind)) if request.kind == "" else request.kind
@@ -288,7 +288,7 @@ class Traffic:
             await asyncio.sleep(0.05)
         return b""
 
-    def _data(self, event: Event) -> None:
+    def _data(self, event: _Event) -> None:
         request = self._requests.get(str(event["requestId"]))
         if request is None:
             return
@@ -306,48 +306,48 @@ class Traffic:
             request.kept += len(data)
             self._room -= len(data)
 
-    def _finished(self, event: Event) -> None:
+    def _finished(self, event: _Event) -> None:
         request = self._requests.get(str(event["requestId"]))
         if request is not None:
             request.ended = float(cast("float", event["timestamp"])) + self._offset
 
-    def _failed(self, event: Event) -> None:
+    def _failed(self, event: _Event) -> None:
         self._finished(event)
         request = self._requests.get(str(event["requestId"]))
         refused = "NAME_NOT_RESOLVED" in str(event.get("errorText", "")) or event.get("blockedReason")
         if request is not None and refused:
             request.refused, request.url = True, request.url.partition("?")[0]
 
-    def _socket(self, event: Event) -> None:
+    def _socket(self, event: _Event) -> None:
         self._learn(str(event["url"]))
         if len(self._requests) < REQUESTS_LIMIT:
             self._requests[str(event["requestId"])] = _Request(
                 begun=0.0, method="GET", url=str(event["url"]), kind="WebSocket", sent=""
             )
 
-    def _handshake(self, event: Event) -> None:
+    def _handshake(self, event: _Event) -> None:
         moment = float(cast("float", event["wallTime"]))
         self._offset = moment - float(cast("float", event["timestamp"]))
         if request := self._requests.get(str(event["requestId"])):
             request.begun = moment
 
-    def _shaken(self, event: Event) -> None:
+    def _shaken(self, event: _Event) -> None:
         if request := self._requests.get(str(event["requestId"])):
-            _note_answer(request, cast("Event", event["response"]))
+            _note_answer(request, cast("_Event", event["response"]))
 
-    def _frame(self, event: Event) -> None:
+    def _frame(self, event: _Event) -> None:
         request, moment, data = self._framed(event)
         if request is not None:
             self._add(request, Chunk(t_s=moment, data=data))
 
-    def _frame_sent(self, event: Event) -> None:
+    def _frame_sent(self, event: _Event) -> None:
         request, moment, data = self._framed(event)
         if request is not None and len(request.sent) < BODY_LIMIT:
             request.sent += data.decode(errors="replace")[:BODY_LIMIT] + "\n"
             request.written = moment
 
-    def _framed(self, event: Event) -> tuple[_Request | None, float, bytes]:
-        frame = cast("Event", event["response"])
+    def _framed(self, event: _Event) -> tuple[_Request | None, float, bytes]:
+        frame = cast("_Event", event["response"])
         text = str(frame.get("payloadData", ""))
         data = text.encode()
         if frame.get("opcode") == 2:
@@ -357,7 +357,7 @@ class Traffic:
         return self._requests.get(str(event["requestId"])), moment, data[:BODY_LIMIT]
 
 
-def _note_answer(request: _Request, answer: Event) -> None:
+def _note_answer(request: _Request, answer: _Event) -> None:
     request.status = int(cast("int", answer.get("status", 0))) or None
     headers = answer.get("headers", {})
     if isinstance(headers, dict):  # several of one name are joined by line breaks
@@ -391,7 +391,7 @@ def _mask_named(text: str) -> str:
             return found[0][: -len(value)] + "*" * len(value)
         return found[0]
 
-    masked = NAMED.sub(mask, text)
+    masked = _NAMED.sub(mask, text)
     return masked if text[:1] in "{[" else FORM.sub(mask, masked)
 
 

@@ -21,7 +21,7 @@ PUSHED_S = 2.5
 """The same of an answer over a connection that stays open, such as a socket: nothing there says that it ended."""
 WHOLE_S = 2.0
 """The same of a short answer that came at once: another may follow."""
-SHORT = 200
+_SHORT = 200
 PAUSE_S = 0.7
 """A notice that stood alone so long before the answer began below it is no part of it."""
 
@@ -67,7 +67,7 @@ _COURTESY = re.compile(rf"{_SOFTLY}(?:[\s,]+\w+){{0,3}}[\s.!]*", re.IGNORECASE)
 _ICONS = re.compile(r"^[^\w\[(]+|\s*[▌█▍▎▋]+\s*$")
 
 
-def is_notice(text: str) -> bool:
+def only_waits(text: str) -> bool:
     """Whether a text only says that the answer is still to come; of several lines, each one.
 
     >>> [is_notice(t) for t in ("One moment please, I look that up.", "Thinking", "Let me think: the moon pulls.", "Yes.")]
@@ -82,10 +82,10 @@ def is_notice(text: str) -> bool:
     return bool(notices) and all(s in notices or _COURTESY.fullmatch(s) for s in said)
 
 
-Seen = tuple[float, str]
+_Seen = tuple[float, str]
 
 
-def without_notice(seen: list[Seen]) -> list[Seen]:
+def without_notice(seen: list[_Seen]) -> list[_Seen]:
     """What was seen, without a notice that stood alone first and above the answer later on.
 
     >>> without_notice([(0.2, "One moment."), (2.0, "One moment.\\n\\nHi"), (2.1, "One moment.\\n\\nHi you")])
@@ -95,7 +95,7 @@ def without_notice(seen: list[Seen]) -> list[Seen]:
         return seen
     head, final = "", seen[-1][1]
     for (t_s, text), (then_s, _) in pairwise(seen):
-        if then_s - t_s >= PAUSE_S and final.startswith(text + "\n") and is_notice(text):
+        if then_s - t_s >= PAUSE_S and final.startswith(text + "\n") and only_waits(text):
             head = text
     if not head:
         return seen
@@ -103,7 +103,7 @@ def without_notice(seen: list[Seen]) -> list[Seen]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ShownText:
     """A text that stands on the page: for how long, and what goes on beside it."""
 
     text: str
@@ -118,9 +118,9 @@ class Standing:
     """Whether a request is open, or the page says that it works."""
 
 
-def is_settled(now: Standing, quiet_s: float) -> bool:
+def is_settled(now: ShownText, quiet_s: float) -> bool:
     """Whether the text is taken for the whole answer; `quiet_s` is the least time without a change."""
-    if now.quiet_s < quiet_s or is_notice(now.text):
+    if now.quiet_s < quiet_s or only_waits(now.text):
         return False
     if not now.received and not now.grew:
         return not now.busy and now.quiet_s >= max(quiet_s, OWN_S)
@@ -129,12 +129,12 @@ def is_settled(now: Standing, quiet_s: float) -> bool:
     due = PUSHED_S if now.pushed else 0.0
     if not now.received:
         due = max(due, OWN_GROWN_S)
-    elif not now.grew and len(now.text) < SHORT:
+    elif not now.grew and len(now.text) < _SHORT:
         due = max(due, WHOLE_S)
     return not now.busy and now.quiet_s >= max(quiet_s, due)
 
 
-def has_grown(seen: list[Seen]) -> bool:
+def has_grown(seen: list[_Seen]) -> bool:
     """Whether what stands there last came in three pieces or more."""
     steps = 0
     for (_, before), (_, after) in pairwise(seen[-40:]):

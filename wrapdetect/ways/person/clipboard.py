@@ -33,7 +33,7 @@ class Clipboard(NamedTuple):
         return _run(self.pasting, b"") if self.pasting else None
 
 
-NONE = Clipboard((), ())
+NO_CLIPBOARD = Clipboard((), ())
 
 
 def find_clipboard(
@@ -55,7 +55,7 @@ def find_clipboard(
         (True, Clipboard((*POWERSHELL, WINDOWS_COPY), (*POWERSHELL, WINDOWS_PASTE))),
     ]
     fits = (c for here, c in known if here and which(c.copying[0]) and which(c.pasting[0]))
-    return next(fits, NONE)
+    return next(fits, NO_CLIPBOARD)
 
 
 def osc_52(text: str) -> str:

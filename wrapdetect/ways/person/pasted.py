@@ -15,9 +15,9 @@ from typing import NamedTuple, Self
 from wrapdetect.dialects import Call
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind, Missing
 from wrapdetect.model.prose import quote
-from wrapdetect.ways.person.clipboard import NONE, Clipboard
+from wrapdetect.ways.person.clipboard import NO_CLIPBOARD, Clipboard
 
-UNKNOWN: tuple[Missing, ...] = (
+UNKNOWN_MOMENT: tuple[Missing, ...] = (
     "request",
     "status",
     "raw_chunks",
@@ -29,7 +29,7 @@ UNKNOWN: tuple[Missing, ...] = (
 )
 """What nobody sees who is handed an answer by a person; how fast people copy is no evidence."""
 SKIPPED = "not put to the bot: skipped by hand"
-HOW = 'Paste the answer, then a line with a single "." (or Ctrl-D).'
+_HOW = 'Paste the answer, then a line with a single "." (or Ctrl-D).'
 COMMANDS = "Or, alone on the first line: c takes the clipboard, s skips, f the bot failed, q stops and keeps."
 LITERALLY = r"An answer that is one such letter itself: \c, \s, \f, \q."
 LONGEST_LINE = 4095
@@ -64,7 +64,7 @@ class PersonSender:
         source: int,
         show: Callable[[str], None],
         offer: Callable[[str], bool],
-        clipboard: Clipboard = NONE,
+        clipboard: Clipboard = NO_CLIPBOARD,
         total: int = 0,
         done: int = 0,
     ) -> None:
@@ -102,16 +102,16 @@ class PersonSender:
             chunks=(Chunk(t_s=took_s, data=said.text),) if said.text else (),
             ended_s=took_s,
             failure=said.failure,
-            missing=UNKNOWN,
+            missing=UNKNOWN_MOMENT,
         )
 
     async def _present(self, ask: Ask, turn: int, prompt: str) -> None:
         self._shown += 1
         number = f"{self._shown} of {self._total}" if self._total else str(self._shown)
         place = "start a NEW conversation" if turn == 0 else f"same conversation, turn {turn + 1} of {len(ask.turns)}"
-        self._show(f"\n--- {number}: {place} ---\n{printable(prompt)}\n---\n")
+        self._show(f"\n--- {number}: {place} ---\n{_printable(prompt)}\n---\n")
         offered = await asyncio.to_thread(self._offer, prompt)  # references are timed meanwhile
-        self._show(f"{'The question is in the clipboard. ' if offered else ''}{HOW}\n")
+        self._show(f"{'The question is in the clipboard. ' if offered else ''}{_HOW}\n")
         if not self._explained:
             self._explained = True
             self._show(f"{COMMANDS}\n{LITERALLY}\n")
@@ -135,7 +135,7 @@ class PersonSender:
                     text = await self._typed(first or b"")
             if text is not None:
                 self._before = text
-                self._show(f"{told(text)}\n")
+                self._show(f"{_told(text)}\n")
                 return _Said(text)
 
     async def _why(self) -> Failure:
@@ -162,7 +162,7 @@ class PersonSender:
         """What the clipboard holds; None, with a word, where that is no new answer."""
         text = await asyncio.to_thread(self._clipboard.paste)
         if text is None:
-            self._show(f"No clipboard can be read here. {HOW}\n")
+            self._show(f"No clipboard can be read here. {_HOW}\n")
             return None
         if text.strip() in (b"", prompt.strip().encode()):
             self._show("The clipboard holds no answer yet: copy the bot's answer, then c again.\n")
@@ -174,7 +174,7 @@ class PersonSender:
         return text
 
 
-def printable(text: str) -> str:
+def _printable(text: str) -> str:
     """With its line breaks, and nothing else that could drive a terminal.
 
     >>> printable("a\\n\\x1b[31mb")
@@ -183,7 +183,7 @@ def printable(text: str) -> str:
     return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in text.split("\n"))
 
 
-def told(text: bytes) -> str:
+def _told(text: bytes) -> str:
     """What was taken, in a line.
 
     >>> told(b"Hi\\x1b[2J there"), told(b"")

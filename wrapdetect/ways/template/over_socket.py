@@ -4,25 +4,25 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from wrapdetect.dialects.template import ended, replying, signs_of_end
+from wrapdetect.dialects.template import ends_answer, replying, signs_of_end
 from wrapdetect.dialects.template.filling import Outgoing, request_of
 from wrapdetect.dialects.template.filters import CannotFilter
 from wrapdetect.dialects.template.sources import Received, find
 from wrapdetect.model import Chunk, Failure, FailureKind, Step, Template
 from wrapdetect.model.template import AutoReply
 from wrapdetect.targets.origins import as_socket, join
-from wrapdetect.ways.http import Tape, refusal, too_long, trusted
+from wrapdetect.ways.http import Tape, answer_refusal, too_long, trusted
 from wrapdetect.ways.net.socket import NOTHING_AUTOMATIC, Automatic, Frame, Refused, Socket, Unreached, open_socket
 from wrapdetect.ways.net.wire import CHUNKS_A_TURN
 from wrapdetect.ways.template.talk import (
     Aside,
     Asking,
     Filled,
-    State,
     Stopped,
-    Talk,
+    TalkState,
+    TemplateTalk,
     carries_the_question,
-    headers_of,
+    outgoing_headers,
     shown_of,
 )
 
@@ -38,7 +38,7 @@ class Sockets:
     def __init__(
         self,
         *,
-        values: Callable[[Asking, State], Filled],
+        values: Callable[[Asking, TalkState], Filled],
         address: Callable[[Asking, Outgoing], str],
         stopwatch: Callable[[], float],
         byte_limit: int,
@@ -46,7 +46,7 @@ class Sockets:
         self._values, self._address, self._stopwatch, self._limit = values, address, stopwatch, byte_limit
         self._closing: set[asyncio.Task[None]] = set()
 
-    def hang_up(self, talk: Talk) -> None:
+    def hang_up(self, talk: TemplateTalk) -> None:
         """Close a conversation's socket, without waiting for it."""
         if talk.socket is not None:
             task = asyncio.create_task(talk.socket.close())
@@ -58,7 +58,7 @@ class Sockets:
         """Wait for all goodbyes."""
         await asyncio.gather(*self._closing)
 
-    async def step(self, asking: Asking, step: Step, state: State) -> str:
+    async def step(self, asking: Asking, step: Step, state: TalkState) -> str:
         """Send a frame, or the text of the next one."""
         socket, line = await self._socket(asking), self._line(asking)
         asking.current = line.tape
@@ -110,7 +110,7 @@ class Sockets:
                 raise Stopped(too_long(self._limit))
             _write(frame, tape)
             may_end = signs is None or any(sign in frame.data for sign in signs)
-            if may_end and ended(template, frame.data.decode(errors="replace")):
+            if may_end and ends_answer(template, frame.data.decode(errors="replace")):
                 return
             if template.quiet_s and not said:
                 said = bool(find(template.answer, text=frame.data.decode(errors="replace")))
@@ -133,7 +133,7 @@ class Sockets:
         try:
             talk.socket = await open_socket(
                 as_socket(url),
-                headers_of(outgoing, url, state),
+                outgoing_headers(outgoing, url, state),
                 private=bot.endpoint.private,
                 trusted=trusted,
                 sending=sending,
@@ -147,7 +147,7 @@ class Sockets:
             tape.status, tape.reason, tape.headers = refused.status, refused.reason, refused.headers
             tape.chunks = [Chunk(t_s=self._stopwatch() - tape.start_s, data=refused.body)] if refused.body else []
             asking.step = asking.step or "the websocket's handshake"
-            raise asking.stopped(refusal(tape)) from None
+            raise asking.stopped(answer_refusal(tape)) from None
         tape.status, tape.headers = talk.socket.status, talk.socket.headers
         state.take_cookies(url, tape.headers)
         asking.secrets |= state.secrets()

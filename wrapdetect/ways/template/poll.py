@@ -21,11 +21,11 @@ from wrapdetect.secrets.names import SHORTEST_LEARNT
 from wrapdetect.targets.origins import MOST_REDIRECTS, REDIRECTS, join
 from wrapdetect.ways.http import Tape, no_answer
 from wrapdetect.ways.keyring import clean_url
-from wrapdetect.ways.template.talk import Aside, Asking, Filled, State, address_of, led_on, shown_of, shown_url
+from wrapdetect.ways.template.talk import Aside, Asking, Filled, TalkState, address_of, led_on, shown_of, shown_url
 
 KEPT_BYTES = 1_000_000
 """Most bytes kept of what came of polls before the answer was there; of later ones the status and headers are."""
-EPOCH = datetime.fromtimestamp(0, UTC)
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,6})?", re.ASCII)
 
 
@@ -35,7 +35,7 @@ class Polls:
     def __init__(
         self,
         *,
-        values: Callable[[Asking, State], Filled],
+        values: Callable[[Asking, TalkState], Filled],
         request: Callable[[Asking, Outgoing], Awaitable[None]],
         stopwatch: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
@@ -147,7 +147,7 @@ def _keeps_the_way(asking: Asking, part: Request) -> bool:
 
 def _as_exchange(tape: Tape) -> Exchange:
     return tape.exchange(
-        endpoint="", ask=AskKey("", "", 0), turn=0, attempt=0, started=EPOCH, ended=tape.start_s, failure=None
+        endpoint="", ask=AskKey("", "", 0), turn=0, attempt=0, started=_EPOCH, ended=tape.start_s, failure=None
     )
 
 

@@ -52,20 +52,20 @@ from wrapdetect.ways.template.poll import Polls
 from wrapdetect.ways.template.talk import (
     Aside,
     Asking,
-    Bot,
-    State,
+    Conversing,
     Stopped,
-    Talk,
+    TalkState,
+    TemplateTalk,
     address_of,
     carries_the_question,
-    headers_of,
     led_on,
+    outgoing_headers,
     shown_of,
     shown_url,
     values_of,
 )
 
-GRACE_S = 0.2
+_GRACE_S = 0.2
 """How long a stream that said its end may take to end, so that its connection can be used again."""
 LONGEST_END = 4
 """Bytes of the longest end of an event, and so the most chunks that it may come in."""
@@ -92,7 +92,7 @@ class TemplateSender:
         self._keyring, self._now, self._stopwatch = keyring, now, stopwatch
         self._timeout_s, self._limit, self._new_id = timeout_s, byte_limit, new_id
         self._values = partial(values_of, ring=keyring, new_id=new_id)
-        self._bots = {e.name: Bot(e, e.template or Template(), login=read_login(e)) for e in endpoints}
+        self._bots = {e.name: Conversing(e, e.template or Template(), login=read_login(e)) for e in endpoints}
         make = transport or connections()
         self._lines = {e.name: Lines(make) for e in endpoints}
         self._sockets = Sockets(
@@ -146,14 +146,14 @@ class TemplateSender:
         await self._settle(asking, ask, exchange)
         return await worked(exchange, lambda: self._keyring.clean(exchange, asking.secrets))
 
-    def _talk(self, bot: Bot, key: AskKey, turn: int) -> Talk:
+    def _talk(self, bot: Conversing, key: AskKey, turn: int) -> TemplateTalk:
         """The conversation that goes on, or a new one."""
         talk = bot.talks.get(key)
         if talk is not None and (turn > 0 or talk.limited):
             return talk
         if talk is not None:
             self._sockets.hang_up(talk)
-        bot.talks[key] = Talk(own_id=self._new_id())
+        bot.talks[key] = TemplateTalk(own_id=self._new_id())
         return bot.talks[key]
 
     async def _settle(self, asking: Asking, ask: Ask, exchange: Exchange) -> None:
@@ -209,14 +209,14 @@ class TemplateSender:
                 await self._step(asking, number, step, talk.state)
         talk.begun = True
 
-    async def _shared(self, asking: Asking) -> State:
+    async def _shared(self, asking: Asking) -> TalkState:
         """What the steps `run` left; whoever comes first makes them, the others wait."""
         bot = asking.bot
         if bot.shared is None:
             asking.step, asking.current = "waiting for the steps of the run", Tape(self._stopwatch(), sending=True)
             async with bot.lock:
                 if bot.shared is None:
-                    state = State(cookies=bot.login.jar())
+                    state = TalkState(cookies=bot.login.jar())
                     for number, step in enumerate(bot.template.steps, start=1):
                         if step.when == "run" and step.method not in ON_SOCKET:
                             await self._step(asking, number, step, state)
@@ -224,7 +224,7 @@ class TemplateSender:
         asking.step, asking.current = "", asking.tape
         return bot.shared
 
-    async def _step(self, asking: Asking, number: int, step: Step, state: State) -> None:
+    async def _step(self, asking: Asking, number: int, step: Step, state: TalkState) -> None:
         asking.step = f"step {number} ({step.method} {step.path.partition('?')[0]})".replace(" )", ")")
         if step.method in ON_SOCKET:
             text = await self._sockets.step(asking, step, state)
@@ -238,7 +238,7 @@ class TemplateSender:
             state.values[name] = found
         asking.secrets |= state.secrets()
 
-    async def _http_step(self, asking: Asking, step: Step, state: State) -> str:
+    async def _http_step(self, asking: Asking, step: Step, state: TalkState) -> str:
         """What came, as text, after redirects within its origin; most forms to log in are answered by one."""
         values = self._values(asking, state)
         outgoing = request_of(step, values)
@@ -307,11 +307,11 @@ class TemplateSender:
         await self._request(asking, outgoing, url, asking.talk.state, lambda _: False)
 
     async def _request(
-        self, asking: Asking, outgoing: Outgoing, url: httpx.URL, state: State, over: Callable[[bytes], bool]
+        self, asking: Asking, outgoing: Outgoing, url: httpx.URL, state: TalkState, over: Callable[[bytes], bool]
     ) -> None:
         """One request, read to its end, or to where `over` says so; asking.current holds what came."""
         current_tape.set(asking.current)
-        headers = headers_of(outgoing, str(url), state)
+        headers = outgoing_headers(outgoing, str(url), state)
         request = httpx.Request(outgoing.method, url, headers=headers, content=outgoing.body.encode() or None)
         with self._lines[asking.bot.endpoint.name].one() as line:
             stamping = StampingTransport(
@@ -358,7 +358,7 @@ class _Watcher:
 async def _let_end(body: AsyncIterator[bytes]) -> None:
     """Read on to the end of a body that says it is over, if that comes soon; how it ends does not matter any more."""
     with suppress(TimeoutError, httpx.TransportError):
-        async with asyncio.timeout(GRACE_S):
+        async with asyncio.timeout(_GRACE_S):
             async for _ in body:
                 pass
 

@@ -41,23 +41,23 @@ class Stopped(Exception):
 
 
 @dataclass(slots=True, repr=False)
-class State:
+class TalkState:
     """What a conversation, or the steps `run`, have by now: secrets, so its repr shows nothing."""
 
     cookies: CookieJar = field(default_factory=CookieJar)
     values: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def with_cookies(cls, cookies: Iterable[Cookie]) -> "State":
+    def with_cookies(cls, cookies: Iterable[Cookie]) -> "TalkState":
         """At its start."""
         state = cls()
         for cookie in cookies:
             state.cookies.set_cookie(cookie)
         return state
 
-    def copy(self) -> "State":
+    def copy(self) -> "TalkState":
         """With a jar of its own."""
-        other = State.with_cookies(self.cookies)
+        other = TalkState.with_cookies(self.cookies)
         other.values = dict(self.values)
         return other
 
@@ -103,27 +103,27 @@ class _Answer:
 
 
 @dataclass(slots=True)
-class Talk:
+class TemplateTalk:
     """One conversation. `shared` is what it found of the steps `run`, `begun` whether its own were made."""
 
     own_id: str
-    shared: State | None = None
-    state: State = field(default_factory=State)
+    shared: TalkState | None = None
+    state: TalkState = field(default_factory=TalkState)
     begun: bool = False
     limited: bool = False
     socket: Socket | None = None
 
 
 @dataclass(slots=True)
-class Bot:
+class Conversing:
     """An endpoint, what its steps `run` left, and its conversations."""
 
     endpoint: Endpoint
     template: Template
     login: Login = field(default_factory=Login)
-    shared: State | None = None
+    shared: TalkState | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    talks: dict[AskKey, Talk] = field(default_factory=dict)
+    talks: dict[AskKey, TemplateTalk] = field(default_factory=dict)
 
     @property
     def over_socket(self) -> bool:
@@ -166,8 +166,8 @@ class Asking:
     is of the step that the question left with, where it left before the template's own request: the clock starts there.
     """
 
-    bot: Bot
-    talk: Talk
+    bot: Conversing
+    talk: TemplateTalk
     call: Call
     started: datetime
     tape: Tape
@@ -224,7 +224,7 @@ class Filled(Mapping[str, object]):
         return Filled(known, set(), lambda: next(again, ""))
 
 
-def values_of(asking: Asking, state: State, ring: Keyring, new_id: Callable[[], str]) -> Filled:
+def values_of(asking: Asking, state: TalkState, ring: Keyring, new_id: Callable[[], str]) -> Filled:
     """What placeholders stand for by now; kept values go before ours, and what is asked before both."""
     endpoint = asking.bot.endpoint
     ours = variables_of(endpoint)
@@ -273,7 +273,7 @@ def carries_the_question(step: Step) -> bool:
     return step.when == "ask" and bool(names_in(step) & {"prompt", "messages"})
 
 
-def headers_of(outgoing: Outgoing, url: str, state: State) -> list[tuple[str, str]]:
+def outgoing_headers(outgoing: Outgoing, url: str, state: TalkState) -> list[tuple[str, str]]:
     """What goes out: the template's, with our defaults where it says nothing, and the cookies of both."""
     given = {name.lower() for name, _ in outgoing.headers}
     headers = [(n, v) for n, v in outgoing.headers if n.lower() not in NOT_OURS_TO_SAY]

@@ -29,7 +29,7 @@ def compare(samples: Samples) -> Iterator[Finding]:
             continue
         n = len(common)
         ours, theirs = sum(target[k] for k in common), sum(upstream[k] for k in common)
-        weigh = min(0.0, log_ratio(ours, n, theirs))
+        weigh = min(0.0, _log_ratio(ours, n, theirs))
         low, high = (b - theirs / n for b in jeffreys(ours, n))
         lost = next((k for k in common if upstream[k] and not target[k]), None)
         yield Finding(
@@ -67,7 +67,7 @@ def kept_threads(samples: Samples, endpoint: str) -> Mapping[str, bool]:
     return {name: bool(np.mean(v) >= 0.5) for name, v in verdicts.items()}
 
 
-def log_ratio(ours: int, n: int, theirs: int) -> float:
+def _log_ratio(ours: int, n: int, theirs: int) -> float:
     """ln of same (half: equal share; half: below it) over unrelated (any share), nats.
 
     >>> log_ratio(10, 10, 10) > 0 > log_ratio(10, 10, 3)

@@ -16,15 +16,15 @@ import numpy as np
 from numpy.random import Generator
 from scipy.special import gammaln, ndtr
 
+from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.evidence.compare.behaviour.likeness import Likeness, Speaker
-from wrapdetect.evidence.compare.behaviour.views import Floats
-from wrapdetect.evidence.seeds import Likeness as Known
+from wrapdetect.evidence.seeds import KnownLikeness as Known
 
-BOOTSTRAP_DRAWS = 2000
+_BOOTSTRAP_DRAWS = 2000
 FEWEST_ITEMS = 8
 """Fewer common questions than this carry no lead: intervals of so few questions are not to be trusted."""
 
-FARTHEST = 20.0
+FARTHEST_NATS = 20.0
 """Nats beyond which densities of a few dozen questions mean nothing; the ruleset's bounds are far inside."""
 MOST_ALIKE = 3.0
 """S(o,u) / S(o,o') beyond this is noise of a few questions."""
@@ -42,7 +42,7 @@ class Lead(NamedTuple):
     items: tuple[str, ...]
 
 
-class Null(NamedTuple):
+class LeadNull(NamedTuple):
     """What is expected of a speaker unrelated to all candidates: Student t with `freedom` degrees of freedom."""
 
     mean: float
@@ -60,7 +60,7 @@ def lead(
     n = parts.shape[1]
     if n < FEWEST_ITEMS or _cross(parts.mean(axis=1), len(others)) <= 0:
         return None
-    picks = rng.integers(0, n, (BOOTSTRAP_DRAWS, n))
+    picks = rng.integers(0, n, (_BOOTSTRAP_DRAWS, n))
     drawn = _relative(np.stack([part[picks].mean(axis=1) for part in parts]), len(others))
     low, high = np.nanquantile(drawn, (0.025, 0.975))
     means = parts.mean(axis=1)
@@ -75,7 +75,7 @@ def lead(
     )
 
 
-def measured_null(like: Likeness, candidates: Sequence[Speaker], known: Known, rng: Generator) -> Null:
+def measured_null(like: Likeness, candidates: Sequence[Speaker], known: Known, rng: Generator) -> LeadNull:
     """Each candidate in turn plays an unrelated speaker among the rest; what is known beforehand is mixed in.
 
     With fewer than three candidates nothing can be measured and the known values stand alone.
@@ -90,7 +90,7 @@ def measured_null(like: Likeness, candidates: Sequence[Speaker], known: Known, r
     total = weight + len(leads)
     mean = (weight * known.null_mean + sum(leads)) / total
     spread = weight * (known.null_sd**2 + (known.null_mean - mean) ** 2) + sum((x - mean) ** 2 for x in leads)
-    return Null(mean=mean, sd=float(np.sqrt(spread / total * (1 + 1 / total))), freedom=total)
+    return LeadNull(mean=mean, sd=float(np.sqrt(spread / total * (1 + 1 / total))), freedom=total)
 
 
 def own_range(self_lead: Lead | None, known: Known) -> tuple[float, float]:
@@ -105,7 +105,7 @@ def own_range(self_lead: Lead | None, known: Known) -> tuple[float, float]:
     return 0.35 * self_lead.value, max(1.05 * self_lead.value, known.self_high)
 
 
-def log_ratio(value: float, error: float, null: Null, own: tuple[float, float]) -> float:
+def lead_log_ratio(value: float, error: float, null: LeadNull, own: tuple[float, float]) -> float:
     """ln p(lead | same model, its expected lead uniform in `own`) - ln p(lead | unrelated). In nats, within FARTHEST.
 
     Beyond the middle of `own` the first density stays as it is there: nearer than expected is no evidence against.
@@ -123,7 +123,7 @@ def log_ratio(value: float, error: float, null: Null, own: tuple[float, float]) 
     v = null.freedom
     unrelated = gammaln((v + 1) / 2) - gammaln(v / 2) - 0.5 * np.log(v * np.pi) - np.log(scale)
     unrelated -= (v + 1) / 2 * np.log1p(z * z / v)
-    return float(np.clip(np.log(max(same, 1e-300)) - unrelated, -FARTHEST, FARTHEST))
+    return float(np.clip(np.log(max(same, 1e-300)) - unrelated, -FARTHEST_NATS, FARTHEST_NATS))
 
 
 def _parts(like: Likeness, speaker: Speaker, candidate: Speaker, others: Sequence[Speaker]) -> Floats:

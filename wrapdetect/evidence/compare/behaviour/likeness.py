@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wrapdetect.evidence.compare.behaviour.views import Floats, View, gram
+from wrapdetect.evidence.compare.arrays import Floats
+from wrapdetect.evidence.compare.behaviour.views import View, gram
 
 Speaker = tuple[str, str]
 """Endpoint name and neutral variant; also the made-up speakers of the controls."""

@@ -6,16 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
-from wrapdetect.evidence.compare.behaviour.lead import Lead, Null, lead, log_ratio, measured_null, own_range
+from wrapdetect.evidence.compare.behaviour.lead import Lead, LeadNull, lead, lead_log_ratio, measured_null, own_range
 from wrapdetect.evidence.compare.behaviour.likeness import Likeness, Speaker, measure
 from wrapdetect.evidence.compare.behaviour.views import View, ViewId
 from wrapdetect.evidence.compare.samples import Samples
-from wrapdetect.evidence.seeds import Likeness as Known
+from wrapdetect.evidence.seeds import KnownLikeness as Known
 from wrapdetect.model import Control, Finding
 from wrapdetect.model.prose import quote
 
 RULE_OF: Mapping[ViewId, str] = {"words": "text_words", "chars": "text_chars", "embedding": "text_embedding"}
-UNIT = "lead, share of the likeness between references"
+_UNIT = "lead, share of the likeness between references"
 SHUFFLED: Speaker = ("(shuffled reference)", "")
 PARROT: Speaker = ("(parrot)", "")
 CONTROL_LIMIT = 1.1
@@ -30,7 +30,7 @@ class Test(NamedTuple):
     view: ViewId
     like: Likeness
     known: Known
-    null: Null
+    null: LeadNull
     candidates: tuple[Speaker, ...]
     variants: tuple[str, ...]
     rng: Generator
@@ -55,7 +55,7 @@ class Test(NamedTuple):
     def llr(self, value: float, error: float, candidate: Speaker, *, nearest: bool) -> float:
         """Nats for a lead. The null is that of the largest of k leads, which falls on any one candidate with 1 / k:
         hence + ln k for the nearest; another candidate gathers nothing."""
-        weight = log_ratio(value, error, self.null, own_range(self.own(candidate), self.known))
+        weight = lead_log_ratio(value, error, self.null, own_range(self.own(candidate), self.known))
         return weight + float(np.log(len(self.candidates))) if nearest else min(weight, 0.0)
 
 
@@ -102,7 +102,7 @@ def compare(samples: Samples, test: Test) -> Iterator[Finding]:
             effect=found.value,
             low=found.low,
             high=found.high,
-            unit=UNIT,
+            unit=_UNIT,
             llr=llr,
             llr_low=llr_low,
             llr_high=llr_high,

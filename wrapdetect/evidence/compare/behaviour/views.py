@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.model.prose import words
 
-Floats = NDArray[np.float64]
 ViewId = Literal["words", "chars", "embedding"]
 
 

@@ -23,9 +23,9 @@ from scipy.special import betainc, gammainc
 from wrapdetect.model.history import Condition, Episode, Timeline
 
 BURST_S = 6 * 3600.0
-APART_S = 2 * 3600.0
-DAY_S = 86_400.0
-WEEK_S = 7 * DAY_S
+FALLS_APART_S = 2 * 3600.0
+_DAY_S = 86_400.0
+WEEK_S = 7 * _DAY_S
 WEEKS = 26
 SMALLEST_P = 1e-6
 """The tail is a model's: nothing smaller is claimed."""
@@ -52,7 +52,7 @@ class Unit(NamedTuple):
     witness: str
 
 
-class Record(NamedTuple):
+class Falls(NamedTuple):
     """A timeline as the statistics take it: as a target it has `falls` (APART_S), as an upstream `bursts` (BURST_S);
     spans watched and spans down as arrays."""
 
@@ -94,12 +94,12 @@ class Trials(NamedTuple):
         return int((self.actual & self.telling).sum())
 
 
-def record(timeline: Timeline, *, slack_s: float) -> Record:
+def record(timeline: Timeline, *, slack_s: float) -> Falls:
     """`slack_s`: an onset that is known less well than +- this is no onset."""
-    falls, bursts = (units(timeline.episodes, apart_s=a, slack_s=slack_s) for a in (APART_S, BURST_S))
+    falls, bursts = (units(timeline.episodes, apart_s=a, slack_s=slack_s) for a in (FALLS_APART_S, BURST_S))
     since, until = (timeline.watched[0][0], timeline.watched[-1][1]) if timeline.watched else (0.0, 0.0)
     spans = [(_begin(e, since), _end(e, last=e is timeline.episodes[-1], until=until)) for e in timeline.episodes]
-    return Record(
+    return Falls(
         service=timeline.service,
         vendor=timeline.vendor,
         falls=tuple(falls),
@@ -139,7 +139,7 @@ def units(episodes: Sequence[Episode], *, apart_s: float, slack_s: float) -> lis
     return found
 
 
-def trials(target: Record, upstream: Record, *, window_s: float) -> Trials:
+def trials(target: Falls, upstream: Falls, *, window_s: float) -> Trials:
     """Hold the upstream's units against the target, as it was and shifted by whole weeks."""
     at = upstream.burst
     weeks = np.array([j for k in range(1, WEEKS + 1) for j in (k, -k)])
@@ -175,7 +175,7 @@ def same_hour(at_s: float, others: Sequence[float] | Times, within_s: float) -> 
     >>> same_hour(86_400.0, [2 * 86_400.0 - 5.0], 10.0), same_hour(86_400.0, [43_200.0], 10.0)
     (True, False)
     """
-    apart: Times = np.abs((at_s - np.asarray(others, dtype=np.float64) + DAY_S / 2) % DAY_S - DAY_S / 2)
+    apart: Times = np.abs((at_s - np.asarray(others, dtype=np.float64) + _DAY_S / 2) % _DAY_S - _DAY_S / 2)
     return bool((apart <= within_s).any())
 
 
@@ -225,7 +225,7 @@ def _before(spans: NDArray[np.float64], lengths: Times, at: Times) -> Times:
     return np.asarray(lengths[last] + inside)
 
 
-def _telling(target: Record, at: Times, window_s: float) -> Flags:
+def _telling(target: Falls, at: Times, window_s: float) -> Flags:
     """Watched around that time, and not down since before the window."""
     seen = overlap(target.watched, at - window_s, at + window_s) >= WATCHED_SHARE * 2 * window_s
     return np.asarray(seen & ~_down_at(target.down, at - window_s))
@@ -255,7 +255,7 @@ class _Chances(NamedTuple):
     habitual: Flags
 
 
-def _chances(target: Record, at: Times, shifted: Flags, telling: Flags, window_s: float) -> _Chances:
+def _chances(target: Falls, at: Times, shifted: Flags, telling: Flags, window_s: float) -> _Chances:
     """By unit: hits at that hour of other weeks, shrunk to the target's mean rate (one fall more than it had), or to
     its rate in the weeks around where that is more than STEP times higher. A habit is not shrunk."""
     rate = (len(target.falls) + 1) / max(target.watched_s, 2 * window_s)
@@ -267,7 +267,7 @@ def _chances(target: Record, at: Times, shifted: Flags, telling: Flags, window_s
     return _Chances(np.asarray(np.where(habits, np.maximum(shrunk, (hits + 1) / (n + 2)), shrunk)), habits)
 
 
-def _local_rate(target: Record, at: Times, window_s: float) -> Times:
+def _local_rate(target: Falls, at: Times, window_s: float) -> Times:
     """Falls a second within LOCAL_S of each time, its own window left out and one more counted: rates step up."""
     low, high = at - LOCAL_S, at + LOCAL_S
 

@@ -35,29 +35,29 @@ from wrapdetect.model.history import (
 
 MERGE_S = 1800.0
 """Or GAP cadences, where these are longer."""
-DAY_S = 86_400.0
-FEWEST_STEPS = 12
-SITE_S = DAY_S
-POSTED_LATE_S = 1800.0
+_DAY_S = 86_400.0
+_FEWEST_STEPS = 12
+SITE_S = _DAY_S
+PAGE_LATE_S = 1800.0
 """Pages tell of an incident up to this long after it began: the last half hour before a page was read is not known."""
-FEWEST_FAILURES = 2
+_FEWEST_FAILURES = 2
 GAP = 1.6
 """Beats further apart than this many cadences have something unknown between them."""
-LONGEST_S = 7 * 86_400.0
+_LONGEST_S = 7 * 86_400.0
 """A published incident that lasts longer was forgotten to be closed: its end is unknown."""
 BLOCKED_S = 86_400.0
 
-Times = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+_Times = NDArray[np.float64]
+_Flags = NDArray[np.bool_]
 Spans = tuple[tuple[float, float], ...]
 
 
 class _Column(NamedTuple):
     """Beats of one service that say something: its round, when it was sent, and whether it failed."""
 
-    round_s: Times
-    at_s: Times
-    down: Flags
+    round_s: _Times
+    at_s: _Times
+    down: _Flags
 
 
 def timelines(history: History) -> dict[str, Timeline]:
@@ -75,7 +75,7 @@ def timelines(history: History) -> dict[str, Timeline]:
     }
 
 
-def own_faults(history: History) -> Times:
+def own_faults(history: History) -> _Times:
     """Rounds in which at least half of the sites failed, or, without one, in which nobody answered; sorted."""
     sites = {s.name for s in history.services if s.kind == "site"}
     by_sites = [_site(b) for b in history.beats if b.service in sites]
@@ -84,7 +84,7 @@ def own_faults(history: History) -> Times:
     return np.union1d(seen[n_failed * 2 >= n], np.setdiff1d(nobody, seen))
 
 
-def _nobody(every: Sequence[Beats]) -> Times:
+def _nobody(every: Sequence[Beats]) -> _Times:
     """Rounds in which two services or more were asked, and all of them were down."""
     down, n_down = np.unique(
         np.concatenate([_rounds(b)[np.isin(_outcomes(b), DOWN)] for b in every] or [np.array([])]), return_counts=True
@@ -93,13 +93,13 @@ def _nobody(every: Sequence[Beats]) -> Times:
     return np.asarray(down[(asked >= 2) & (asked == n_down)], dtype=np.float64)
 
 
-def _among(some: Times, rising: Times) -> Flags:
+def _among(some: _Times, rising: _Times) -> _Flags:
     """Which of `some` are among `rising`, which is in order."""
     place = np.minimum(np.searchsorted(rising, some), max(len(rising) - 1, 0))
     return np.asarray(rising[place] == some) if len(rising) else np.zeros(len(some), dtype=bool)
 
 
-def _site(beats: Beats) -> tuple[Times, Flags]:
+def _site(beats: Beats) -> tuple[_Times, _Flags]:
     """Rounds in which a site counts, and whether it failed."""
     rounds, failed = _rounds(beats), _outcomes(beats) != Outcome.UP
     last = np.maximum.accumulate(np.where(failed, -np.inf, rounds)) if len(rounds) else rounds
@@ -107,7 +107,7 @@ def _site(beats: Beats) -> tuple[Times, Flags]:
     return rounds[counts], failed[counts]
 
 
-def _counted(every: Sequence[tuple[Times, Flags]]) -> tuple[Times, Times, Times]:
+def _counted(every: Sequence[tuple[_Times, _Flags]]) -> tuple[_Times, _Times, _Times]:
     """Rounds in order, how many said something in each, and how many of them failed."""
     rounds = np.concatenate([r for r, _ in every]) if every else np.array([])
     failed = np.concatenate([f for _, f in every]) if every else np.array([])
@@ -116,7 +116,7 @@ def _counted(every: Sequence[tuple[Times, Flags]]) -> tuple[Times, Times, Times]
     return names, n, np.bincount(place, weights=failed, minlength=len(names)).astype(np.float64)
 
 
-def from_beats(beats: Beats, *, own: Times, cadence_s: float) -> tuple[list[Episode], Spans]:
+def from_beats(beats: Beats, *, own: _Times, cadence_s: float) -> tuple[list[Episode], Spans]:
     """Episodes, and spans in which the service was watched."""
     column = _telling(beats, own)
     if not len(column.at_s):
@@ -161,7 +161,7 @@ def _timeline(
     beats: Beats | None,
     incidents: Sequence[Incident],
     coverage: Sequence[Coverage],
-    own: Times,
+    own: _Times,
     cadence_s: float,
 ) -> Timeline:
     seen, watched = from_beats(beats, own=own, cadence_s=cadence_s) if beats else ([], ())
@@ -176,38 +176,38 @@ def _timeline(
 
 
 def _known(coverage: Coverage) -> tuple[float, float]:
-    return float(coverage.since_s), max(float(coverage.since_s), coverage.until_s - POSTED_LATE_S)
+    return float(coverage.since_s), max(float(coverage.since_s), coverage.until_s - PAGE_LATE_S)
 
 
-def _steps(round_s: Times, cadence_s: float) -> Times:
+def _steps(round_s: _Times, cadence_s: float) -> _Times:
     """The cadence as it was at each beat but the last: a monitor may have been set to another since. The median step of
     its UTC day; `cadence_s` where a day has few beats, and for all where nearly all steps are that."""
     steps = np.diff(round_s)
     if not len(steps) or np.mean(steps == cadence_s) > 0.95:
         return np.full(len(steps), float(cadence_s))
     found = np.full(len(steps), float(cadence_s))
-    _, first = np.unique(round_s[:-1] // DAY_S, return_index=True)
+    _, first = np.unique(round_s[:-1] // _DAY_S, return_index=True)
     for since, until in zip(first, [*first[1:], len(steps)], strict=True):
-        if until - since >= FEWEST_STEPS:
+        if until - since >= _FEWEST_STEPS:
             found[since:until] = np.median(steps[since:until])
     return found
 
 
-def _telling(beats: Beats, own: Times) -> _Column:
+def _telling(beats: Beats, own: _Times) -> _Column:
     outcomes, rounds = _outcomes(beats), _rounds(beats)
     keep = ~np.isin(outcomes, UNKNOWN) & ~_among(rounds, own)
     offsets = np.frombuffer(beats.offset_ms, dtype=np.int32) if len(beats.offset_ms) else np.array([], dtype=np.int32)
     return _Column(rounds[keep], (rounds + offsets / 1000.0)[keep], np.isin(outcomes[keep], DOWN))
 
 
-def _groups(column: _Column, gaps: Flags, merge_s: float) -> list[NDArray[np.intp]]:
+def _groups(column: _Column, gaps: _Flags, merge_s: float) -> list[NDArray[np.intp]]:
     """Indices of the failures of each episode."""
     where = np.flatnonzero(column.down)
     if not len(where):
         return []
     unknown = np.r_[0, np.cumsum(gaps)]  # how many gaps lie before each beat
     apart = (np.diff(column.at_s[where]) > merge_s) | (np.diff(unknown[where]) > 0)
-    return [g for g in np.split(where, np.flatnonzero(apart) + 1) if len(g) >= FEWEST_FAILURES]
+    return [g for g in np.split(where, np.flatnonzero(apart) + 1) if len(g) >= _FEWEST_FAILURES]
 
 
 def _episode(column: _Column, beats: Beats, group: NDArray[np.intp]) -> Episode:
@@ -230,7 +230,7 @@ def _episode(column: _Column, beats: Beats, group: NDArray[np.intp]) -> Episode:
 
 def _published(incident: Incident) -> Episode:
     began, ended = float(incident.began_s), incident.ended_s
-    known = ended is not None and began < ended <= began + LONGEST_S
+    known = ended is not None and began < ended <= began + _LONGEST_S
     return Episode(
         condition="down" if incident.severity >= 2 else "degraded",
         onset_low_s=began - incident.early_s,
@@ -277,7 +277,7 @@ def _notes(beats: Beats) -> Iterable[str]:
         yield f"{beats.service} said 429 to {limited:.0%} of heartbeats: unknown, not down; ask less often"
 
 
-def _rounds(beats: Beats) -> Times:
+def _rounds(beats: Beats) -> _Times:
     return np.frombuffer(beats.round_s, dtype=np.int64).astype(np.float64) if len(beats.round_s) else np.array([])
 
 

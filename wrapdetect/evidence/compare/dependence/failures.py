@@ -20,17 +20,17 @@ from urllib.parse import urlsplit
 import numpy as np
 from scipy.special import gammaincinv
 
-from wrapdetect.evidence.compare.samples import Beat, Samples
+from wrapdetect.evidence.compare.samples import Samples, SignOfLife
 from wrapdetect.evidence.compare.shares import jeffreys, log_marginal
 from wrapdetect.model import Finding
 
-SHARES = (2.2, 0.8)
+_SHARES = (2.2, 0.8)
 """Beta prior of s. Mean .73: what public incident lists give for products known to depend on one provider."""
 SAME_MINUTE_S = 60.0
 """A target's failure up to this long before or after the upstream's counts as in the stretch."""
-WINDOW_S = 900.0
+FAILURE_WINDOW_S = 900.0
 """Going down and coming back within this counts as together: provider lists hold their level at 15 minutes."""
-APART_S = 3600.0
+STRETCHES_APART_S = 3600.0
 """Stretches closer than this are one incident."""
 COMMON, COMMON_UNSEEN = 0.02, 0.05
 """Chance that an incident had a cause both share without depending on one another (a cloud, our own network); the
@@ -50,7 +50,7 @@ class Stretch(NamedTuple):
     witness: str
 
 
-class Incident(NamedTuple):
+class _Incident(NamedTuple):
     """Stretches of one upstream less than APART_S apart, and what the target did: how many of them it matched, out
     of those that say something, its failures and exchanges then, and the chance of that many matches."""
 
@@ -74,7 +74,7 @@ def compare(samples: Samples) -> Iterator[Finding]:
         hits, n = sum(i.shared for i in found), len(found)
         low, high = jeffreys(hits, n) if n else (0.0, 1.0)
         weigh, weigh_low, weigh_high = (
-            log_ratio([i.chance for i in found if i.shared], n, factor)
+            failures_log_ratio([i.chance for i in found if i.shared], n, factor)
             for factor in (1.0, *_spread(samples, reference.name))
         )
         yield Finding(
@@ -96,16 +96,16 @@ def compare(samples: Samples) -> Iterator[Finding]:
         )
 
 
-def judged_incidents(samples: Samples, upstream: str) -> tuple[list[Incident], int]:
+def judged_incidents(samples: Samples, upstream: str) -> tuple[list[_Incident], int]:
     """The upstream's incidents that say something of the target, and how many stretches had a common cause."""
     target = samples.beats.get(samples.target, ())
     mine = stretches(target)
     others = [samples.beats.get(o, ()) for o in _other_hosts(samples, upstream)]
     theirs = stretches(samples.beats.get(upstream, ()))
-    found: list[Incident] = []
+    found: list[_Incident] = []
     common = 0
     for group in grouped(theirs):
-        kept: list[tuple[Stretch, list[Beat]]] = []
+        kept: list[tuple[Stretch, list[SignOfLife]]] = []
         seen_up, before = False, common
         for stretch in group:
             then = _within(target, stretch)
@@ -120,7 +120,7 @@ def judged_incidents(samples: Samples, upstream: str) -> tuple[list[Incident], i
             chances = [chance_of(target, mine, theirs, s) for s, _ in kept]
             unseen = COMMON if seen_up else COMMON_UNSEEN
             found.append(
-                Incident(
+                _Incident(
                     stretches=tuple(s for s, _ in kept),
                     matched=len(matches),
                     telling=len(kept),
@@ -132,7 +132,7 @@ def judged_incidents(samples: Samples, upstream: str) -> tuple[list[Incident], i
     return found, common
 
 
-def stretches(beats: Sequence[Beat]) -> list[Stretch]:
+def stretches(beats: Sequence[SignOfLife]) -> list[Stretch]:
     """At least FEWEST_IN_A_ROW failures in a row, at more than one question: a bad question is no outage."""
     found: list[Stretch] = []
     start: int | None = None
@@ -162,14 +162,16 @@ def grouped(every: Sequence[Stretch]) -> list[list[Stretch]]:
     """Stretches less than APART_S apart, together: the units of evidence."""
     groups: list[list[Stretch]] = []
     for stretch in every:
-        if groups and stretch.first_s - groups[-1][-1].last_s < APART_S:
+        if groups and stretch.first_s - groups[-1][-1].last_s < STRETCHES_APART_S:
             groups[-1].append(stretch)
         else:
             groups.append([stretch])
     return groups
 
 
-def chance_of(target: Sequence[Beat], mine: Sequence[Stretch], theirs: Sequence[Stretch], stretch: Stretch) -> float:
+def chance_of(
+    target: Sequence[SignOfLife], mine: Sequence[Stretch], theirs: Sequence[Stretch], stretch: Stretch
+) -> float:
     """Upper bound for the probability that an unrelated target matches this one stretch."""
     outside = [b for b in target if not any(_inside(b, s) for s in theirs)]
     q = (sum(b.down for b in outside) + 1) / (len(outside) + 1)
@@ -177,7 +179,7 @@ def chance_of(target: Sequence[Beat], mine: Sequence[Stretch], theirs: Sequence[
     up = max(span - sum(s.after_s - s.before_s for s in theirs), span * 0.05)
     rate = (own_count(mine, theirs) + 1) / up
     # To be matched, it must go down within WINDOW_S of the stretch's beginning.
-    return float(min(1.0, q + rate * min(stretch.after_s - stretch.before_s, 2 * WINDOW_S)))
+    return float(min(1.0, q + rate * min(stretch.after_s - stretch.before_s, 2 * FAILURE_WINDOW_S)))
 
 
 def own_count(mine: Sequence[Stretch], theirs: Sequence[Stretch]) -> int:
@@ -185,13 +187,13 @@ def own_count(mine: Sequence[Stretch], theirs: Sequence[Stretch]) -> int:
     return sum(not any(_overlap(m, t) for t in theirs) for m in mine)
 
 
-def log_ratio(chances: Sequence[float], n: int, factor: float = 1.0) -> float:
+def failures_log_ratio(chances: Sequence[float], n: int, factor: float = 1.0) -> float:
     """ln p(what the target did | passing through) - ln p(it | unrelated), in nats, for n incidents of which those with
     `chances` were shared. `factor` scales the chances, for the ends of the interval."""
     if not n:
         return 0.0
     apart = float(sum(np.log(np.clip(c * factor, COMMON, 0.95)) for c in chances))
-    return log_marginal(len(chances), n, *SHARES) - apart
+    return log_marginal(len(chances), n, *_SHARES) - apart
 
 
 def _spread(samples: Samples, upstream: str) -> tuple[float, float]:
@@ -209,7 +211,7 @@ def _any_of(matched: int, chances: Sequence[float]) -> float:
     return min(1.0, comb(len(chances), matched) * float(np.prod(largest)))
 
 
-def _evidence(found: Sequence[Incident], hits: int, common: int) -> str:
+def _evidence(found: Sequence[_Incident], hits: int, common: int) -> str:
     parts = []
     if found:
         parts.append(f"down together in {hits} of {len(found)} incidents")
@@ -222,7 +224,7 @@ def _evidence(found: Sequence[Incident], hits: int, common: int) -> str:
     return "; ".join(parts)
 
 
-def _witness(samples: Samples, upstream: str, found: Sequence[Incident]) -> str:
+def _witness(samples: Samples, upstream: str, found: Sequence[_Incident]) -> str:
     if not found:
         return ""
     best = min(found, key=lambda i: (not i.shared, i.chance))
@@ -238,17 +240,17 @@ def _other_hosts(samples: Samples, upstream: str) -> list[str]:
     return [n for n, host in hosts.items() if host != hosts[upstream]]
 
 
-def _inside(beat: Beat, stretch: Stretch) -> bool:
+def _inside(beat: SignOfLife, stretch: Stretch) -> bool:
     slack = min(SAME_MINUTE_S, max(stretch.first_s - stretch.before_s, stretch.after_s - stretch.last_s))
     return stretch.first_s - slack < beat.t_s < stretch.last_s + slack
 
 
-def _within(beats: Sequence[Beat], stretch: Stretch) -> list[Beat]:
+def _within(beats: Sequence[SignOfLife], stretch: Stretch) -> list[SignOfLife]:
     then = [b for b in beats if stretch.first_s <= b.t_s <= stretch.last_s]
     return then or [b for b in beats if _inside(b, stretch)]
 
 
-def _mostly_down(beats: Sequence[Beat]) -> bool:
+def _mostly_down(beats: Sequence[SignOfLife]) -> bool:
     return sum(b.down for b in beats) * 2 >= len(beats)
 
 
@@ -258,7 +260,7 @@ def _overlap(a: Stretch, b: Stretch) -> bool:
 
 def _down_already(mine: Sequence[Stretch], stretch: Stretch) -> bool:
     """A target that lay down long before cannot fall with the upstream: the stretch says nothing of it."""
-    return any(_overlap(m, stretch) and m.first_s < stretch.first_s - WINDOW_S for m in mine)
+    return any(_overlap(m, stretch) and m.first_s < stretch.first_s - FAILURE_WINDOW_S for m in mine)
 
 
 def _together(mine: Sequence[Stretch], stretch: Stretch) -> bool:
@@ -267,4 +269,4 @@ def _together(mine: Sequence[Stretch], stretch: Stretch) -> bool:
     if not overlapping:
         return stretch.last_s - stretch.first_s <= SAME_MINUTE_S
     began, ended = overlapping[0].first_s, overlapping[-1].last_s
-    return abs(began - stretch.first_s) <= WINDOW_S and abs(ended - stretch.last_s) <= WINDOW_S
+    return abs(began - stretch.first_s) <= FAILURE_WINDOW_S and abs(ended - stretch.last_s) <= FAILURE_WINDOW_S

@@ -9,7 +9,7 @@ from wrapdetect.model.history import History, Print, Timeline
 
 UNLIKE = 0.6
 """Similarity of characters below which two answers to one question at temperature 0 are unlike."""
-FEWEST_ITEMS = 2
+_FEWEST_ITEMS = 2
 AROUND_S = 7 * 86_400.0
 """Fingerprints this long before and after are compared with."""
 
@@ -31,7 +31,7 @@ def fell_back(prints: Sequence[Print], since: float, until: float) -> bool:
     """Whether at least half of the items asked in the span, two or more, were answered unlike both the last before and
     the first after, while those two are alike."""
     changed = list(_items(prints, since, until))
-    return len(changed) >= FEWEST_ITEMS and 2 * sum(changed) >= len(changed)
+    return len(changed) >= _FEWEST_ITEMS and 2 * sum(changed) >= len(changed)
 
 
 def _items(prints: Sequence[Print], since: float, until: float) -> Iterator[bool]:

@@ -12,7 +12,7 @@ from math import exp, log
 import numpy as np
 from scipy.special import betaincinv, gammaincinv
 
-from wrapdetect.evidence.compare.dependence.coincidence import Record, Times, Unit
+from wrapdetect.evidence.compare.dependence.coincidence import Falls, Times, Unit
 from wrapdetect.model.history import Weighed
 
 SENSITIVITY: Mapping[str, tuple[tuple[float, float, float], ...]] = {
@@ -42,7 +42,7 @@ ENOUGH = log(100.0)
 MOST_MORE = 1000
 
 
-def log_ratio(incidents: Sequence[Weighed], factor: float = 1.0) -> float:
+def incidents_log_ratio(incidents: Sequence[Weighed], factor: float = 1.0) -> float:
     """ln p(what the target did | passing through) - ln p(it | independent), in nats; `factor` scales the chances."""
     return sum(_log_ratio_of(c, [i for i in incidents if i.condition == c], factor) for c in SENSITIVITY)
 
@@ -111,7 +111,7 @@ def agreement(lag_s: float, slack_s: float, window_s: float) -> float:
     return log(AGREE * laplace * 2 * window_s + (1 - AGREE))
 
 
-def ends_agreement(target: Record, mine: Unit, theirs: Unit, window_s: float) -> float:
+def ends_agreement(target: Falls, mine: Unit, theirs: Unit, window_s: float) -> float:
     """ln probability that the ends agree as they do, if one cause v. by chance: how often the target's other episodes
     would have ended with it, had they begun then."""
     if mine.end_s is None or theirs.end_s is None:

@@ -25,12 +25,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
+from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.evidence.compare.dependence.latency_grid import (
     CLIP,
     FEWEST_DAYS,
     WEEK,
     WHOLE_WEEKS,
-    Floats,
     Grid,
     gridded,
     median,
@@ -49,7 +49,7 @@ DRAWS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class _Pair:
     """Target and another beyond the common part, 0 where unknown (`known` in both: `seen`), shape (slots,) each; `r` is
     their correlation as it is and for each shift; `noise_ms` is the other's, and `steady` counts the vendors with no
     more, in whom a shared network would show."""
@@ -78,7 +78,7 @@ def compare(history: History, target: str, rng: Generator) -> Iterator[Finding]:
                 yield finding
 
 
-def judged(grid: Grid, target: str, pair: Pair, others: Sequence[Pair], days: Floats) -> Finding | None:
+def judged(grid: Grid, target: str, pair: _Pair, others: Sequence[_Pair], days: Floats) -> Finding | None:
     """One candidate beside all `others`; `days` (draws, days) says how often each draw of the bootstrap has each day.
 
     None where nothing varies, so that no shift differs from another.
@@ -132,7 +132,7 @@ def chance(excess: float, shifts: Floats, unequal: float = 0.0) -> float:
     return float(stdtr(m - 1, -(excess - shifts.mean()) / spread))
 
 
-def unequal(pair: Pair, others: Sequence[Pair]) -> float:
+def unequal(pair: _Pair, others: Sequence[_Pair]) -> float:
     """Variance of the target's correlations with the vendors as steady as the candidate, beyond that of their shifts:
     what is left of a network that all share, in some more than in others. 0 where there are none."""
     steady = [p.r for p in others if p.noise_ms <= pair.noise_ms]
@@ -140,7 +140,7 @@ def unequal(pair: Pair, others: Sequence[Pair]) -> float:
     return max(0.0, float(np.mean(beyond))) if beyond else 0.0
 
 
-def paired(grid: Grid) -> list[Pair]:
+def paired(grid: Grid) -> list[_Pair]:
     """The target beside every service of another vendor, each less what the vendors but these two have in common."""
     names = [_vendor(s) for s in grid.services]
     vendors = sorted(set(names) - {names[0]})
@@ -175,11 +175,11 @@ def _commons(lines: Floats, noise_ms: Floats) -> Iterator[Floats]:
             yield np.stack([_median_without(ordered, count, line), steady], axis=1)
 
 
-def _pair(grid: Grid, k: int, vendor: str, common: Floats, step: int, steady: int) -> Pair:
+def _pair(grid: Grid, k: int, vendor: str, common: Floats, step: int, steady: int) -> _Pair:
     spread = robust_sd(common[:: max(len(common) // 8192, 1)].T)  # a sample of moments gives it well enough
     calm = np.all(np.abs(common) <= np.where(spread > 0, CLIP * spread, np.inf), axis=1)
     (ours, we), (theirs, they) = (_beyond(grid.rows[j], common, calm) for j in (0, k))
-    return Pair(
+    return _Pair(
         other=grid.services[k],
         vendor=vendor,
         ours=ours,
@@ -227,7 +227,7 @@ def _shifted(ours: Floats, we: NDArray[np.bool_], theirs: Floats, they: NDArray[
     return np.asarray(np.where(both > 1e-6, circled(ours, theirs) / np.sqrt(np.maximum(both, 1e-6)), 0.0))
 
 
-def _by_day(grid: Grid, pair: Pair, days: Floats) -> Floats:
+def _by_day(grid: Grid, pair: _Pair, days: Floats) -> Floats:
     """The correlation in each draw of days, shape (draws,)."""
     a, b = np.where(pair.seen, pair.ours, 0.0), np.where(pair.seen, pair.theirs, 0.0)
     sums = np.stack([x.reshape(grid.days, -1).sum(axis=1) for x in (a * b, a * a, b * b)], axis=1)
@@ -235,17 +235,17 @@ def _by_day(grid: Grid, pair: Pair, days: Floats) -> Floats:
     return np.asarray(ab / np.sqrt(np.maximum(aa * bb, 1e-12)))
 
 
-def _log_ratio(p: float, pair: Pair) -> float:
+def _log_ratio(p: float, pair: _Pair) -> float:
     llr = float(np.log(weight(p))) if pair.moved else 0.0
     return llr if pair.steady >= FEWEST_OTHERS else min(llr, 0.0)
 
 
-def _days_seen(grid: Grid, pair: Pair) -> int:
+def _days_seen(grid: Grid, pair: _Pair) -> int:
     """Days of which a quarter or more is known of both."""
     return int((pair.seen.reshape(grid.days, -1).mean(axis=1) >= 0.25).sum())
 
 
-def _evidence(pair: Pair, best: Pair | None, shifts: Floats, n: int) -> str:
+def _evidence(pair: _Pair, best: _Pair | None, shifts: Floats, n: int) -> str:
     beside = f", largest with another {best.r[0]:+.2f} ({best.other.name})" if best else ""
     parts = [f"correlation {pair.r[0]:+.2f} over {n} days{beside}; {len(shifts)} shifts give {shifts.mean():+.2f}"]
     parts[0] += f" with a spread of {shifts.std(ddof=1):.2f}"
@@ -256,7 +256,7 @@ def _evidence(pair: Pair, best: Pair | None, shifts: Floats, n: int) -> str:
     return "; ".join(parts)
 
 
-def _witness(grid: Grid, target: str, pair: Pair, *, together: bool) -> str:
+def _witness(grid: Grid, target: str, pair: _Pair, *, together: bool) -> str:
     """The hour in which both were slowest together, or the candidate alone, times what is usual for the hour."""
     width = max(3600 // grid.slot_s, 1)
     slow = np.maximum(pair.ours, 0) * np.maximum(pair.theirs, 0) if together else pair.theirs

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.evidence.compare.dependence.vantages import own_view
 from wrapdetect.model.history import Beats, History, Outcome, Service
-
-Floats = NDArray[np.float64]
 
 DAY_S, WEEK = 86_400, 7
 SLOT_S = 900

@@ -17,8 +17,8 @@ from scipy.special import gammainc
 
 from wrapdetect.evidence.compare.dependence.coincidence import (
     WEEK_S,
+    Falls,
     Flags,
-    Record,
     Times,
     Trials,
     hit,
@@ -35,7 +35,7 @@ from wrapdetect.evidence.compare.dependence.incident_ratio import (
     capped,
     ends_agreement,
     hit_nats,
-    log_ratio,
+    incidents_log_ratio,
     more_needed,
     prior_share,
     spread,
@@ -98,7 +98,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def _one(
-    target: Record, upstream: Record, candidates: Sequence[Record], panel: Sequence[Record], setting: Setting
+    target: Falls, upstream: Falls, candidates: Sequence[Falls], panel: Sequence[Falls], setting: Setting
 ) -> Dependence:
     found = trials(target, upstream, window_s=setting.window_s)
     others = _others_at(upstream.burst, _unrelated(target, upstream, [*candidates, *panel]))
@@ -119,8 +119,8 @@ def _one(
     hits, n = int((found.actual & counted).sum()), int(counted.sum())
     low, high = jeffreys(hits, n) if n else (0.0, 1.0)
     chance = float(np.mean([i.chance for i in incidents])) if n else _mean_chance(target, setting.window_s)
-    llr = log_ratio(incidents)
-    ends = [*(log_ratio(incidents, f) for f in spread(len(target.falls))), _without_best(incidents)]
+    llr = incidents_log_ratio(incidents)
+    ends = [*(incidents_log_ratio(incidents, f) for f in spread(len(target.falls))), _without_best(incidents)]
     e_values = running_e(target, tested, claims, setting.window_s)
     back = trials(upstream, target, window_s=setting.window_s)
     return Dependence(
@@ -150,7 +150,7 @@ def _one(
     )
 
 
-def _weighed(target: Record, found: Trials, k: int, claims: int, common: float, window_s: float) -> Weighed:
+def _weighed(target: Falls, found: Trials, k: int, claims: int, common: float, window_s: float) -> Weighed:
     unit = found.units[k]
     chance = capped(common + float(found.chance[k]))
     fell = min(target.falls, key=lambda u: abs(u.onset_s - unit.onset_s)) if found.actual[k] else None
@@ -177,7 +177,7 @@ def _without_best(incidents: Sequence[Weighed]) -> float:
     """The ratio without the incident that says most: whether all hangs on one."""
     hits = [i for i in incidents if i.hit]
     best = max(hits, key=lambda i: i.nats, default=None)
-    return log_ratio([i for i in incidents if i is not best])
+    return incidents_log_ratio([i for i in incidents if i is not best])
 
 
 def hours_apart(incidents: Sequence[Weighed]) -> int:
@@ -197,19 +197,19 @@ def _named(found: Dependence, p_corrected: float | None) -> bool:
     return hours_apart(found.incidents) >= FEWEST_HITS and found.llr >= NAMED_AT and significant
 
 
-def _unrelated(target: Record, upstream: Record, others: Sequence[Record]) -> list[Record]:
+def _unrelated(target: Falls, upstream: Falls, others: Sequence[Falls]) -> list[Falls]:
     return [o for o in others if o.vendor not in (target.vendor, upstream.vendor) and o.service != target.service]
 
 
 class _Others(NamedTuple):
     """Services unrelated to both, by vendor, and which vendors were watched at each time: shape (n_vendors, n)."""
 
-    kin: tuple[tuple[Record, ...], ...]
+    kin: tuple[tuple[Falls, ...], ...]
     watched: Flags
 
 
-def _others_at(at: Times, others: Sequence[Record]) -> _Others:
-    by_vendor: dict[str, list[Record]] = {}
+def _others_at(at: Times, others: Sequence[Falls]) -> _Others:
+    by_vendor: dict[str, list[Falls]] = {}
     for other in others:
         by_vendor.setdefault(other.vendor, []).append(other)
     kin = tuple(tuple(k) for k in by_vendor.values())
@@ -245,6 +245,6 @@ def _inside(at: Times, spans: Sequence[tuple[float, float]]) -> Flags:
     return inside
 
 
-def _mean_chance(target: Record, window_s: float, *, more_s: float = 0.0) -> float:
+def _mean_chance(target: Falls, window_s: float, *, more_s: float = 0.0) -> float:
     rate = (len(target.falls) + 1) / max(target.watched_s + more_s, 2 * window_s)
     return capped(COMMON + 1 - exp(-rate * 2 * window_s))

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from wrapdetect.evidence.compare.dependence.coincidence import (
     PRIOR_SHIFTS,
     WEEK_S,
-    Record,
+    Falls,
     Times,
     Trials,
     hit,
@@ -25,7 +25,7 @@ ODDS_NULL = 3.0
 ODDS = (6.0, 20.0, 60.0, 200.0, 600.0)
 
 
-def running_e(target: Record, found: Trials, claims: Times, window_s: float) -> Times:
+def running_e(target: Falls, found: Trials, claims: Times, window_s: float) -> Times:
     """The e-value after each unit that counts, in order of time; see the module."""
     at = np.array([u.onset_s for u in found.units])
     which = np.flatnonzero(found.telling)
@@ -53,7 +53,7 @@ def running_e(target: Record, found: Trials, claims: Times, window_s: float) -> 
     return np.asarray(np.exp(logsumexp(logs[:, 1:], axis=0) - log(len(ODDS))))
 
 
-def _busier(target: Record, at_s: float, window_s: float) -> float:
+def _busier(target: Falls, at_s: float, window_s: float) -> float:
     """How much more often than on average the target fell at this hour of past weeks, at least 1."""
     since = float(target.watched[0, 0])
     past: Times = at_s - WEEK_S * np.arange(1.0, max(2, int((at_s - since) // WEEK_S) + 1))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.random import Generator
 
-from wrapdetect.evidence.compare.samples import Place, Samples
+from wrapdetect.evidence.compare.samples import Samples, TurnKey
 from wrapdetect.model import Finding, Value
 
 FEWEST_PAIRS = 8
@@ -53,7 +53,7 @@ def compare(samples: Samples, rng: Generator) -> Iterator[Finding]:
         )
 
 
-def _pairs(ours: Mapping[Place, Value], theirs: Mapping[Place, Value]) -> dict[str, float]:
+def _pairs(ours: Mapping[TurnKey, Value], theirs: Mapping[TurnKey, Value]) -> dict[str, float]:
     """Question -> geometric mean over its turns and draws of the ratio of times."""
     logs: dict[str, list[float]] = defaultdict(list)
     for place in set(ours) & set(theirs):

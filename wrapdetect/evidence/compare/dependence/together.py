@@ -20,11 +20,11 @@ UNPROVEN = log(15.0)
 """Most that outages may say where they are not significant after correction over the candidates: short of a word."""
 SHIFTS = (1, 2, 3, 4)
 """Weeks by which the target's record is moved for the control."""
-SHOWN = 6
+_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outages:
+class TargetOutages:
     """What the incidents of a history say of one target and each of its candidates."""
 
     target: Timeline
@@ -44,12 +44,12 @@ class Checks(NamedTuple):
     limits: tuple[str, ...]
 
 
-def outages_of(history: History, target: str, seeds: Seeds) -> Outages | None:
+def outages_of(history: History, target: str, seeds: Seeds) -> TargetOutages | None:
     """None where the history does not hold the target as one of its services."""
     return next(outages_of_each(history, [target], seeds), None)
 
 
-def outages_of_each(history: History, targets: Iterable[str], seeds: Seeds) -> Iterator[Outages]:
+def outages_of_each(history: History, targets: Iterable[str], seeds: Seeds) -> Iterator[TargetOutages]:
     """Of these targets, those that the history holds as such, in their order."""
     vantages = how(history)
     history = one_view(history, own_faults)
@@ -60,12 +60,12 @@ def outages_of_each(history: History, targets: Iterable[str], seeds: Seeds) -> I
     for target in (t for t in targets if kinds.get(t) == "target"):
         setting = Setting(common=seeds.common_causes.spans(), excused=excused(history, target, candidates))
         found = tuple(dependence(lines[target], candidates, panel, setting))
-        yield Outages(
+        yield TargetOutages(
             target=lines[target], candidates=candidates, panel=panel, setting=setting, found=found, vantages=vantages
         )
 
 
-def compare(outages: Outages) -> Iterator[Finding]:
+def compare(outages: TargetOutages) -> Iterator[Finding]:
     """One finding for each candidate with an incident that says something."""
     for found in outages.found:
         if not found.n:
@@ -90,7 +90,7 @@ def compare(outages: Outages) -> Iterator[Finding]:
         )
 
 
-def checks(outages: Outages) -> Checks:
+def checks(outages: TargetOutages) -> Checks:
     """The control by shifted weeks, what it would take, and what cannot be seen."""
     return Checks(tuple(_controls(outages)), tuple(_needs(outages)), tuple(_limits(outages)))
 
@@ -124,7 +124,7 @@ def witness(found: Dependence) -> str:
     return f"{found.upstream}: {best.witness}; {found.target}, {best.lag_s / 60:+.0f} min: {best.target_witness}"
 
 
-def _controls(outages: Outages) -> Iterator[Control]:
+def _controls(outages: TargetOutages) -> Iterator[Control]:
     """The target's record moved by whole weeks must name nobody."""
     named = []
     watched = sum(until - since for since, until in outages.target.watched)
@@ -163,9 +163,9 @@ def moved_by(line: Timeline, seconds: float) -> Timeline:
     )
 
 
-def _needs(outages: Outages) -> Iterator[str]:
+def _needs(outages: TargetOutages) -> Iterator[str]:
     open_ = () if any(d.named for d in outages.found) else sorted(outages.found, key=lambda d: -d.llr)
-    for found in open_[:SHOWN]:
+    for found in open_[:_SHOWN]:
         if found.more is None:
             continue
         share = f"if {found.target} falls with {expected_share(found.incidents):.0%} of them"
@@ -178,7 +178,7 @@ def _needs(outages: Outages) -> Iterator[str]:
             )
 
 
-def _limits(outages: Outages) -> Iterator[str]:
+def _limits(outages: TargetOutages) -> Iterator[str]:
     yield from outages.target.notes
     if outages.vantages:
         yield outages.vantages

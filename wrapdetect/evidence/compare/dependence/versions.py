@@ -31,6 +31,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import gammaincinv, pdtrc
 
+from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.evidence.compare.dependence.vantages import own_view
 from wrapdetect.evidence.compare.ngrams import chars, counts
 from wrapdetect.evidence.compare.shares import jeffreys, log_marginal
@@ -38,14 +39,12 @@ from wrapdetect.model import Finding
 from wrapdetect.model.history import History, Print, Service
 from wrapdetect.model.prose import quote
 
-Floats = NDArray[np.float64]
-
-DAY_S = 86_400.0
+_DAY_S = 86_400.0
 SESSION_S = 6 * 3600
 """Prints of one service less than this apart are one session, unless an item comes again."""
 SPANS = ((28, 4), (11, 7))
 """Sessions before and after a change that are compared: few after, to see it soon; or few before, early."""
-ALPHA = 1e-4
+_ALPHA = 1e-4
 FALSE_PER_YEAR = 0.05
 """False changes of a service with daily sessions and noise that is alike on all days: at most this, measured."""
 SMALLEST = 0.05
@@ -59,7 +58,7 @@ UNUSUAL = 0.05
 BOUND = 2.3
 BLOCK = 256
 """Places judged at once, so that a long history needs little memory."""
-SHORT = 60
+_SHORT = 60
 """Characters of an answer that a witness quotes."""
 
 
@@ -91,7 +90,7 @@ class Watched(NamedTuple):
     changes: tuple[Change, ...]
 
 
-class Event(NamedTuple):
+class UpstreamChange(NamedTuple):
     """A change of the upstream: what the target did, None where it followed late; how many other candidates changed
     with it; the target's days in which a change counts as the same."""
 
@@ -168,12 +167,12 @@ def distances(every: Sequence[Session]) -> Floats:
 
 def events(
     watched: Mapping[str, Watched], target: str, upstream: str, candidate: Mapping[str, bool]
-) -> tuple[list[Event], int, int]:
+) -> tuple[list[UpstreamChange], int, int]:
     """Changes of the upstream that say something of the target; how many had a common cause; and how many the target's
     sessions cannot show (yet). `candidate` tells candidates from panel and sites."""
     us, them = watched[target], watched[upstream]
     apart = {n: w for n, w in watched.items() if w.vendor not in (us.vendor, them.vendor)}
-    found: list[Event] = []
+    found: list[UpstreamChange] = []
     common = open_ = 0
     for change in them.changes:
         span = _span(us, change)
@@ -185,13 +184,13 @@ def events(
             common += 1
             continue
         shared = any(_same(c, change) for c in us.changes)
-        late = any(0 < c.earliest_s - change.latest_s <= LAG_DAYS * DAY_S for c in us.changes)
+        late = any(0 < c.earliest_s - change.latest_s <= LAG_DAYS * _DAY_S for c in us.changes)
         rivals = len({apart[n].vendor for n in with_it if candidate[n]})
-        found.append(Event(change, True if shared else None if late else False, rivals, span))
+        found.append(UpstreamChange(change, True if shared else None if late else False, rivals, span))
     return found, common, open_
 
 
-def log_ratio(events: Sequence[Event], changes: int, days: float, factor: float = 1.0) -> float:
+def changes_log_ratio(events: Sequence[UpstreamChange], changes: int, days: float, factor: float = 1.0) -> float:
     """ln p(what the target did | passing through) - ln p(it | unrelated), for its `changes` in `days`, both outside the
     events; `factor` scales its rate. In nats, at least ln(1 - FOLLOWING), at most BOUND.
 
@@ -208,14 +207,14 @@ def log_ratio(events: Sequence[Event], changes: int, days: float, factor: float 
     return float(min(np.logaddexp(np.log(FOLLOWING) + follows, np.log(1 - FOLLOWING)), BOUND))
 
 
-def _finding(us: Watched, target: str, upstream: str, found: list[Event], common: int, open_: int) -> Finding:
+def _finding(us: Watched, target: str, upstream: str, found: list[UpstreamChange], common: int, open_: int) -> Finding:
     told = [e for e in found if e.shared is not None]
     hits, n = sum(bool(e.shared) for e in told), len(told)
     low, high = jeffreys(hits, n) if n else (0.0, 1.0)
     own = sum(not any(_same(c, e.change) for e in found) for c in us.changes)
-    days = (us.at_s[-1] - us.at_s[0]) / DAY_S - sum(e.window_days for e in found)
+    days = (us.at_s[-1] - us.at_s[0]) / _DAY_S - sum(e.window_days for e in found)
     ends = tuple(float(gammaincinv(own + 0.5, q)) / (own + 1) for q in (0.975, 0.025))
-    llr, llr_low, llr_high = (log_ratio(found, own, days, factor) for factor in (1.0, *ends))
+    llr, llr_low, llr_high = (changes_log_ratio(found, own, days, factor) for factor in (1.0, *ends))
     return Finding(
         rule="versions_together",
         axis="dependence",
@@ -248,7 +247,7 @@ def _evidence(hits: int, n: int, late: int, common: int, open_: int, own: int, d
     return "; ".join(parts)
 
 
-def _witness(upstream: str, target: str, us: Watched, told: Sequence[Event]) -> str:
+def _witness(upstream: str, target: str, us: Watched, told: Sequence[UpstreamChange]) -> str:
     if not told:
         return ""
     best = max(told, key=lambda e: (bool(e.shared), e.change.strength))
@@ -276,11 +275,11 @@ def _span(us: Watched, change: Change) -> float | None:
     before, after = at[at <= change.earliest_s], at[at >= change.latest_s]
     if len(before) < SPANS[1][0] or len(after) < SPANS[0][1] + LAG_DAYS:
         return None
-    reach = LAG_DAYS * DAY_S
+    reach = LAG_DAYS * _DAY_S
     if change.earliest_s - before[-1] > reach or after[0] - change.latest_s > reach:
         return None
     blur = max((c.latest_s - c.earliest_s - np.diff(at).min() for c in us.changes), default=0)
-    return float(after[0] - before[-1] + blur) / DAY_S
+    return float(after[0] - before[-1] + blur) / _DAY_S
 
 
 def _unusual(others: Mapping[str, Watched], change: Change, changed: int) -> bool:
@@ -290,9 +289,9 @@ def _unusual(others: Mapping[str, Watched], change: Change, changed: int) -> boo
     expected = 0.0
     for vendor in {w.vendor for w in others.values()}:
         watched = [w for w in others.values() if w.vendor == vendor]
-        days = max(sum(w.at_s[-1] - w.at_s[0] for w in watched) / DAY_S, 1.0)
+        days = max(sum(w.at_s[-1] - w.at_s[0] for w in watched) / _DAY_S, 1.0)
         own = sum(not _same(c, change) for w in watched for c in w.changes)
-        expected += own / days * len(watched) * ((change.latest_s - change.earliest_s) / DAY_S + 1)
+        expected += own / days * len(watched) * ((change.latest_s - change.earliest_s) / _DAY_S + 1)
     return bool(pdtrc(changed - 1, expected) < UNUSUAL) if expected > 0 else True
 
 
@@ -302,7 +301,7 @@ def strength(apart: Floats, k: int) -> float:
     best, longest = 0.0, max(0, k - SPANS[0][0])
     for before, after in SPANS:
         first, last = max(0, k - before), k + after
-        if k <= after or last > len(apart) or comb(last - first, after) * ALPHA < 1:
+        if k <= after or last > len(apart) or comb(last - first, after) * _ALPHA < 1:
             continue
         if _novel(apart[longest:last, longest:last], after) < SMALLEST:
             continue
@@ -311,7 +310,7 @@ def strength(apart: Floats, k: int) -> float:
         ours = _beyond(window, ways[-1:])[0]
         if ours < SMALLEST or (_beyond(window, some) >= ours - 1e-12).sum() > 2:
             continue
-        if (_beyond(window, ways) >= ours - 1e-12).mean() <= ALPHA:
+        if (_beyond(window, ways) >= ours - 1e-12).mean() <= _ALPHA:
             best = max(best, float(ours))
     return best
 
@@ -374,7 +373,7 @@ def _example(before: Sequence[Session], after: Sequence[Session]) -> str:
         new = [s.texts[item] for s in after if item in s.texts]
         fresh = [t for t in new if t not in old]
         if fresh and len(fresh) > best:
-            best, text = len(fresh), f"{item}: “{quote(old[-1], SHORT)}” before, “{quote(fresh[0], SHORT)}” after"
+            best, text = len(fresh), f"{item}: “{quote(old[-1], _SHORT)}” before, “{quote(fresh[0], _SHORT)}” after"
     return text
 
 

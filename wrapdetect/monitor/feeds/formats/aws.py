@@ -8,37 +8,46 @@ status 0 to 3 (over, information, degradation, disruption), event_log of summary
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from wrapdetect.monitor.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest, momentary
+from wrapdetect.monitor.feeds.base import (
+    FeedEntry,
+    FeedSource,
+    Parsed,
+    Told,
+    entry_of,
+    gather_entries,
+    latest,
+    momentary,
+)
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import JsonObject, json_of, mapping, names_in, objects, shape_of, word
+from wrapdetect.monitor.feeds.document import JsonObject, mapping, objects_in, page_json, shape_of, texts_in, word
 from wrapdetect.monitor.feeds.status import UNSTATED, Update, letters, phase
 from wrapdetect.monitor.feeds.titles import marked
 
-EXPECTED = "AWS's currentevents, a JSON list of events with `service` and `date` or `event_log`"
-KEYS = ("arn", "event_log", "service", "service_name")
+_EXPECTED = "AWS's currentevents, a JSON list of events with `service` and `date` or `event_log`"
+_KEYS = ("arn", "event_log", "service", "service_name")
 NO_ISSUES = frozenset({"scheduledchange", "accountnotification"})
 SEVERITIES = {"1": 1, "2": 2, "3": 3}
 
 
-def parse(data: bytes, source: Source) -> Parsed:
+def parse(data: bytes, source: FeedSource) -> Parsed:
     """A list speaks of the moment; an object of lists, by service, of the time since its oldest event.
 
     Raises FeedError for a page of another shape.
     """
-    tree = json_of(data, source, EXPECTED)
+    tree = page_json(data, source, _EXPECTED)
     if isinstance(tree, Mapping):
         listed = [entry for value in tree.values() if isinstance(value, list) for entry in value]
         fits = bool(tree) and all(isinstance(value, list) for value in tree.values())
     else:
         listed, fits = (tree, True) if isinstance(tree, list) else ([], False)
-    if not fits or (listed and not any(k in e for e in objects(listed) for k in KEYS)):
-        raise source.wrong(shape_of(tree), EXPECTED)
+    if not fits or (listed and not any(k in e for e in objects_in(listed) for k in _KEYS)):
+        raise source.wrong(shape_of(tree), _EXPECTED)
     found = ((f"event {i}", entry) for i, entry in enumerate(listed, 1))
-    events = gather(found, partial(_entry, source=source), source)
+    events = gather_entries(found, partial(_entry, source=source), source)
     return (momentary if isinstance(tree, list) else latest)(events, source)
 
 
-def _entry(raw: object, *, source: Source) -> Entry:
+def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
     entry = mapping(raw)
     date_s = source.time(entry, "date", "start_time", "startTime")
     updates = tuple(_updates(entry, source))
@@ -47,7 +56,7 @@ def _entry(raw: object, *, source: Source) -> Entry:
         raise EntryError("it has neither a date nor an event_log with a timestamp")
     summary = marked(word(entry, "summary"))
     ended_s, unread = source.end(entry, "end_time", "endTime")
-    grades = [SEVERITIES.get(word(e, "status"), 0) for e in (entry, *objects(entry.get("event_log")))]
+    grades = [SEVERITIES.get(word(e, "status"), 0) for e in (entry, *objects_in(entry.get("event_log")))]
     told = Told(
         id=word(entry, "arn") or f"{word(entry, 'service', 'service_name')} {date_s or posted_s}",
         title=summary.bare or word(entry, "eventTypeCode"),
@@ -57,15 +66,15 @@ def _entry(raw: object, *, source: Source) -> Entry:
         status=_status(entry),
         updates=updates,
         stated_s=ended_s,
-        components=names_in([word(entry, "service_name"), word(entry, "service")]),
+        components=texts_in([word(entry, "service_name"), word(entry, "service")]),
         unread=unread,
         noted=len(updates) > 1,
     )
     return entry_of(told, source)
 
 
-def _updates(entry: JsonObject, source: Source) -> Iterator[Update]:
-    for post in objects(entry.get("event_log")):
+def _updates(entry: JsonObject, source: FeedSource) -> Iterator[Update]:
+    for post in objects_in(entry.get("event_log")):
         at_s = source.time(post, "timestamp", "date")
         if at_s is not None:
             yield Update(at_s, _status(post))

@@ -10,13 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from wrapdetect.monitor.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest, newest_of
+from wrapdetect.monitor.feeds.base import (
+    FeedEntry,
+    FeedSource,
+    Parsed,
+    Told,
+    entry_of,
+    gather_entries,
+    latest,
+    newest_of,
+)
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import JsonObject, json_of, mapping, name_of, objects, shape_of, word
+from wrapdetect.monitor.feeds.document import JsonObject, entry_name, mapping, objects_in, page_json, shape_of, word
 from wrapdetect.monitor.feeds.status import UNSTATED, Update, is_planned, phase, severity_of
 
-EXPECTED = "Better Stack JSON, an index.json with `data` and `included`, or a list of status reports in `data`"
-STATES = ("downtime", "degraded", "maintenance", "resolved", "operational")
+_EXPECTED = "Better Stack JSON, an index.json with `data` and `included`, or a list of status reports in `data`"
+_STATES = ("downtime", "degraded", "maintenance", "resolved", "operational")
 """Of a resource in an update, the worst first."""
 
 
@@ -28,16 +37,16 @@ class _Beside:
     names: Mapping[str, str]
 
 
-def parse(data: bytes, source: Source) -> Parsed:
+def parse(data: bytes, source: FeedSource) -> Parsed:
     """Reports since the oldest; maintenance as severity 0. Raises FeedError for a page of another shape."""
-    tree = json_of(data, source, EXPECTED)
+    tree = page_json(data, source, _EXPECTED)
     page = tree.get("data") if isinstance(tree, dict) else None
     if not isinstance(tree, dict) or not _fits(page):
-        raise source.wrong(shape_of(tree), EXPECTED)
-    included = list(objects(tree.get("included")))
-    reports = [e for e in (*objects(page), *included) if word(e, "type") == "status_report"]
+        raise source.wrong(shape_of(tree), _EXPECTED)
+    included = list(objects_in(tree.get("included")))
+    reports = [e for e in (*objects_in(page), *included) if word(e, "type") == "status_report"]
     found = ((f"report {i}", entry) for i, entry in enumerate(reports, 1))
-    entries = gather(found, partial(_entry, source=source, beside=_beside(included)), source)
+    entries = gather_entries(found, partial(_entry, source=source, beside=_beside(included)), source)
     pages = tree.get("pagination")
     newest_of(entries, source, more=isinstance(pages, dict) and bool(pages.get("next")))
     return latest(entries, source)
@@ -64,9 +73,9 @@ def _beside(included: list[JsonObject]) -> _Beside:
     return _Beside(updates=updates, names=names)
 
 
-def _entry(raw: object, *, source: Source, beside: _Beside) -> Entry:
+def _entry(raw: object, *, source: FeedSource, beside: _Beside) -> FeedEntry:
     entry = mapping(raw)
-    fields, id_ = mapping(entry.get("attributes"), "attributes"), name_of(entry, "id")
+    fields, id_ = mapping(entry.get("attributes"), "attributes"), entry_name(entry, "id")
     posts = _posts(entry, id_, beside)
     started_s = source.time(fields, "starts_at")
     updates: list[Update] = []
@@ -88,7 +97,7 @@ def _entry(raw: object, *, source: Source, beside: _Beside) -> Entry:
     goes_on = newest is not None and ended_s is not None and newest.at_s > ended_s and phase(newest.status) == "open"
     over = now == "over" or (ended_s is not None and ended_s <= source.fetched_s and not goes_on)
     touched = [
-        word(r, "status_page_resource_id") for p in (fields, *posts) for r in objects(p.get("affected_resources"))
+        word(r, "status_page_resource_id") for p in (fields, *posts) for r in objects_in(p.get("affected_resources"))
     ]
     told = Told(
         id=id_,
@@ -111,11 +120,11 @@ def _posts(entry: JsonObject, id_: str, beside: _Beside) -> list[JsonObject]:
     """Updates of a report, by the ids that it names, else by those that name it."""
     related = entry.get("relationships")
     named = related.get("status_updates") if isinstance(related, dict) else None
-    ids = [word(e, "id") for e in objects(named.get("data"))] if isinstance(named, dict) else []
+    ids = [word(e, "id") for e in objects_in(named.get("data"))] if isinstance(named, dict) else []
     return [post for i in ids for post in beside.updates.get(i, [])] or beside.updates.get(f"of {id_}", [])
 
 
 def _state(resources: object) -> str:
     """The worst state of the resources of a post; "" where it names none."""
-    states = {word(r, "status") for r in objects(resources)}
-    return next((s for s in STATES if s in states), "")
+    states = {word(r, "status") for r in objects_in(resources)}
+    return next((s for s in _STATES if s in states), "")

@@ -7,37 +7,46 @@ the oldest first, unless ?sort=id&order=desc. Source: docs.cachethq.io.
 from collections.abc import Mapping
 from functools import partial
 
-from wrapdetect.monitor.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest, newest_of
+from wrapdetect.monitor.feeds.base import (
+    FeedEntry,
+    FeedSource,
+    Parsed,
+    Told,
+    entry_of,
+    gather_entries,
+    latest,
+    newest_of,
+)
 from wrapdetect.monitor.feeds.dates import EntryError
 from wrapdetect.monitor.feeds.document import (
     JsonObject,
-    json_of,
+    entry_name,
     mapping,
-    name_of,
-    names_in,
-    objects,
+    objects_in,
+    page_json,
     shape_of,
+    texts_in,
     updates_of,
     word,
 )
 from wrapdetect.monitor.feeds.status import UNSTATED, is_planned
 
-EXPECTED = "Cachet JSON, an object with `data`, a list of incidents with occurred_at or created_at"
+_EXPECTED = "Cachet JSON, an object with `data`, a list of incidents with occurred_at or created_at"
 STATUSES = {"0": "scheduled", "1": "investigating", "2": "identified", "3": "watching", "4": "fixed"}
-GRADES = {"1": 0, "2": 1, "3": 2, "4": 3}
+_GRADES = {"1": 0, "2": 1, "3": 2, "4": 3}
 """Severity by the state of the component."""
 TIMES = {"occurred": "occurred_at", "created": "created_at", "updated": "updated_at", "scheduled": "scheduled_at"}
 """Times of version 3, each an object, and what version 2 calls them."""
 
 
-def parse(data: bytes, source: Source) -> Parsed:
+def parse(data: bytes, source: FeedSource) -> Parsed:
     """Incidents since the oldest; maintenance as severity 0. Raises FeedError for a page of another shape."""
-    tree = json_of(data, source, EXPECTED)
+    tree = page_json(data, source, _EXPECTED)
     listed = tree.get("data") if isinstance(tree, dict) else None
-    if not isinstance(tree, dict) or not isinstance(listed, list) or not all(_fits(e) for e in objects(listed)):
-        raise source.wrong(shape_of(tree), EXPECTED)
+    if not isinstance(tree, dict) or not isinstance(listed, list) or not all(_fits(e) for e in objects_in(listed)):
+        raise source.wrong(shape_of(tree), _EXPECTED)
     found = ((f"incident {i}", entry) for i, entry in enumerate(listed, 1))
-    entries = gather(found, partial(_entry, source=source), source)
+    entries = gather_entries(found, partial(_entry, source=source), source)
     newest_of(entries, source, more=_more(tree))
     return latest(entries, source)
 
@@ -55,20 +64,20 @@ def _more(tree: JsonObject) -> bool:
     return isinstance(told, dict) and bool(told.get("next_page") or told.get("next"))
 
 
-def _entry(raw: object, *, source: Source) -> Entry:
+def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
     entry = _plain(mapping(raw))
     occurred_s, created_s = source.time(entry, "occurred_at", "scheduled_at"), source.time(entry, "created_at")
     posted_s = created_s if created_s is not None else occurred_s
     if posted_s is None:
         raise EntryError("it has neither occurred_at nor created_at")
-    posts = [_plain(u) for u in objects(entry.get("updates", entry.get("incident_updates")))]
+    posts = [_plain(u) for u in objects_in(entry.get("updates", entry.get("incident_updates")))]
     told_posts = [{**post, "status": _status(post)} for post in posts]
     updates, unread = updates_of(source, told_posts, ("status",), ("created_at",))
     status = "resolved" if entry.get("is_resolved") in (True, "1") else _status(entry)
     component = entry.get("component")
-    grade = GRADES.get(word(component, "status") if isinstance(component, dict) else "", UNSTATED)
+    grade = _GRADES.get(word(component, "status") if isinstance(component, dict) else "", UNSTATED)
     told = Told(
-        id=name_of(entry, "id"),
+        id=entry_name(entry, "id"),
         title=word(entry, "name"),
         posted_s=posted_s,
         started_s=occurred_s,
@@ -76,7 +85,7 @@ def _entry(raw: object, *, source: Source) -> Entry:
         status=status,
         updates=updates,
         changed_s=source.end(entry, "updated_at")[0],
-        components=names_in([component, *objects(entry.get("components"))], "name"),
+        components=texts_in([component, *objects_in(entry.get("components"))], "name"),
         unread=unread,
         noted=bool(updates),
     )

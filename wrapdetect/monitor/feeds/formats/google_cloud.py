@@ -8,27 +8,27 @@ page names its schema. Its Atom feed is format = "atom".
 from functools import partial
 
 from wrapdetect.model.prose import quote
-from wrapdetect.monitor.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest
+from wrapdetect.monitor.feeds.base import FeedEntry, FeedSource, Parsed, Told, entry_of, gather_entries, latest
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import json_of, mapping, name_of, names_in, shape_of, updates_of, word
+from wrapdetect.monitor.feeds.document import entry_name, mapping, page_json, shape_of, texts_in, updates_of, word
 from wrapdetect.monitor.feeds.status import UNSTATED, phase, severity_of
 
-EXPECTED = "Google Cloud's incidents.json, a JSON list of incidents with `begin`"
-KEYS = ("begin", "external_desc", "most_recent_update")
+_EXPECTED = "Google Cloud's incidents.json, a JSON list of incidents with `begin`"
+_KEYS = ("begin", "external_desc", "most_recent_update")
 
 
-def parse(data: bytes, source: Source) -> Parsed:
+def parse(data: bytes, source: FeedSource) -> Parsed:
     """Incidents since the oldest. Raises FeedError for a page of another shape."""
-    listed = json_of(data, source, EXPECTED)
+    listed = page_json(data, source, _EXPECTED)
     if not isinstance(listed, list) or not all(isinstance(e, dict) for e in listed[:1]):
-        raise source.wrong(shape_of(listed), EXPECTED)
-    if listed and not any(k in e for e in listed if isinstance(e, dict) for k in KEYS):
-        raise source.wrong(shape_of(listed), EXPECTED)
+        raise source.wrong(shape_of(listed), _EXPECTED)
+    if listed and not any(k in e for e in listed if isinstance(e, dict) for k in _KEYS):
+        raise source.wrong(shape_of(listed), _EXPECTED)
     found = ((f"incident {i}", entry) for i, entry in enumerate(listed, 1))
-    return latest(gather(found, partial(_entry, source=source), source), source)
+    return latest(gather_entries(found, partial(_entry, source=source), source), source)
 
 
-def _entry(raw: object, *, source: Source) -> Entry:
+def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
     entry = mapping(raw)
     started_s, created_s = source.time(entry, "begin"), source.time(entry, "created")
     posted_s = created_s if created_s is not None else started_s
@@ -39,7 +39,7 @@ def _entry(raw: object, *, source: Source) -> Entry:
     recent = entry.get("most_recent_update")
     reopened = ended_s is not None and any(u.at_s > ended_s and phase(u.status) == "open" for u in updates)
     told = Told(
-        id=name_of(entry, "id", "number"),
+        id=entry_name(entry, "id", "number"),
         title=_title(entry.get("external_desc")),
         posted_s=posted_s,
         started_s=started_s,
@@ -52,7 +52,7 @@ def _entry(raw: object, *, source: Source) -> Entry:
         changed_s=source.end(entry, "modified")[0],
         components=tuple(
             dict.fromkeys(
-                (*names_in(entry.get("affected_products"), "title"), *names_in([word(entry, "service_name")]))
+                (*texts_in(entry.get("affected_products"), "title"), *texts_in([word(entry, "service_name")]))
             )
         ),
         unread=unread or wrong,

@@ -12,13 +12,13 @@ from functools import partial
 
 from wrapdetect.monitor.feeds.base import (
     LAST_POST_S,
-    Entry,
+    FeedEntry,
+    FeedSource,
     Onset,
     Parsed,
-    Source,
     Told,
     entry_of,
-    gather,
+    gather_entries,
     latest,
     momentary,
     onset,
@@ -26,52 +26,52 @@ from wrapdetect.monitor.feeds.base import (
 from wrapdetect.monitor.feeds.dates import EntryError
 from wrapdetect.monitor.feeds.document import (
     JsonObject,
-    json_of,
+    entry_name,
     mapping,
-    name_of,
-    names_in,
-    objects,
+    objects_in,
+    page_json,
     shape_of,
+    texts_in,
     updates_of,
     word,
 )
 from wrapdetect.monitor.feeds.status import UNSTATED, is_planned, severity_of
 
-EXPECTED = "incident.io JSON, an object with a list of incidents, incident_links or ongoing_incidents"
-LISTS = ("status_page_incidents", "incidents", "incident_links")
+_EXPECTED = "incident.io JSON, an object with a list of incidents, incident_links or ongoing_incidents"
+_LISTS = ("status_page_incidents", "incidents", "incident_links")
 OPEN = ("ongoing_incidents", "in_progress_maintenances", "scheduled_maintenances")
 
 
-def parse(data: bytes, source: Source) -> Parsed:
+def parse(data: bytes, source: FeedSource) -> Parsed:
     """Incidents; maintenance as severity 0. A list covers the time since its oldest post, the widget the moment.
 
     Raises FeedError for a page of another shape.
     """
-    tree = json_of(data, source, EXPECTED)
+    tree = page_json(data, source, _EXPECTED)
     page = tree.get("summary", tree) if isinstance(tree, dict) else None
     if not isinstance(page, dict):
-        raise source.wrong(shape_of(page), EXPECTED)
-    lists = [n for n in LISTS if isinstance(page.get(n), list)][:1]
+        raise source.wrong(shape_of(page), _EXPECTED)
+    lists = [n for n in _LISTS if isinstance(page.get(n), list)][:1]
     names = lists or [n for n in OPEN if isinstance(page.get(n), list)]
     if not names:
-        raise source.wrong(shape_of(page), EXPECTED)
+        raise source.wrong(shape_of(page), _EXPECTED)
     impacts = _impacts_by_incident(page)
     found = ((f"{name} {i}", entry) for name in names for i, entry in enumerate(page[name], 1))
-    entries = gather(found, partial(_entry, source=source, impacts=impacts), source)
+    entries = gather_entries(found, partial(_entry, source=source, impacts=impacts), source)
     return (latest if lists else momentary)(entries, source)
 
 
 def _impacts_by_incident(page: JsonObject) -> dict[str, list[JsonObject]]:
     impacts: dict[str, list[JsonObject]] = {}
-    for impact in objects(page.get("component_impacts")):
+    for impact in objects_in(page.get("component_impacts")):
         impacts.setdefault(word(impact, "status_page_incident_id"), []).append(impact)
     return impacts
 
 
-def _entry(raw: object, *, source: Source, impacts: dict[str, list[JsonObject]]) -> Entry:
+def _entry(raw: object, *, source: FeedSource, impacts: dict[str, list[JsonObject]]) -> FeedEntry:
     entry = mapping(raw)
-    id_ = name_of(entry, "id")
-    own = [*objects(entry.get("component_impacts")), *impacts.get(id_, [])]
+    id_ = entry_name(entry, "id")
+    own = [*objects_in(entry.get("component_impacts")), *impacts.get(id_, [])]
     status = word(entry, "status", "incident_status")
     began, posted_s = _onset(entry, own, source)
     updates, wrong = updates_of(
@@ -93,7 +93,7 @@ def _entry(raw: object, *, source: Source, impacts: dict[str, list[JsonObject]])
     return entry_of(told, source)
 
 
-def _onset(entry: JsonObject, impacts: list[JsonObject], source: Source) -> tuple[Onset, int]:
+def _onset(entry: JsonObject, impacts: list[JsonObject], source: FeedSource) -> tuple[Onset, int]:
     """The first impact's start, else the publishing. The widget gives neither: an incident of which only the last
     update is known began up to three hours before it."""
     starts = [t for i in impacts if (t := source.time(i, "start_at")) is not None]
@@ -109,7 +109,7 @@ def _onset(entry: JsonObject, impacts: list[JsonObject], source: Source) -> tupl
     return Onset(updated_s, LAST_POST_S, 0), updated_s
 
 
-def _ended(impacts: list[JsonObject], source: Source) -> tuple[int | None, str]:
+def _ended(impacts: list[JsonObject], source: FeedSource) -> tuple[int | None, str]:
     """The end of its last impact, where all have one; and what is wrong with the first that cannot be read."""
     ends = [source.end(i, "end_at") for i in impacts]
     stated = [at_s for at_s, _ in ends if at_s is not None]
@@ -118,7 +118,7 @@ def _ended(impacts: list[JsonObject], source: Source) -> tuple[int | None, str]:
 
 
 def _components(entry: JsonObject, impacts: list[JsonObject]) -> tuple[str, ...]:
-    listed = names_in(entry.get("affected_components"), "name")
+    listed = texts_in(entry.get("affected_components"), "name")
     return tuple(dict.fromkeys([*listed, *(n for i in impacts if (n := word(i, "component_name", "name")))]))
 
 

@@ -7,35 +7,44 @@ summary.json: {"page": {"status": "UP"}, "activeIncidents": [{name, started, sta
 
 from functools import partial
 
-from wrapdetect.monitor.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest, momentary
+from wrapdetect.monitor.feeds.base import (
+    FeedEntry,
+    FeedSource,
+    Parsed,
+    Told,
+    entry_of,
+    gather_entries,
+    latest,
+    momentary,
+)
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import entries_of, json_of, mapping, names_in, shape_of, updates_of, word
+from wrapdetect.monitor.feeds.document import entries_of, mapping, page_json, shape_of, texts_in, updates_of, word
 from wrapdetect.monitor.feeds.shapes import INSTATUS_STATES
 from wrapdetect.monitor.feeds.status import UNSTATED, is_planned, severity_of
 
-EXPECTED = "Instatus JSON, a summary.json with `activeIncidents` or a list of incidents with `started`"
-LISTS = ("activeIncidents", "activeMaintenances")
+_EXPECTED = "Instatus JSON, a summary.json with `activeIncidents` or a list of incidents with `started`"
+_LISTS = ("activeIncidents", "activeMaintenances")
 
 
-def parse(data: bytes, source: Source) -> Parsed:
+def parse(data: bytes, source: FeedSource) -> Parsed:
     """What is open now, maintenance as severity 0; or a list. Raises FeedError for a page of another shape."""
-    tree = json_of(data, source, EXPECTED)
+    tree = page_json(data, source, _EXPECTED)
     if isinstance(tree, list):
         if tree and not any(isinstance(e, dict) and "started" in e for e in tree):
-            raise source.wrong(shape_of(tree), EXPECTED)
+            raise source.wrong(shape_of(tree), _EXPECTED)
         found = [(f"incident {i}", e, "") for i, e in enumerate(tree, 1)]
     else:
         page = tree.get("page") if isinstance(tree, dict) else None
         known = isinstance(page, dict) and word(page, "status") in INSTATUS_STATES
-        if not isinstance(tree, dict) or not (known or any(isinstance(tree.get(n), list) for n in LISTS)):
-            raise source.wrong(shape_of(tree), EXPECTED)
-        found = [(f"{name} {i}", e, name) for name in LISTS for i, e in enumerate(entries_of(tree.get(name)), 1)]
+        if not isinstance(tree, dict) or not (known or any(isinstance(tree.get(n), list) for n in _LISTS)):
+            raise source.wrong(shape_of(tree), _EXPECTED)
+        found = [(f"{name} {i}", e, name) for name in _LISTS for i, e in enumerate(entries_of(tree.get(name)), 1)]
     read = partial(_entry, source=source)
-    entries = gather(((place, (e, name)) for place, e, name in found), read, source)
+    entries = gather_entries(((place, (e, name)) for place, e, name in found), read, source)
     return (latest if isinstance(tree, list) else momentary)(entries, source)
 
 
-def _entry(raw: object, *, source: Source) -> Entry:
+def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
     assert isinstance(raw, tuple)
     entry = mapping(raw[0])
     status, impact = word(entry, "status"), word(entry, "impact")
@@ -49,12 +58,16 @@ def _entry(raw: object, *, source: Source) -> Entry:
         id=word(entry, "id", "url") or f"{title} {started_s}",
         title=title,
         posted_s=started_s,
-        severity=0 if raw[1] == LISTS[1] or is_planned(status, impact) else severity_of(impact) if impact else UNSTATED,
+        severity=0
+        if raw[1] == _LISTS[1] or is_planned(status, impact)
+        else severity_of(impact)
+        if impact
+        else UNSTATED,
         status=status,
         updates=updates,
         stated_s=ended_s,
         changed_s=source.end(entry, "updatedAt")[0],
-        components=names_in(entry.get("components"), "name"),
+        components=texts_in(entry.get("components"), "name"),
         unread=unread or wrong,
     )
     return entry_of(told, source)

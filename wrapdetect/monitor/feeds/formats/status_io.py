@@ -7,36 +7,36 @@ operational, 500 a disruption. Source: statusio.docs.apiary.io.
 
 from functools import partial
 
-from wrapdetect.monitor.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, momentary
+from wrapdetect.monitor.feeds.base import FeedEntry, FeedSource, Parsed, Told, entry_of, gather_entries, momentary
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import json_of, mapping, name_of, names_in, objects, shape_of, word
+from wrapdetect.monitor.feeds.document import entry_name, mapping, objects_in, page_json, shape_of, texts_in, word
 from wrapdetect.monitor.feeds.status import UNSTATED, Update
 
-EXPECTED = "Status.io JSON, an object with `result` that has `status_overall` or `incidents`"
-GRADES = {"300": 1, "400": 2, "500": 3, "600": 1}
+_EXPECTED = "Status.io JSON, an object with `result` that has `status_overall` or `incidents`"
+_GRADES = {"300": 1, "400": 2, "500": 3, "600": 1}
 """Severity by status: degraded, partly disrupted, disrupted, a security event."""
 OPERATIONAL = "100"
 
 
-def parse(data: bytes, source: Source) -> Parsed:
+def parse(data: bytes, source: FeedSource) -> Parsed:
     """What is open; maintenance as severity 0. Raises FeedError for a page of another shape."""
-    tree = json_of(data, source, EXPECTED)
+    tree = page_json(data, source, _EXPECTED)
     result = tree.get("result") if isinstance(tree, dict) else None
     if not isinstance(result, dict) or not ({"status_overall", "incidents", "maintenance"} & set(result)):
-        raise source.wrong(shape_of(tree), EXPECTED)
+        raise source.wrong(shape_of(tree), _EXPECTED)
     planned = result.get("maintenance")
     kinds = [("incident", result.get("incidents"))]
     kinds += [(f"{k} maintenance", planned.get(k)) for k in ("active", "upcoming")] if isinstance(planned, dict) else []
-    found = [(f"{kind} {i}", (entry, kind)) for kind, some in kinds for i, entry in enumerate(objects(some), 1)]
-    return momentary(gather(found, partial(_entry, source=source), source), source)
+    found = [(f"{kind} {i}", (entry, kind)) for kind, some in kinds for i, entry in enumerate(objects_in(some), 1)]
+    return momentary(gather_entries(found, partial(_entry, source=source), source), source)
 
 
-def _entry(raw: object, *, source: Source) -> Entry:
+def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
     assert isinstance(raw, tuple)
     entry, kind = mapping(raw[0]), raw[1]
     names = ("datetime_open", "datetime_planned_start")
     opened_s = source.time(entry, *(names if kind == "incident" else names[::-1]))
-    posts = list(objects(entry.get("messages")))
+    posts = list(objects_in(entry.get("messages")))
     times = [source.end(post, "datetime") for post in posts]
     first_s = min((at_s for at_s, _ in times if at_s is not None), default=None)
     posted_s = opened_s if opened_s is not None else first_s
@@ -49,13 +49,13 @@ def _entry(raw: object, *, source: Source) -> Entry:
         if at_s is not None
     )
     told = Told(
-        id=name_of(entry, "_id", "id"),
+        id=entry_name(entry, "_id", "id"),
         title=word(entry, "name"),
         posted_s=posted_s,
-        severity=max((GRADES.get(s, 0) for s in states), default=0) or UNSTATED if kind == "incident" else 0,
+        severity=max((_GRADES.get(s, 0) for s in states), default=0) or UNSTATED if kind == "incident" else 0,
         updates=tuple(updates),
-        components=names_in(
-            [*objects(entry.get("components_affected")), *objects(entry.get("containers_affected"))], "name"
+        components=texts_in(
+            [*objects_in(entry.get("components_affected")), *objects_in(entry.get("containers_affected"))], "name"
         ),
         unread=next((wrong for _, wrong in times if wrong), ""),
     )

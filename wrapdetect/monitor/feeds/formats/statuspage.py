@@ -5,43 +5,52 @@ Source: the /api page of any Statuspage. incident.io serves the same shape at th
 
 from functools import partial
 
-from wrapdetect.monitor.feeds.base import Entry, Parsed, Source, Told, entry_of, gather, latest, momentary
+from wrapdetect.monitor.feeds.base import (
+    FeedEntry,
+    FeedSource,
+    Parsed,
+    Told,
+    entry_of,
+    gather_entries,
+    latest,
+    momentary,
+)
 from wrapdetect.monitor.feeds.dates import EntryError
 from wrapdetect.monitor.feeds.document import (
     JsonObject,
     entries_of,
-    json_of,
+    entry_name,
     mapping,
-    name_of,
-    names_in,
-    objects,
+    objects_in,
+    page_json,
     shape_of,
+    texts_in,
     updates_of,
     word,
 )
 from wrapdetect.monitor.feeds.status import is_planned, severity_of
 
-EXPECTED = "Statuspage JSON, an object with a list `incidents`"
+_EXPECTED = "Statuspage JSON, an object with a list `incidents`"
 
 
-def parse(data: bytes, source: Source) -> Parsed:
+def parse(data: bytes, source: FeedSource) -> Parsed:
     """Incidents; scheduled maintenance as severity 0. Raises FeedError for a page of another shape.
 
     incidents.json covers the time since its oldest post, summary.json the moment.
     """
-    page = json_of(data, source, EXPECTED)
+    page = page_json(data, source, _EXPECTED)
     lists = [page[n] for n in ("incidents", "scheduled_maintenances") if n in page] if isinstance(page, dict) else []
     if not isinstance(page, dict) or not any(isinstance(some, list) for some in lists):
-        raise source.wrong(shape_of(page), EXPECTED)
+        raise source.wrong(shape_of(page), _EXPECTED)
     listed = [entry for some in lists for entry in entries_of(some)]
     found = ((f"incident {i}", entry) for i, entry in enumerate(listed, 1))
-    entries = gather(found, partial(_entry, source=source), source)
+    entries = gather_entries(found, partial(_entry, source=source), source)
     # summary.json lists components and open incidents; incidents.json lists neither components nor maintenance
     now_only = "components" in page or "scheduled_maintenances" in page
     return (momentary if now_only else latest)(entries, source)
 
 
-def _entry(raw: object, *, source: Source) -> Entry:
+def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
     entry = mapping(raw)
     status, impact = word(entry, "status"), word(entry, "impact")
     planned_s = source.time(entry, "scheduled_for")
@@ -52,7 +61,7 @@ def _entry(raw: object, *, source: Source) -> Entry:
     stated_s, unread = source.end(entry, "resolved_at")
     planned = planned_s is not None or impact == "maintenance" or is_planned(status)
     told = Told(
-        id=name_of(entry, "id"),
+        id=entry_name(entry, "id"),
         title=word(entry, "name"),
         posted_s=posted_s,
         started_s=planned_s if planned_s is not None else source.time(entry, "started_at"),
@@ -70,6 +79,6 @@ def _entry(raw: object, *, source: Source) -> Entry:
 def _components(entry: JsonObject) -> tuple[str, ...]:
     """Those of the incident, and those that any of its updates touched."""
     touched = [
-        n for u in objects(entry.get("incident_updates")) for n in names_in(u.get("affected_components"), "name")
+        n for u in objects_in(entry.get("incident_updates")) for n in texts_in(u.get("affected_components"), "name")
     ]
-    return tuple(dict.fromkeys((*names_in(entry.get("components"), "name"), *touched)))
+    return tuple(dict.fromkeys((*texts_in(entry.get("components"), "name"), *touched)))

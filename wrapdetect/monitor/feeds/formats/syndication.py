@@ -19,18 +19,18 @@ from wrapdetect.monitor.feeds.base import (
     LAST_POST_S,
     POST_ONLY_S,
     POSTED_LATE_S,
-    Entry,
+    FeedEntry,
+    FeedSource,
     Onset,
     Parsed,
-    Source,
     Told,
     entry_of,
-    gather,
+    gather_entries,
     latest,
     onset,
 )
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import describe, names_in
+from wrapdetect.monitor.feeds.document import describe, texts_in
 from wrapdetect.monitor.feeds.posts import Post, together
 from wrapdetect.monitor.feeds.status import UNSTATED, Update, is_planned, phase, severity_of
 from wrapdetect.monitor.feeds.titles import marked
@@ -46,7 +46,7 @@ ENTRY_LIMIT = 2000
 TEXT_READ = 100_000
 """Characters of one entry's text."""
 
-TAG = re.compile(r"<[^<>]{0,500}>")
+_TAG = re.compile(r"<[^<>]{0,500}>")
 OF_UPDATE = re.compile(r"/updates?/[^/?]{1,100}/?\Z")
 """The end of a link to an update, behind that of its incident."""
 STATUS = re.compile(
@@ -55,7 +55,7 @@ STATUS = re.compile(
     re.IGNORECASE,
 )
 """incident.io's: "Status: Resolved"."""
-PLANNED = re.compile(r"SCHEDULED EVENT|\bType:\s{0,3}Maintenance\b")
+_PLANNED = re.compile(r"SCHEDULED EVENT|\bType:\s{0,3}Maintenance\b")
 """Statuspage's and Instatus's."""
 COMPONENT = re.compile(
     r"<li>\s{0,9}([^<>()]{1,200}?)\s{0,9}\((Operational|Full outage|Major outage|Partial outage|Degraded performance|"
@@ -67,17 +67,17 @@ AFFECTED = re.compile(r"\bAffected Components?:\s{0,3}(?:</?[a-z]{1,8}>\s{0,3}){
 """Instatus's: "Affected Components: API, Web<br>"."""
 
 
-def parse_rss(data: bytes, source: Source) -> Parsed:
+def parse_rss(data: bytes, source: FeedSource) -> Parsed:
     """Raises FeedError for what is no well-formed RSS."""
     return _parse(data, source, {"rss", "RDF"}, "an RSS feed, <rss>")
 
 
-def parse_atom(data: bytes, source: Source) -> Parsed:
+def parse_atom(data: bytes, source: FeedSource) -> Parsed:
     """Raises FeedError for what is no well-formed Atom."""
     return _parse(data, source, {"feed"}, "an Atom feed, <feed>")
 
 
-def _parse(data: bytes, source: Source, roots: set[str], expected: str) -> Parsed:
+def _parse(data: bytes, source: FeedSource, roots: set[str], expected: str) -> Parsed:
     data = data.lstrip(b" \t\r\n")  # some programs print a line before it
     root = _root(data, source, expected)
     if root not in roots:
@@ -92,10 +92,10 @@ def _parse(data: bytes, source: Source, roots: set[str], expected: str) -> Parse
         except EntryError as error:
             unread.append((f"entry {i}", error))
     found = [(f"entry {key}", (key, some)) for key, some in together(posts).items()]
-    return latest(gather([*found, *unread], partial(_entry, source=source), source), source)
+    return latest(gather_entries([*found, *unread], partial(_entry, source=source), source), source)
 
 
-def _root(data: bytes, source: Source, expected: str) -> str:
+def _root(data: bytes, source: FeedSource, expected: str) -> str:
     """The name of the root element. Raises FeedError for XML that is ill-formed, declares entities (bombs), nests or
     lists more than any feed does: feedparser takes time that grows with the square of the depth."""
     root, depth, entries = "", 0, 0
@@ -127,7 +127,7 @@ def _root(data: bytes, source: Source, expected: str) -> str:
     return root
 
 
-def _post(raw: Mapping[str, object], source: Source) -> Post:
+def _post(raw: Mapping[str, object], source: FeedSource) -> Post:
     markup = str(_content(raw) or "")[:TEXT_READ]
     title, text = marked(quote(_plain(raw.get("title")), 200)), _plain(markup)
     posted_s = _own_time(raw, source)
@@ -148,7 +148,7 @@ def _post(raw: Mapping[str, object], source: Source) -> Post:
         status=status,
         updates=updates or (Update(posted_s, status),),
         whole=bool(updates),
-        planned=bool(PLANNED.search(text)) or is_planned(status, title.status),
+        planned=bool(_PLANNED.search(text)) or is_planned(status, title.status),
         components=_components(raw, markup),
         severity=max(worst),
         posted_s=posted_s,
@@ -156,7 +156,7 @@ def _post(raw: Mapping[str, object], source: Source) -> Post:
     )
 
 
-def _entry(raw: object, *, source: Source) -> Entry:
+def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
     """Posts about one incident, put together."""
     if isinstance(raw, EntryError):
         raise raw
@@ -212,7 +212,7 @@ def _onset(updates: list[Update], several: bool) -> Onset:
     return Onset(first.at_s, POST_ONLY_S if phase(first.status) in (None, "open") else LAST_POST_S, 0)
 
 
-def _own_time(raw: Mapping[str, object], source: Source) -> int:
+def _own_time(raw: Mapping[str, object], source: FeedSource) -> int:
     """The entry's own time: RSS pubDate, Atom published, else updated. Raises EntryError where it has none."""
     fields = {name: raw[name] for name in ("published", "updated") if name in raw}
     at_s = source.time(fields, "published", "updated")
@@ -226,7 +226,7 @@ def _components(raw: Mapping[str, object], markup: str) -> tuple[str, ...]:
     listed = AFFECTED.search(markup)
     named = [name for name, _ in COMPONENT.findall(markup)]
     named += [name.strip() for name in listed[1].split(",")] if listed else []
-    return names_in(named) or names_in(raw.get("tags"), "term")
+    return texts_in(named) or texts_in(raw.get("tags"), "term")
 
 
 def _content(raw: Mapping[str, object]) -> object:
@@ -238,4 +238,4 @@ def _content(raw: Mapping[str, object]) -> object:
 
 def _plain(markup: object) -> str:
     """Text without tags, on one line."""
-    return " ".join(TAG.sub(" ", str(markup or "")[:TEXT_READ]).split())
+    return " ".join(_TAG.sub(" ", str(markup or "")[:TEXT_READ]).split())

@@ -12,12 +12,21 @@ from functools import partial
 
 from wrapdetect.model.history import Incident
 from wrapdetect.model.prose import quote
-from wrapdetect.monitor.feeds.base import STATED_S, Entry, Parsed, Source, gather, parsed, spoken, stretch
+from wrapdetect.monitor.feeds.base import (
+    STATED_S,
+    FeedEntry,
+    FeedSource,
+    Parsed,
+    gather_entries,
+    parsed,
+    spoken,
+    stretch,
+)
 from wrapdetect.monitor.feeds.dates import EntryError, instant
-from wrapdetect.monitor.feeds.document import describe, mapping, text_of, word
+from wrapdetect.monitor.feeds.document import describe, mapping, page_text, word
 from wrapdetect.monitor.feeds.status import SEVERITY, UNSTATED, letters, severity_of
 
-EXPECTED = "CSV with the columns start,end[,title,severity,id], or JSON lines with these fields"
+_EXPECTED = "CSV with the columns start,end[,title,severity,id], or JSON lines with these fields"
 DELIMITERS = ",;\t"
 DATE_ONLY = 10
 """Characters of 2026-01-31, a day without a time."""
@@ -40,15 +49,15 @@ def parse(
     end is its start is kept as it is: the list says so. Raises FeedError for a page of another shape.
     """
     zone = UTC if assume_utc else None
-    source = Source(service=service, feed=feed, fetched_s=fetched_s, zone=zone)
-    return read(data, source, since_s=since_s, until_s=until_s)
+    source = FeedSource(service=service, feed=feed, fetched_s=fetched_s, zone=zone)
+    return rows_of_table(data, source, since_s=since_s, until_s=until_s)
 
 
-def read(data: bytes, source: Source, *, since_s: int | None = None, until_s: int | None = None) -> Parsed:
+def rows_of_table(data: bytes, source: FeedSource, *, since_s: int | None = None, until_s: int | None = None) -> Parsed:
     """The same for a source whose zone, where it has one, is that of times without one."""
-    text = text_of(data, source, EXPECTED)
+    text = page_text(data, source, _EXPECTED)
     rows = _json_lines(text, source) if text.lstrip().startswith("{") else _csv(text, data, source)
-    found = gather(rows, partial(_entry, source=source), source)
+    found = gather_entries(rows, partial(_entry, source=source), source)
     ends = [e.incident.ended_s or e.incident.began_s for e in found.entries]
     first = since_s if since_s is not None else min((e.incident.began_s for e in found.entries), default=None)
     last = until_s if until_s is not None else max(ends, default=None)
@@ -57,7 +66,7 @@ def read(data: bytes, source: Source, *, since_s: int | None = None, until_s: in
     return parsed(found, covered)
 
 
-def _csv(text: str, data: bytes, source: Source) -> Iterator[tuple[str, object]]:
+def _csv(text: str, data: bytes, source: FeedSource) -> Iterator[tuple[str, object]]:
     """Rows by column, with their line. Raises FeedError without a column `start`, and for what csv cannot read."""
     header = next((line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")), "")
     delimiter = max(DELIMITERS, key=header.count)
@@ -67,18 +76,18 @@ def _csv(text: str, data: bytes, source: Source) -> Iterator[tuple[str, object]]
         # a first line may say where the list comes from
         columns = next((names for _, row in filled if (names := _columns(row)) and not names[0].startswith("#")), [])
         if "start" not in columns:
-            raise source.wrong(f"{describe(data)} (columns {quote(', '.join(columns), 80)})", EXPECTED)
+            raise source.wrong(f"{describe(data)} (columns {quote(', '.join(columns), 80)})", _EXPECTED)
         for line, row in filled:
             yield f"line {line}", dict(zip(columns, row, strict=False))
     except csv.Error as error:
-        raise source.wrong(f"line {reader.line_num} that is no CSV ({error})", EXPECTED) from error
+        raise source.wrong(f"line {reader.line_num} that is no CSV ({error})", _EXPECTED) from error
 
 
 def _columns(row: Sequence[str]) -> list[str]:
     return [cell.strip().lower() for cell in row]
 
 
-def _json_lines(text: str, source: Source) -> Iterator[tuple[str, object]]:
+def _json_lines(text: str, source: FeedSource) -> Iterator[tuple[str, object]]:
     """Raises FeedError where not even the first line is JSON; a later one is refused by its line."""
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -87,11 +96,11 @@ def _json_lines(text: str, source: Source) -> Iterator[tuple[str, object]]:
             yield f"line {number}", json.loads(line)
         except (ValueError, RecursionError) as error:
             if number == 1:
-                raise source.wrong(f"a first line that is no JSON ({quote(str(error), 80)})", EXPECTED) from error
+                raise source.wrong(f"a first line that is no JSON ({quote(str(error), 80)})", _EXPECTED) from error
             yield f"line {number}", EntryError(f"is no JSON ({quote(str(error), 80)})")
 
 
-def _entry(raw: object, *, source: Source) -> Entry | None:
+def _entry(raw: object, *, source: FeedSource) -> FeedEntry | None:
     if isinstance(raw, EntryError):
         raise raw
     row = mapping(raw, "the line")
@@ -112,10 +121,10 @@ def _entry(raw: object, *, source: Source) -> Entry | None:
         ended_s=end_s,
         severity=_severity(row),
     )
-    return Entry(incident, start_s)
+    return FeedEntry(incident, start_s)
 
 
-def _time(row: Mapping[str, object], name: str, source: Source) -> int | None:
+def _time(row: Mapping[str, object], name: str, source: FeedSource) -> int | None:
     """A cell as a time; of a day alone nothing is guessed."""
     text = row.get(name)
     if isinstance(text, str):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from wrapdetect.runs.collected.shapes import arena, batch, chatgpt, claude, evaluations, traces
-from wrapdetect.runs.collected.shapes.base import Context, Record, Shape, Talk
+from wrapdetect.runs.collected.shapes.base import Context, Record, RecordedTalk, Shape
 from wrapdetect.runs.collected.shapes.batch import questions_of
 
 SHAPES: Mapping[str, Shape] = {
@@ -29,4 +29,4 @@ def recognise(record: Record) -> Shape | None:
     return next((s for s in SHAPES.values() if s.recognise(record)), None)
 
 
-__all__ = ["SHAPES", "Context", "Record", "Shape", "Talk", "questions_of", "recognise"]
+__all__ = ["SHAPES", "Context", "Record", "RecordedTalk", "Shape", "questions_of", "recognise"]

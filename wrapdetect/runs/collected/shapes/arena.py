@@ -2,23 +2,23 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from wrapdetect.runs.collected.envelopes import messages_of, opened
-from wrapdetect.runs.collected.shapes.base import Context, Record, Shape, Talk, at, moment, text_at
+from wrapdetect.runs.collected.envelopes import messages_of, opened_json
+from wrapdetect.runs.collected.shapes.base import Context, Record, RecordedTalk, Shape, at, text_at, told_moment
 
-SIDES = ("a", "b")
+_SIDES = ("a", "b")
 
 
 def _recognise(record: Record) -> bool:
     return "model_a" in record and "model_b" in record
 
 
-def _read(record: Record, context: Context) -> Iterator[Talk]:
-    for side in SIDES:
+def _read(record: Record, context: Context) -> Iterator[RecordedTalk]:
+    for side in _SIDES:
         name = text_at(record, f"model_{side}")
         if not name.strip():
             raise context.unread(f"model_{side}", record.get(f"model_{side}"), "the speaker's name")
-        started = moment(record.get("tstamp")) or moment(record.get("timestamp"))
-        yield Talk(speaker=name, messages=_messages(record, side, context), started=started)
+        started = told_moment(record.get("tstamp")) or told_moment(record.get("timestamp"))
+        yield RecordedTalk(speaker=name, messages=_messages(record, side, context), started=started)
 
 
 def _messages(record: Record, side: str, context: Context) -> Sequence[tuple[str, str]]:
@@ -26,9 +26,9 @@ def _messages(record: Record, side: str, context: Context) -> Sequence[tuple[str
         if not (messages := messages_of(held)):
             raise context.unread(f"conversation_{side}", held, "a list of messages with role and content")
         return messages
-    if (both := opened(at(record, "full_conversation"))) is not None:
+    if (both := opened_json(at(record, "full_conversation"))) is not None:
         return _of_rounds(both, side, context)
-    turns, answers = _listed(opened(at(record, "prompt"))), _listed(opened(at(record, f"response_{side}")))
+    turns, answers = _listed(opened_json(at(record, "prompt"))), _listed(opened_json(at(record, f"response_{side}")))
     if not turns or len(turns) != len(answers):
         raise context.unread(
             f"conversation_{side}", None, f"conversation_{side}, or prompt and response_{side} of as many turns"

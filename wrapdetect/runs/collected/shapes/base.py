@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 from wrapdetect.errors import LibraryError
 from wrapdetect.model.prose import quote
-from wrapdetect.runs.collected.envelopes import answer_in, asked_in, is_structure, opened
+from wrapdetect.runs.collected.envelopes import answer_in, asked_in, is_structure, opened_json
 from wrapdetect.runs.collected.said import YEARS
 
 Record = Mapping[str, object]
-Messages = Sequence[tuple[str, str]]
+_Messages = Sequence[tuple[str, str]]
 JSON_TEXT = "answers that are JSON, read as the text that the bot wrote"
 """Noted, and not left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
+class RecordedTalk:
     """Messages of the user and one speaker ("" where the file does not name it); times only as the file tells them."""
 
     speaker: str
-    messages: Messages
+    messages: _Messages
     started: datetime | None = None
     took_s: float | None = None
 
@@ -69,7 +69,7 @@ class Shape(NamedTuple):
 
     called: str
     recognise: Callable[[Record], bool]
-    read: Callable[[Record, Context], Iterator[Talk]]
+    read: Callable[[Record, Context], Iterator[RecordedTalk]]
 
 
 def at(record: Record, *names: str) -> object:
@@ -85,7 +85,7 @@ def at(record: Record, *names: str) -> object:
         if key in record:
             if n == len(names):
                 return record[key]
-            value = opened(record[key])
+            value = opened_json(record[key])
             return at(value, *names[n:]) if isinstance(value, Mapping) else None
     return None
 
@@ -101,7 +101,7 @@ def first_text(*texts: str) -> str:
     return next((t for t in texts if t.strip()), "")
 
 
-def moment(value: object) -> datetime | None:
+def told_moment(value: object) -> datetime | None:
     """A time with its zone, or seconds since 1970; None for anything else: a time without a zone is none."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 1e9 <= value < 4.2e9:
         return datetime.fromtimestamp(value, UTC)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from wrapdetect.errors import LibraryError
-from wrapdetect.runs.collected.shapes.base import Context, Record, Shape, Talk, at, text_at
+from wrapdetect.runs.collected.shapes.base import Context, Record, RecordedTalk, Shape, at, text_at
 
 NEXT = "the questions are in the batch's input file: give it by --questions FILE"
 
@@ -12,7 +12,7 @@ def _recognise(record: Record) -> bool:
     return "custom_id" in record and any(k in record for k in ("response", "result", "error"))
 
 
-def _read(record: Record, context: Context) -> Iterator[Talk]:
+def _read(record: Record, context: Context) -> Iterator[RecordedTalk]:
     if context.questions is None:
         raise LibraryError(f"{context.place}: output of a batch, which holds answers only; {NEXT}")
     asked = context.questions.get(str(record["custom_id"]))
@@ -24,7 +24,7 @@ def _read(record: Record, context: Context) -> Iterator[Talk]:
         context.left["answers to questions that are not in the file of questions"] += 1
     else:
         messages = context.pair(asked, body)
-        yield Talk(speaker=text_at(body, "model") if isinstance(body, Mapping) else "", messages=messages)
+        yield RecordedTalk(speaker=text_at(body, "model") if isinstance(body, Mapping) else "", messages=messages)
 
 
 def questions_of(records: Iterable[tuple[str, Record]]) -> dict[str, object]:
@@ -42,7 +42,7 @@ def _is_input(record: Record) -> bool:
     return "custom_id" in record and ("body" in record or "params" in record)
 
 
-def _refuse(record: Record, context: Context) -> Iterator[Talk]:
+def _refuse(record: Record, context: Context) -> Iterator[RecordedTalk]:
     raise LibraryError(
         f"{context.place}: input of a batch, which holds questions only; import the batch's output, with this file as "
         "--questions FILE"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from wrapdetect.runs.collected.shapes.base import Context, Record, Shape, Talk, at, moment, text_at
+from wrapdetect.runs.collected.shapes.base import Context, Record, RecordedTalk, Shape, at, text_at, told_moment
 
 SAID = ("text", "multimodal_text")
 BRANCHES = "answers and questions of other branches (regenerated or edited; the file's current ones are read)"
@@ -13,7 +13,7 @@ def _recognise(record: Record) -> bool:
     return any(isinstance(n, Mapping) and "message" in n for n in _mapping(record).values())
 
 
-def _read(record: Record, context: Context) -> Iterator[Talk]:
+def _read(record: Record, context: Context) -> Iterator[RecordedTalk]:
     nodes = {k: v for k, v in _mapping(record).items() if isinstance(v, Mapping)}
     path = _path(nodes, _leaf(nodes, record, context))
     on_it = set(path)
@@ -25,10 +25,10 @@ def _read(record: Record, context: Context) -> Iterator[Talk]:
         return
     models = Counter(m for node, (role, _) in spoken if role == "assistant" and (m := _model(node)))
     first = next(node for node, said in spoken if said[0] == "user")
-    yield Talk(
+    yield RecordedTalk(
         speaker=" + ".join(models) or text_at(record, "default_model_slug"),
         messages=[said for _, said in spoken],
-        started=moment(at(first, "message", "create_time")),
+        started=told_moment(at(first, "message", "create_time")),
     )
 
 

@@ -3,29 +3,29 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from wrapdetect.runs.collected.content import text_of_content
-from wrapdetect.runs.collected.shapes.base import Context, Record, Shape, Talk, moment, text_at
+from wrapdetect.runs.collected.shapes.base import Context, Record, RecordedTalk, Shape, text_at, told_moment
 
-SIDES = {"human": "user", "user": "user", "assistant": "assistant"}
+_SIDES = {"human": "user", "user": "user", "assistant": "assistant"}
 
 
 def _recognise(record: Record) -> bool:
     return isinstance(record.get("chat_messages"), Sequence) and not isinstance(record["chat_messages"], str)
 
 
-def _read(record: Record, context: Context) -> Iterator[Talk]:
+def _read(record: Record, context: Context) -> Iterator[RecordedTalk]:
     held = record["chat_messages"]
     listed = [m for m in held if isinstance(m, Mapping)] if isinstance(held, Sequence) else []
     kept = _last_branch(listed)
     if len(kept) < len(listed):
         context.left["messages of other branches (the last one is read)"] += len(listed) - len(kept)
-    if not any(SIDES.get(text_at(m, "sender")) == "user" for m in kept):
+    if not any(_SIDES.get(text_at(m, "sender")) == "user" for m in kept):
         context.left["conversations without a question"] += 1
         return
-    first = next(m for m in kept if SIDES.get(text_at(m, "sender")) == "user")
-    yield Talk(
+    first = next(m for m in kept if _SIDES.get(text_at(m, "sender")) == "user")
+    yield RecordedTalk(
         speaker=text_at(record, "model"),
         messages=[said for m in kept if (said := _said(m, context))],
-        started=moment(first.get("created_at")),
+        started=told_moment(first.get("created_at")),
     )
 
 
@@ -44,7 +44,7 @@ def _last_branch(messages: Sequence[Record]) -> list[Record]:
 
 
 def _said(message: Record, context: Context) -> tuple[str, str] | None:
-    role = SIDES.get(text_at(message, "sender"))
+    role = _SIDES.get(text_at(message, "sender"))
     if role is None:
         return None
     parts = message.get("content")

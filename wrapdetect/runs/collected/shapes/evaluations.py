@@ -3,8 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from wrapdetect.errors import LibraryError
-from wrapdetect.runs.collected.envelopes import messages_of, opened
-from wrapdetect.runs.collected.shapes.base import Context, Record, Shape, Talk, at, first_text, moment, seconds, text_at
+from wrapdetect.runs.collected.envelopes import messages_of, opened_json
+from wrapdetect.runs.collected.shapes.base import (
+    Context,
+    Record,
+    RecordedTalk,
+    Shape,
+    at,
+    first_text,
+    seconds,
+    text_at,
+    told_moment,
+)
 
 
 def _objects(value: object) -> list[Record]:
@@ -30,7 +40,7 @@ def _is_result(record: Record) -> bool:
     )
 
 
-def _promptfoo(record: Record, context: Context) -> Iterator[Talk]:
+def _promptfoo(record: Record, context: Context) -> Iterator[RecordedTalk]:
     results = record.get("results")
     nested = at(results, "results") if isinstance(results, Mapping) else results
     for result in [record] if _is_result(record) else _objects(nested):
@@ -41,7 +51,7 @@ def _promptfoo(record: Record, context: Context) -> Iterator[Talk]:
         asked = at(result, "prompt", "raw") or at(result, "prompt", "display") or result.get("prompt")
         provider = result.get("provider")
         cached = at(result, "response", "cached") is True
-        yield Talk(
+        yield RecordedTalk(
             speaker=provider if isinstance(provider, str) else text_at(result, "provider", "id"),
             messages=[*context.asked("prompt.raw", asked), context.answer(output)],
             took_s=None if cached else seconds(result.get("latencyMs"), of=1000),
@@ -55,7 +65,7 @@ def _is_inspect(record: Record) -> bool:
     return isinstance(record.get("eval"), Mapping) and ("samples" in record or "plan" in record)
 
 
-def _inspect(record: Record, context: Context) -> Iterator[Talk]:
+def _inspect(record: Record, context: Context) -> Iterator[RecordedTalk]:
     samples = _objects(record.get("samples"))
     if not samples:
         raise LibraryError(f"{context.place}: an inspect_ai log without samples; expected one that holds them")
@@ -64,11 +74,11 @@ def _inspect(record: Record, context: Context) -> Iterator[Talk]:
         if sample.get("error"):
             context.left["samples that ended in an error"] += 1
         elif listed is not None and any(role == "assistant" for role, _ in listed):
-            yield Talk(speaker=_inspected(record, sample), messages=listed)
+            yield RecordedTalk(speaker=_inspected(record, sample), messages=listed)
         else:
             output = at(sample, "output", "choices") or at(sample, "output", "completion")
             asked = context.asked("input", sample.get("input"))
-            yield Talk(speaker=_inspected(record, sample), messages=[*asked, context.answer(output)])
+            yield RecordedTalk(speaker=_inspected(record, sample), messages=[*asked, context.answer(output)])
 
 
 def _inspected(record: Record, sample: Record) -> str:
@@ -82,7 +92,7 @@ def _is_lm_eval(record: Record) -> bool:
     return "doc" in record and ("resps" in record or "filtered_resps" in record) and "arguments" in record
 
 
-def _lm_eval(record: Record, context: Context) -> Iterator[Talk]:
+def _lm_eval(record: Record, context: Context) -> Iterator[RecordedTalk]:
     arguments = at(record, "arguments")
     if isinstance(arguments, Mapping):
         asked = at(arguments, "gen_args_0", "arg_0")
@@ -95,7 +105,7 @@ def _lm_eval(record: Record, context: Context) -> Iterator[Talk]:
     if not texts:
         context.left["samples scored by likelihood, which hold no answer"] += 1
     for text in texts:
-        yield Talk(speaker="", messages=[*context.asked("arguments", asked), ("assistant", text)])
+        yield RecordedTalk(speaker="", messages=[*context.asked("arguments", asked), ("assistant", text)])
 
 
 # MT-Bench: model_answer/*.jsonl
@@ -105,7 +115,7 @@ def _is_mt_bench(record: Record) -> bool:
     return "question_id" in record and isinstance(record.get("choices"), Sequence) and "messages" not in record
 
 
-def _mt_bench(record: Record, context: Context) -> Iterator[Talk]:
+def _mt_bench(record: Record, context: Context) -> Iterator[RecordedTalk]:
     raise LibraryError(
         f"{context.place}: MT-Bench's answers, whose questions are in question.jsonl; join the two by question_id into "
         "rows of messages"
@@ -116,21 +126,21 @@ def _mt_bench(record: Record, context: Context) -> Iterator[Talk]:
 
 
 def _is_call(record: Record) -> bool:
-    return any(isinstance(opened(at(record, k)), Mapping) for k in ("request", "request_body")) and any(
+    return any(isinstance(opened_json(at(record, k)), Mapping) for k in ("request", "request_body")) and any(
         at(record, k) is not None for k in ("response", "response_body")
     )
 
 
-def _call(record: Record, context: Context) -> Iterator[Talk]:
-    request = opened(record.get("request", record.get("request_body")))
-    response = opened(record.get("response", record.get("response_body")))
+def _call(record: Record, context: Context) -> Iterator[RecordedTalk]:
+    request = opened_json(record.get("request", record.get("request_body")))
+    response = opened_json(record.get("response", record.get("response_body")))
     asked = at(request, "body") if isinstance(request, Mapping) and "body" in request else request
     answered = at(response, "body") if isinstance(response, Mapping) and "body" in response else response
     model = text_at(answered, "model") if isinstance(answered, Mapping) else ""
-    yield Talk(
+    yield RecordedTalk(
         speaker=first_text(model, text_at(asked, "model") if isinstance(asked, Mapping) else ""),
         messages=context.pair(asked, answered),
-        started=moment(record.get("created_at")) or moment(record.get("timestamp")),
+        started=told_moment(record.get("created_at")) or told_moment(record.get("timestamp")),
     )
 
 

@@ -2,34 +2,34 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from wrapdetect.runs.collected.envelopes import answered_in, opened
+from wrapdetect.runs.collected.envelopes import answered_in, opened_json
 from wrapdetect.runs.collected.shapes.base import (
     Context,
     Record,
+    RecordedTalk,
     Shape,
-    Talk,
     at,
     between,
     first_text,
-    moment,
     seconds,
     text_at,
+    told_moment,
 )
 
 NO_CALL = "spans that are no call of a model"
-UNANSWERED = "rows that hold no answer (it was not saved)"
+_UNANSWERED = "rows that hold no answer (it was not saved)"
 
 
-def _talk(context: Context, asked: object, answered: object, **more: object) -> Iterator[Talk]:
+def _talk(context: Context, asked: object, answered: object, **more: object) -> Iterator[RecordedTalk]:
     """One question with its answer; nothing where the row holds none."""
     if asked in (None, "") or answered in (None, "", [], {}):
-        context.left[UNANSWERED] += 1
+        context.left[_UNANSWERED] += 1
         return
     started, took_s, speaker = more.get("started"), more.get("took_s"), more["speaker"]
-    yield Talk(
+    yield RecordedTalk(
         speaker=str(speaker),
         messages=context.pair(asked, answered),
-        started=moment(started),
+        started=told_moment(started),
         took_s=took_s if isinstance(took_s, float) else None,
     )
 
@@ -45,8 +45,8 @@ def _is_langfuse(record: Record) -> bool:
     return "input" in record and "output" in record and any(k in record for k in LANGFUSE)
 
 
-def _langfuse(record: Record, context: Context) -> Iterator[Talk]:
-    held = opened(at(record, "observations"))
+def _langfuse(record: Record, context: Context) -> Iterator[RecordedTalk]:
+    held = opened_json(at(record, "observations"))
     listed = held if isinstance(held, Sequence) and not isinstance(held, str) else ()
     calls = [o for o in listed if isinstance(o, Mapping) and o.get("type") == "GENERATION"]
     if calls:
@@ -56,13 +56,13 @@ def _langfuse(record: Record, context: Context) -> Iterator[Talk]:
     yield from _observation(record, context)
 
 
-def _observation(record: Record, context: Context) -> Iterator[Talk]:
+def _observation(record: Record, context: Context) -> Iterator[RecordedTalk]:
     if record.get("type") in ("SPAN", "EVENT", "TOOL", "RETRIEVER", "EMBEDDING", "CHAIN", "AGENT", "EVALUATOR"):
         context.left[NO_CALL] += 1
         return
     begun = record.get("startTime") or record.get("start_time") or record.get("timestamp")
     ended = record.get("endTime") or record.get("end_time")
-    took_s = between(moment(begun), moment(ended))
+    took_s = between(told_moment(begun), told_moment(ended))
     names = ("model", "providedModelName", "modelName", "model_name")
     yield from _talk(
         context,
@@ -81,7 +81,7 @@ def _is_langsmith(record: Record) -> bool:
     return "inputs" in record and "outputs" in record
 
 
-def _langsmith(record: Record, context: Context) -> Iterator[Talk]:
+def _langsmith(record: Record, context: Context) -> Iterator[RecordedTalk]:
     if record.get("run_type") in ("tool", "retriever", "embedding", "prompt", "parser"):
         context.left[NO_CALL] += 1
         return
@@ -93,7 +93,7 @@ def _langsmith(record: Record, context: Context) -> Iterator[Talk]:
         text_at(record, "extra", "invocation_params", "model"),
         text_at(record, "extra", "invocation_params", "model_name"),
     )
-    begun, ended = moment(record.get("start_time")), moment(record.get("end_time"))
+    begun, ended = told_moment(record.get("start_time")), told_moment(record.get("end_time"))
     yield from _talk(
         context,
         at(record, "inputs"),
@@ -114,13 +114,13 @@ def _is_phoenix(record: Record) -> bool:
     )
 
 
-def _phoenix(record: Record, context: Context) -> Iterator[Talk]:
+def _phoenix(record: Record, context: Context) -> Iterator[RecordedTalk]:
     kind = first_text(text_at(record, "span_kind"), text_at(record, "attributes", "openinference", "span", "kind"))
     if kind.upper() not in ("LLM", ""):
         context.left[NO_CALL] += 1
         return
     asked = at(record, "attributes", "llm", "input_messages") or at(record, "attributes", "input", "value")
-    listed = opened(at(record, "attributes", "llm", "output_messages"))
+    listed = opened_json(at(record, "attributes", "llm", "output_messages"))
     answered = listed if listed and answered_in(listed) is not None else at(record, "attributes", "output", "value")
     begun, ended = record.get("start_time"), record.get("end_time")
     yield from _talk(
@@ -129,7 +129,7 @@ def _phoenix(record: Record, context: Context) -> Iterator[Talk]:
         answered,
         speaker=text_at(record, "attributes", "llm", "model_name"),
         started=begun,
-        took_s=between(moment(begun), moment(ended)),
+        took_s=between(told_moment(begun), told_moment(ended)),
     )
 
 

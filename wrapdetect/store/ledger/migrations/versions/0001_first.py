@@ -20,7 +20,7 @@ def _column(
     return sa.Column(name, kind, nullable=null)
 
 
-TABLES: dict[str, tuple[SchemaItem, ...]] = {
+_TABLES: dict[str, tuple[SchemaItem, ...]] = {
     "setting": (_key("key", sa.Text), _column("value", sa.Text)),
     "claim": (
         _key("id", sa.Integer),
@@ -99,6 +99,6 @@ TABLES: dict[str, tuple[SchemaItem, ...]] = {
 
 def upgrade() -> None:
     """Heartbeats lie in the order of their key; packed days are of some kilobytes and do better with a rowid."""
-    for name, columns in TABLES.items():
+    for name, columns in _TABLES.items():
         op.create_table(f"monitor_{name}", *columns, sqlite_with_rowid=name == "packed_beat")
     op.create_index("monitor_packed_beat_day", "monitor_packed_beat", ["day"])
