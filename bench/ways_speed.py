@@ -3,7 +3,7 @@
     python -m bench.ways_speed [--asks 1000] [--concurrency 16] [--runs 5] [--only NAME ...]
 
 A lab server in a process of its own answers at once, a RecordedBot behind every API (the template talks to the chat
-completions of the same server). Questions go through run_slots, edge/ways and a run file on disk, as in an audit. CPU
+completions of the same server). Questions go through run_slots, ways/send and a run file on disk, as in an audit. CPU
 is this process's own, user and system (getrusage).
 """
 

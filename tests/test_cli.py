@@ -341,7 +341,7 @@ def test_a_disk_that_fills_up_ends_with_one_line_and_a_file_to_resume(lab: Lab, 
     argv = [*lab.plain_audit, "--pack", pack, "--out", "run.jsonl"]
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
-        "from wrapdetect.cli.app import main; sys.argv = ['wrapdetect', *sys.argv[1:]]; main()"
+        "from wrapdetect.cli import main; sys.argv = ['wrapdetect', *sys.argv[1:]]; main()"
     )
     env = clean_environment(tmp_path, PYTHONDONTWRITEBYTECODE="1")
     done = subprocess.run(
@@ -406,7 +406,7 @@ def test_replay_opens_no_socket_and_starts_no_process(audited: tuple[Done, Path]
         "    if event.startswith(('socket.', 'subprocess.', 'os.system', 'os.fork', 'os.exec', 'urllib.')):\n"
         "        print('FORBIDDEN', event, args, file=sys.__stderr__, flush=True); import os; os._exit(99)\n"
         "sys.addaudithook(watch)\n"
-        "from wrapdetect.cli.app import main\n"
+        "from wrapdetect.cli import main\n"
         "sys.argv = ['wrapdetect', 'replay', sys.argv[1], '--json', '--no-embed']\n"
         "main()\n"
     )

@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 
+COMMAND = "import sys\nfrom wrapdetect.cli.end import exit_code_of"
 REPLAY = ("-m", "wrapdetect", "replay", "feb21", "--no-embed")
 
 
@@ -26,7 +27,7 @@ def run(args: Sequence[str], redirect: str = "", **env: str) -> subprocess.Compl
 
 
 def fault(raised: str) -> tuple[str, str]:
-    return "-c", f"import sys\nfrom wrapdetect.cli.end import ended\ndef go():\n {raised}\nsys.exit(ended(go))"
+    return "-c", f"{COMMAND}\ndef go():\n {raised}\nsys.exit(exit_code_of(go))"
 
 
 def lines_of(done: subprocess.CompletedProcess[bytes]) -> list[str]:
@@ -49,7 +50,7 @@ def test_streams_that_are_closed_stop_nothing(closed: str) -> None:
 
 def test_a_reader_that_leaves_gets_no_traceback() -> None:
     done = run(
-        ("-c", "import sys\nfrom wrapdetect.cli.end import ended\nsys.exit(ended(lambda: print('x' * 10**7)))"),
+        ("-c", f"{COMMAND}\nsys.exit(exit_code_of(lambda: print('x' * 10**7)))"),
         "| head -c 1",
     )
     assert done.stderr == b""

@@ -469,7 +469,7 @@ def test_without_psycopg_a_postgresql_store_says_what_to_install(tmp_path: Path,
     Plan(store="postgresql://monitor@127.0.0.1/monitor").write(tmp_path, world)
     program = (
         "import sys; sys.modules['psycopg'] = None; sys.argv = ['wrapdetect', 'monitor', 'once'];"
-        "from wrapdetect.cli.app import main; main()"
+        "from wrapdetect.cli import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -17,7 +17,7 @@ from tests.edge.misbehaving import BEHAVIOURS, Peer, completion, fixed, serving
 from tests.edge.test_look import base, served
 from tests.test_detect import DIFY_401, LOST, PRODUCTS, SPA, Product, ok
 from tests.warm_cli import Done
-from wrapdetect.cli.app import main
+from wrapdetect.cli import main
 from wrapdetect.cli.demo.bots import Schedule, VoiceBot
 from wrapdetect.cli.demo.command import load_voices
 from wrapdetect.cli.demo.server import Served, serve

@@ -101,7 +101,7 @@ def _serve() -> None:
 
 def _become(task: dict[str, object]) -> None:
     """Run one command in this process and leave."""
-    from wrapdetect.cli.app import main  # noqa: PLC0415  # only in the child
+    from wrapdetect.cli import main  # noqa: PLC0415  # only in the child
 
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(str(task[name]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)

@@ -1,5 +1,5 @@
 """`python -m wrapdetect`."""
 
-from wrapdetect.cli.app import main
+from wrapdetect.cli import main
 
 main()

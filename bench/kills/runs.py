@@ -12,7 +12,7 @@ from random import Random
 
 from bench.kills.killing import Moment, Process, Tally, after, by_signals, drawn, killed, unharmed
 from bench.kills.serving import asked_in, served
-from wrapdetect.cli.app import main
+from wrapdetect.cli import main
 from wrapdetect.model import Run
 from wrapdetect.runs.codec import load_run
 from wrapdetect.runs.plan import Slot, make_plan

@@ -48,7 +48,7 @@ class Ranked(NamedTuple):
 def telling_order(all_: Everyone, family: Mapping[str, int]) -> list[int]:
     """Places of the prompts, those first on which models are nearest within families and farthest between them.
 
-    As the library's index measures it (compare/library_index.py), from the models alone.
+    As the library's index measures it (library/index.py), from the models alone.
     """
     rows = [all_.speakers.index(m) for m in all_.models]
     own = np.array([[family[a] == family[b] for b in all_.models] for a in all_.models])

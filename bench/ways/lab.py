@@ -40,7 +40,7 @@ class Home(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A chat page, by its layout in lab/pages."""
+    """A chat page, by its layout in tests/lab/pages."""
 
     layout: str
 

@@ -1,4 +1,4 @@
-"""Every known API over real HTTP: the lab's bot is heard through each, and each goes by the rules of edge/http."""
+"""Every known API over real HTTP: the lab's bot is heard through each, and each goes by the rules of ways/http."""
 
 import asyncio
 import json

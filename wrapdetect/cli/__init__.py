@@ -3,6 +3,6 @@
 
 def main() -> None:
     """The entry point; the commands are loaded here, so that what else lies in this room can be imported alone."""
-    from wrapdetect.cli.app import main as run
+    from wrapdetect.cli.app import run_app
 
-    run()
+    run_app()

@@ -339,7 +339,7 @@ def library_drop(name: Annotated[str, typer.Argument(help="Of a library.")]) -> 
     drop(name)
 
 
-def main() -> None:
+def run_app() -> None:
     """Run the command; whatever goes wrong is one line on standard error and an exit code."""
     # Before numpy loads: threads that wait for a busy core cost more than they save, and sums keep their order.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

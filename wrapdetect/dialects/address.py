@@ -46,7 +46,7 @@ def place_of(url: str) -> ApiPlace:
     """Raises ValueError for what is no address.
 
     >>> place_of("HTTPS://Bot.Example//v1/chat/completions/#")
-    Place(url='https://bot.example/v1', query=(), family='openai', model='')
+    ApiPlace(url='https://bot.example/v1', query=(), family='openai', model='')
     >>> place_of("https://x.openai.azure.com/openai/deployments/gpt/chat/completions?api-version=2024-10-21")[1:]
     ((('api-version', '2024-10-21'),), 'openai', 'gpt')
     """

@@ -23,7 +23,7 @@ class Call:
 
     Of an API: the JSON body, the path after the endpoint's address, and the headers beside the usual ones; the key goes
     out in the header `key_header`, after `key_prefix`. A template is filled in from the body (prompt, messages, system)
-    by edge/template; a page and a person are given its prompt.
+    by ways/template; a page and a person are given its prompt.
     """
 
     body: dict[str, object]

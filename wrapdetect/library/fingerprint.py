@@ -22,7 +22,7 @@ _UNIT = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0e7f
 SketchId = GramId | Literal["embedding"]
 
 EmbedTexts = Callable[[Sequence[str]], Sketch]
-"""Texts -> rows of length 1; given by edge/embed.py."""
+"""Texts -> rows of length 1; given by store/embed.py."""
 
 Rarities = Mapping[GramId, Sketch]
 """Weight of each bucket, by kind of n-gram; shape (BUCKETS,) each."""

@@ -65,7 +65,7 @@ class StrangersNull(NamedTuple):
     def standard(self, score: float) -> float:
         """How far beyond strangers, in standard deviations; few strangers tell less (Student's t, as a normal score).
 
-        >>> round(Null(0.5, 0.2, 96).standard(1.5), 1), round(Null(0.5, 0.2, 10).standard(1.5), 1)
+        >>> round(StrangersNull(0.5, 0.2, 96).standard(1.5), 1), round(StrangersNull(0.5, 0.2, 10).standard(1.5), 1)
         (4.7, 3.3)
         """
         return float(normal_score(np.float64((score - self.mean) / self.sd), self.n))

@@ -1,6 +1,6 @@
 """What is known of services over time: heartbeats, published incidents, fingerprints of versions; and the timelines
 that are made of them. Facts first: whether a failure was an outage, or our own fault, is read later
-(compare/episodes).
+(evidence/compare/dependence/episodes).
 
 All times are UTC, in seconds since 1970. A heartbeat belongs to a round, named by the second it was due.
 """

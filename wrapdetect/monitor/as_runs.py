@@ -1,4 +1,4 @@
-"""A monitor's history -> runs, one for each target, which analysis.py judges and a run file carries. Pure.
+"""A monitor's history -> runs, one for each target, which evidence/analysis.py judges and a run file carries. Pure.
 
 The judging of a monitor is that of its exported run: the same bytes give the same verdict.
 """

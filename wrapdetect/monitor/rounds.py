@@ -338,7 +338,7 @@ def bug_of_ours(error: Exception) -> str:
 
 def shown_round(at_s: float) -> str:
     """
-    >>> stamp(0)
+    >>> shown_round(0)
     '1970-01-01 00:00:00 UTC'
     """
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

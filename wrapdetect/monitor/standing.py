@@ -16,7 +16,7 @@ from wrapdetect.ways.alerts import Alert, Alerts, EventKind
 _ENDS: Mapping[EventKind, EventKind] = {"down": "up", "feed": "feed_back", "own": "own_over", "store": "store_back"}
 """What lasts, and its end."""
 _FEWEST_FAILURES = 2
-"""In a row, before a service is told to be down: as for an outage (compare/episodes)."""
+"""In a row, before a service is told to be down: as for an outage."""
 _LOOKED_AT = 4
 _DAY_S = 86_400
 ONE_BY_ONE = 5
@@ -28,7 +28,7 @@ LEAST_FREE = 50_000_000
 MAJOR = 2
 """Published incidents less severe are no fall."""
 FORGOTTEN_S = 7 * _DAY_S
-"""A published incident that is open for longer was forgotten to be closed, as in compare/episodes."""
+"""A published incident that is open for longer was forgotten to be closed, as in its episodes."""
 
 
 class LastingState(NamedTuple):
@@ -147,7 +147,7 @@ def disk_of(ledger: Ledger, now_s: int) -> LastingState | None:
 def lasting_state(name: str, beats: Sequence[Beat], own: set[int]) -> LastingState | None:
     """Down after two failures in a row, up after one answer; None where that is not known.
 
-    >>> state_of("bot", [], set()) is None
+    >>> lasting_state("bot", [], set()) is None
     True
     """
     telling = [b for b in beats if b.outcome not in UNKNOWN and b.round_s not in own]

@@ -57,7 +57,7 @@ def render(
 
 def shown_moment(at_s: float | None) -> str:
     """
-    >>> moment(0), moment(None)
+    >>> shown_moment(0), shown_moment(None)
     ('1970-01-01 00:00 UTC', '-')
     """
     return "-" if at_s is None else f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M} UTC"

@@ -238,7 +238,7 @@ class _Exchanges:
 def upgraded(line: _Line, found: int, *, converters: Mapping[int, Converter] = CONVERTERS, to: int = FORMAT) -> _Line:
     """Bring a line of format `found` to format `to`, step by step.
 
-    >>> upgrade({"a": 1}, 1, converters={1: lambda line: line | {"b": 2}}, to=2)
+    >>> upgraded({"a": 1}, 1, converters={1: lambda line: line | {"b": 2}}, to=2)
     {'a': 1, 'b': 2}
     """
     for step in range(found, to):

@@ -1,4 +1,4 @@
-"""Collected answers on disk -> Collection: any table of edge/tables.py, one answer or one conversation a row."""
+"""Collected answers on disk -> Collection: any table of store/tables.py, one answer or one conversation a row."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

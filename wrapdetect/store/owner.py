@@ -82,7 +82,7 @@ def has_ended(holder: str, *, place: ProcessPlace, started: Started) -> bool:
     process runs, or one that began at another time; or it ran on this very machine (in no container) before it was
     started anew.
 
-    >>> a = Place(host="a", machine="m", boot="b", namespace=FIRST_NAMESPACE)
+    >>> a = ProcessPlace(host="a", machine="m", boot="b", namespace=FIRST_NAMESPACE)
     >>> has_ended(f"a:7:100:{FIRST_NAMESPACE}:b:m:x", place=a, started=lambda pid: "100")
     False
     >>> has_ended(f"a:7:100:{FIRST_NAMESPACE}:b:m:x", place=a, started=lambda pid: "250")

@@ -1,6 +1,6 @@
 """Run files on disk: made new, appended to line by line, loaded, and taken up again after a kill.
 
-One process at a time has a file for itself (edge/locks). Only its owner may read it: it holds all that was said.
+One process at a time has a file for itself (store/locks). Only its owner may read it: it holds all that was said.
 """
 
 import os

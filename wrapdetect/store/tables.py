@@ -161,7 +161,7 @@ def choose(found: Sequence[str], place: str, *, fields: Fields, speaker: str | N
     """The columns to read among those found. Raises LibraryError naming those found and the option to use.
 
     >>> choose(["generator", "instruction", "output"], "a.csv, line 1", fields=Fields())
-    Columns(model='generator', prompt='instruction', answer='output')
+    _Columns(model='generator', prompt='instruction', answer='output')
     """
     unspoken = speaker is not None and fields.model is None and not set(USUAL["model"]) & set(found)
     return _Columns(

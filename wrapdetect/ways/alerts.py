@@ -85,7 +85,7 @@ class Remembered(Protocol):
 
 
 class Memory(Protocol):
-    """What is asked of the ledger (edge/ledger.Ledger)."""
+    """What is asked of the ledger (store/ledger.Ledger)."""
 
     def marked(self, key: str) -> bool: ...
     def first_time(self, key: str, at_s: int) -> bool: ...

@@ -1,6 +1,6 @@
 """Heartbeats: the cheapest honest request to a service, and what came of it; and the short answers of a fingerprint.
 
-The requests are those of edge/http, under its rules: one origin a request, no redirects, no retries, a limit on bytes,
+The requests are those of ways/http, under its rules: one origin a request, no redirects, no retries, a limit on bytes,
 only the headers named there, and a key goes to its own endpoint alone. Here each request has a connection of its own,
 and all share the certificates they trust (10,000 targets with their own would take minutes and gigabytes). Connections
 are not kept: rounds are minutes apart, and a heartbeat that finds a dead connection would speak of the connection. (A

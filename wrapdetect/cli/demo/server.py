@@ -1,4 +1,4 @@
-"""A bot behind every API of lab/apis at once, on loopback, in a thread of its own; any free port, stops clean."""
+"""A bot behind every API of cli/demo/apis at once, on loopback, in a thread of its own; any free port, stops clean."""
 
 import contextlib
 import socket

@@ -167,9 +167,9 @@ class Answer:
 def _grown(pieces: Sequence[Piece]) -> Sequence[Piece]:
     """The pieces; or, where each holds all that came before it and more, three at least, what each added.
 
-    >>> [p.text for p in grown([Piece(1.0, "It"), Piece(2.0, "It is"), Piece(3.0, "It is so.")])]
+    >>> [p.text for p in _grown([Piece(1.0, "It"), Piece(2.0, "It is"), Piece(3.0, "It is so.")])]
     ['It', ' is', ' so.']
-    >>> [p.text for p in grown([Piece(1.0, "ha"), Piece(2.0, "ha"), Piece(3.0, "ha")])]
+    >>> [p.text for p in _grown([Piece(1.0, "ha"), Piece(2.0, "ha"), Piece(3.0, "ha")])]
     ['ha', 'ha', 'ha']
     """
     steps = list(pairwise(pieces))

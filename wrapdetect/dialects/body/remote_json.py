@@ -10,9 +10,9 @@ TOO_DEEP = "nested too deeply"
 def parse_json(text: str) -> object:
     """Raises ValueError for what is no JSON, and for what is nested too deeply or holds too many values.
 
-    >>> parse('{"a": [1]}')
+    >>> parse_json('{"a": [1]}')
     {'a': [1]}
-    >>> parse("[" + "[]," * 200_000 + "0]")
+    >>> parse_json("[" + "[]," * 200_000 + "0]")
     Traceback (most recent call last):
     ValueError: more than 100,000 values
     """

@@ -77,7 +77,7 @@ def _decode(exchange: Exchange, endpoint: Endpoint) -> Reply:
 def ends_answer(template: Template, frame: str) -> bool:
     """Whether a websocket's frame is the last of an answer: its end, or an error.
 
-    >>> ended(Template(done="$.final"), '{"final": true}'), ended(Template(done="bye"), '{"final": true}')
+    >>> ends_answer(Template(done="$.final"), '{"final": true}'), ends_answer(Template(done="bye"), '{"final": true}')
     (True, False)
     """
     received = Received(frame)

@@ -41,7 +41,7 @@ class TemplateSlot:
     @property
     def written(self) -> str:
         """
-        >>> Slot("xsrf", ("urldecode",)).written
+        >>> TemplateSlot("xsrf", ("urldecode",)).written
         '{xsrf|urldecode}'
         """
         return "{" + "|".join((self.name, *self.filters)) + "}"
@@ -63,7 +63,7 @@ def joined(parts: Iterable[str | TemplateSlot]) -> Text:
     """Parts as a Text.
 
     >>> joined(["a", "", "b", PROMPT])
-    ('ab', Slot(name='prompt', filters=()))
+    ('ab', TemplateSlot(name='prompt', filters=()))
     """
     out = list[str | TemplateSlot]()
     for part in parts:
@@ -78,8 +78,8 @@ def joined(parts: Iterable[str | TemplateSlot]) -> Text:
 def parse_slots(written: str) -> Text:
     """A template's text as what it is made of.
 
-    >>> parse("{{name}} is {name | trim}")
-    ('{name} is ', Slot(name='name', filters=('trim',)))
+    >>> parse_slots("{{name}} is {name | trim}")
+    ('{name} is ', TemplateSlot(name='name', filters=('trim',)))
     """
     parts, at = list[str | TemplateSlot](), 0
     for match in PLACEHOLDER.finditer(written):
@@ -91,8 +91,8 @@ def parse_slots(written: str) -> Text:
 def spelled(parts: Iterable[str | TemplateSlot]) -> str:
     """The inverse: a template's text in which the slots alone are live.
 
-    >>> render(["{env:HOME} {", PROMPT, "}"]), parse(render(["{", PROMPT, "}"]))
-    ('{{env:HOME}} {{_}{prompt}}', ('{', Slot(name='prompt', filters=()), '}'))
+    >>> spelled(["{env:HOME} {", PROMPT, "}"]), parse_slots(spelled(["{", PROMPT, "}"]))
+    ('{{env:HOME}} {{_}{prompt}}', ('{', TemplateSlot(name='prompt', filters=()), '}'))
     """
     text, out = joined(parts), list[str]()
     for index, part in enumerate(text):
@@ -159,7 +159,7 @@ def path_of(*segments: str | TemplateSlot) -> str:
 
     Raises Unfit for one that names no place below the one before it.
 
-    >>> path_of("gradio_api", "call", "a {x}?", Slot("event_id"))
+    >>> path_of("gradio_api", "call", "a {x}?", TemplateSlot("event_id"))
     '/gradio_api/call/a%20%7Bx%7D%3F/{event_id}'
     """
     for segment in segments:

@@ -136,7 +136,7 @@ def is_source(text: str) -> bool:
 def texts_sought(source: str) -> tuple[str, ...] | None:
     """Texts of which one stands in whatever such a source can find something in (JSON's escapes aside); None: unknown.
 
-    >>> names_of("$.data.final"), names_of("event:end"), names_of("$..final"), names_of("re:bye|end")
+    >>> texts_sought("$.data.final"), texts_sought("event:end"), texts_sought("$..final"), texts_sought("re:bye|end")
     (('final',), ('end',), None, None)
     """
     if source.startswith("event:") and " => " not in source:

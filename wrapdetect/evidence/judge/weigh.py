@@ -59,7 +59,7 @@ def _combined(members: Sequence[Weight], correlation: float, bound: float) -> We
     One way of looking counts once however often it is repeated (correlation 1: the mean); independent ways add up
     (correlation 0: the sum).
 
-    >>> combined([Weight(2.0, 2.0, 2.0)] * 3, 1.0, 4.0).value, combined([Weight(1.0, 1.0, 1.0)] * 3, 0.0, 4.0).value
+    >>> _combined([Weight(2.0, 2.0, 2.0)] * 3, 1.0, 4.0).value, _combined([Weight(1.0, 1.0, 1.0)] * 3, 0.0, 4.0).value
     (2.0, 3.0)
     """
     m = len(members)

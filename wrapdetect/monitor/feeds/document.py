@@ -57,7 +57,7 @@ def page_text(data: bytes, source: FeedSource, expected: str) -> str:
 def page_encoding(data: bytes) -> str:
     """UTF-16 by its mark, or by the zero beside a first ASCII character; else UTF-8.
 
-    >>> encoding_of("[]".encode("utf-16")), encoding_of(b"\\0["), encoding_of(b"[]")
+    >>> page_encoding("[]".encode("utf-16")), page_encoding(b"\\0["), page_encoding(b"[]")
     ('utf-16', 'utf-16-be', 'utf-8-sig')
     """
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):

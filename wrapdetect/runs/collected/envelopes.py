@@ -40,7 +40,7 @@ SAYING = ("content", "value", "text", "parts")
 def opened_json(value: object) -> object:
     """A text that is a JSON list or object becomes that; everything else is itself.
 
-    >>> opened('[{"role": "user"}]'), opened("[sic] Why?")
+    >>> opened_json('[{"role": "user"}]'), opened_json("[sic] Why?")
     ([{'role': 'user'}], '[sic] Why?')
     """
     if not isinstance(value, str) or value.strip()[:1] + value.strip()[-1:] not in ("[]", "{}"):

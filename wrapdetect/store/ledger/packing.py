@@ -160,7 +160,7 @@ class _Gathered:
 def storable(text: str) -> str:
     """What every database can hold: no NUL and no half of a surrogate pair; U+FFFD stands in their place.
 
-    >>> plain("a\\x00b\\ud800")
+    >>> storable("a\\x00b\\ud800")
     'a\ufffdb\ufffd'
     """
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd")

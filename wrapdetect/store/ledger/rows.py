@@ -56,7 +56,7 @@ class Noted:
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Spans that meet or overlap as one; an empty one is dropped.
 
-    >>> joined([(5, 7), (1, 3), (3, 4), (9, 9)])
+    >>> _joined([(5, 7), (1, 3), (3, 4), (9, 9)])
     [(1, 4), (5, 7)]
     """
     found: list[tuple[int, int]] = []

@@ -38,7 +38,7 @@ def written_by(pasted: str, marks: frozenset[str], variables: Mapping[str, Templ
 
     Of `variables` each stands for the slot beside it.
 
-    >>> written_by("{prompt} {name} {env:HOME} qz1 {{uuid}}", MARKS, {"qz1": Slot("env:KEY")})
+    >>> written_by("{prompt} {name} {env:HOME} qz1 {{uuid}}", MARKS, {"qz1": TemplateSlot("env:KEY")})
     '{prompt} {{name}} {{env:HOME}} {env:KEY} {{{uuid}}}'
     """
     parts, at = list[str | TemplateSlot](), 0
@@ -87,7 +87,7 @@ def map_json(body: str, change: Rewrite) -> str:
 def map_fields(text: str, change: Rewrite) -> str:
     """Fields of a form or query; what changes is percent-encoded anew.
 
-    >>> map_fields("a=x%20y&b=1", lambda name, text: (Slot("prompt"), "!") if name == "a" else text)
+    >>> map_fields("a=x%20y&b=1", lambda name, text: (TemplateSlot("prompt"), "!") if name == "a" else text)
     'a={prompt}%21&b=1'
     """
 

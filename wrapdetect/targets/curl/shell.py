@@ -38,7 +38,7 @@ _POWER = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
 def shell_words(text: str, variable: Variable) -> list[str]:
     """The words of the first command; what is piped or follows is left out. Raises SpecError for an open quote.
 
-    >>> words("curl -H 'a: b' $'it\\\\'s \\\\u00e9' \\"$KEY\\" | jq .", str.lower)
+    >>> shell_words("curl -H 'a: b' $'it\\\\'s \\\\u00e9' \\"$KEY\\" | jq .", str.lower)
     ['curl', '-H', 'a: b', "it's é", 'key']
     """
     text = text.replace("\r\n", "\n")

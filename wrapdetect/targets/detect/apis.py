@@ -116,7 +116,7 @@ def server_name(sight: Sight) -> str:
 def chosen_model(names: Sequence[str]) -> str:
     """The first model that is one to chat with; else the first; "" of none.
 
-    >>> choose(["text-embedding-3-small", "gpt-4o-mini"])
+    >>> chosen_model(["text-embedding-3-small", "gpt-4o-mini"])
     'gpt-4o-mini'
     """
     return next((n for n in names if n and not NO_CHAT.search(n)), next(iter(names), ""))

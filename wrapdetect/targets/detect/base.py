@@ -200,7 +200,7 @@ def host(url: str) -> str:
 def first_few(names: Sequence[str], limit: int = 8) -> str:
     """Names with commas, the first few of them.
 
-    >>> listed(["a", "b", "c"], 2)
+    >>> first_few(["a", "b", "c"], 2)
     'a, b and 1 more'
     """
     more = f" and {len(names) - limit} more" if len(names) > limit else ""

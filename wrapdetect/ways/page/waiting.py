@@ -70,7 +70,7 @@ _ICONS = re.compile(r"^[^\w\[(]+|\s*[▌█▍▎▋]+\s*$")
 def only_waits(text: str) -> bool:
     """Whether a text only says that the answer is still to come; of several lines, each one.
 
-    >>> [is_notice(t) for t in ("One moment please, I look that up.", "Thinking", "Let me think: the moon pulls.", "Yes.")]
+    >>> [only_waits(t) for t in ("One moment please, I look that up.", "Thinking", "Let me think: the moon pulls.", "Yes.")]
     [True, True, False, False]
     """
     bare = text.strip()

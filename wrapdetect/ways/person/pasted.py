@@ -177,7 +177,7 @@ class PersonSender:
 def _printable(text: str) -> str:
     """With its line breaks, and nothing else that could drive a terminal.
 
-    >>> printable("a\\n\\x1b[31mb")
+    >>> _printable("a\\n\\x1b[31mb")
     'a\\n?[31mb'
     """
     return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in text.split("\n"))
@@ -186,7 +186,7 @@ def _printable(text: str) -> str:
 def _told(text: bytes) -> str:
     """What was taken, in a line.
 
-    >>> told(b"Hi\\x1b[2J there"), told(b"")
+    >>> _told(b"Hi\\x1b[2J there"), _told(b"")
     ('Taken, 12 characters: “Hi?[2J there”', 'Taken: an empty answer.')
     """
     if not text.strip():

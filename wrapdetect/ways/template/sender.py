@@ -1,4 +1,4 @@
-"""The way out for templates: steps, cookies, kept values and the question, over HTTP or a websocket (edge/socket).
+"""The way out for templates: steps, cookies, kept values and the question, over HTTP or a websocket (ways/net/socket).
 
 A conversation has its own cookies, kept values and socket, and begins afresh with its first turn. Steps `run` are made
 once for an endpoint and shared, steps `conversation` once for each conversation, steps `ask` before each question; each

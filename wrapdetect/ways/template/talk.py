@@ -294,7 +294,7 @@ def _own_id(asking: Asking) -> str | None:
 
 
 def _afresh(asking: Asking) -> bool:
-    """Whether the server can tell this conversation from others (see the top of edge/template)."""
+    """Whether the server can tell this conversation from others (see the top of ways/template)."""
     template, talk = asking.bot.template, asking.talk
     parts: list[Request] = [template, *(s for s in template.steps if s.when != "run"), *template.polls]
     if asking.bot.over_socket or template.holds_history or any(s.when == "conversation" for s in template.steps):

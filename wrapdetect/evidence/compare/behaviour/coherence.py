@@ -70,7 +70,7 @@ def kept_threads(samples: Samples, endpoint: str) -> Mapping[str, bool]:
 def _log_ratio(ours: int, n: int, theirs: int) -> float:
     """ln of same (half: equal share; half: below it) over unrelated (any share), nats.
 
-    >>> log_ratio(10, 10, 10) > 0 > log_ratio(10, 10, 3)
+    >>> _log_ratio(10, 10, 10) > 0 > _log_ratio(10, 10, 3)
     True
     """
     share = (theirs + 0.5) / (n + 1)

@@ -110,8 +110,8 @@ def lead_log_ratio(value: float, error: float, null: LeadNull, own: tuple[float,
 
     Beyond the middle of `own` the first density stays as it is there: nearer than expected is no evidence against.
 
-    >>> null = Null(mean=0.1, sd=0.1, freedom=8.0)
-    >>> log_ratio(0.5, 0.05, null, (0.2, 0.6)) > 2 > 0 > log_ratio(0.0, 0.05, null, (0.2, 0.6))
+    >>> null = LeadNull(mean=0.1, sd=0.1, freedom=8.0)
+    >>> lead_log_ratio(0.5, 0.05, null, (0.2, 0.6)) > 2 > 0 > lead_log_ratio(0.0, 0.05, null, (0.2, 0.6))
     True
     """
     low, high = own

@@ -27,7 +27,7 @@ View = Callable[[Sequence[str], Sequence[str]], Vectors]
 """(texts to learn weights from, texts to turn into rows) -> rows of length 1 (or 0 for a text without features)."""
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Texts -> rows of length 1; given by edge/embed.py."""
+"""Texts -> rows of length 1; given by store/embed.py."""
 
 
 def by_words(learn: Sequence[str], texts: Sequence[str]) -> Vectors:

@@ -195,8 +195,8 @@ def changes_log_ratio(events: Sequence[UpstreamChange], changes: int, days: floa
     events; `factor` scales its rate. In nats, at least ln(1 - FOLLOWING), at most BOUND.
 
     >>> change = Change(at_s=0, earliest_s=0, latest_s=0, strength=1, witness="")
-    >>> hit, miss = Event(change, True, 0, 2.0), Event(change, False, 0, 2.0)
-    >>> [round(log_ratio(e, 2, 365), 2) for e in ([], [hit], [miss], [miss] * 9, [hit, hit])]
+    >>> hit, miss = UpstreamChange(change, True, 0, 2.0), UpstreamChange(change, False, 0, 2.0)
+    >>> [round(changes_log_ratio(e, 2, 365), 2) for e in ([], [hit], [miss], [miss] * 9, [hit, hit])]
     [0.0, 1.71, -0.41, -0.68, 2.3]
     """
     told = [e for e in events if e.shared is not None]
