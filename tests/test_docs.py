@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from tests.conftest import ROOT
 from wrapdetect.evidence.analysis import analyse
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.store import run_file
+from wrapdetect.targets.config import load_config
 
 FOLDERS = ("docs", "seeds")
 PAGES = ["INDEX.md", "README.md", "bench/README.md"]
@@ -63,6 +65,17 @@ def test_what_is_looked_for_is_found() -> None:
 def test_no_page_of_docs_is_out_of_reach_of_the_readme() -> None:
     linked = set(LINK.findall(prose("README.md")))
     assert {p for p in PAGES if p.startswith("docs/")} - linked == set()
+
+
+def test_the_config_file_of_an_audit_is_read_and_all_its_keys_are_named(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", page, re.S)
+    file = tmp_path / "audit.toml"
+    file.write_text(re.sub(r"^# (\w+ = \S+).*$", r"\1", block, flags=re.M), encoding="utf-8")  # what it leaves out too
+    config = load_config(file)
+    assert [e.role for e in config.endpoints()] == ["target", "reference"]
+    assert (config.audit.draws, config.endpoints()[0].send_temperature) == (1, False)
+    assert {k for k in type(config.audit).model_fields if f"`{k}`" not in page} == set()
 
 
 def test_the_answer_on_its_way_through_the_ontology_is_a_true_one(seeds: Seeds) -> None:
