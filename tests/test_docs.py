@@ -17,7 +17,7 @@ PAGES = ["INDEX.md", "README.md", "bench/README.md"]
 PAGES += sorted(p.relative_to(ROOT).as_posix() for folder in FOLDERS for p in (ROOT / folder).glob("*.md"))
 NAMES_A_PATH = re.compile(r"(?<![\w./*{:-])(?:[a-z_]+/)*[a-z_0-9*]+\.(?:py|md|toml|schema\.json|sh|yaml)(?![\w.])")
 NAMES_A_FOLDER = re.compile(r"`((?:[a-z_]+/)+)`")
-LINK = re.compile(r"\]\(([^)#\s]+)")
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 USERS = {"bot.toml", "audit.toml", "monitor.toml", "wrapdetect.toml"}
 """Files of a user that the pages speak of."""
 
@@ -44,10 +44,17 @@ def test_every_path_that_a_page_names_exists(page: str) -> None:
     assert sorted({name for name in named(page) if not is_there(name, page)}) == []
 
 
+def headings(page: Path) -> set[str]:
+    """As a link names them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_every_link_leads_to_a_file(page: str) -> None:
-    links = [to for to in LINK.findall(prose(page)) if not to.startswith(("http:", "https:"))]
-    assert [to for to in links if not ((ROOT / page).parent / to).is_file()] == []
+def test_every_link_leads_to_a_file_and_to_a_heading_in_it(page: str) -> None:
+    links = [(to, at) for to, at in LINK.findall(prose(page)) if not to.startswith(("http:", "https:"))]
+    files = [((ROOT / page).parent / to if to else ROOT / page, at) for to, at in links]
+    assert [file for file, at in files if not file.is_file() or (at and at not in headings(file))] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -63,7 +70,7 @@ def test_what_is_looked_for_is_found() -> None:
 
 
 def test_no_page_of_docs_is_out_of_reach_of_the_readme() -> None:
-    linked = set(LINK.findall(prose("README.md")))
+    linked = {to for to, _ in LINK.findall(prose("README.md"))}
     assert {p for p in PAGES if p.startswith("docs/")} - linked == set()
 
 
