@@ -21,6 +21,7 @@ from wrapdetect.cli import main
 from wrapdetect.cli.demo.bots import Schedule, VoiceBot
 from wrapdetect.cli.demo.command import load_voices
 from wrapdetect.cli.demo.server import Served, serve
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.target.command import shown_lines
 from wrapdetect.cli.target.endpoints import gather_endpoints
 from wrapdetect.dialects import Call
@@ -442,7 +443,7 @@ def test_what_could_not_be_recorded_is_told_before_the_address_is_looked_at(tmp_
     with serving(fixed(b"")) as server:
         for out, resume, said in ((None, True, "--resume needs --out"), (there, False, "is there already")):
             with pytest.raises(SpecError, match=said):
-                gather_endpoints(base(server), None, None, [], None, plain=False, out=out, resume=resume)
+                gather_endpoints(base(server), None, None, Options(out=out, resume=resume), plain=False)
     assert server.requests == []
 
 

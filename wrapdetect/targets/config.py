@@ -4,11 +4,11 @@ import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import idna
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from wrapdetect.dialects.address import ApiPlace, Pairs, is_secret, place_of
 from wrapdetect.dialects.template.problems import OWN_HEADERS, Problem
@@ -17,6 +17,7 @@ from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Role, Template, TokenLimit, Weights
 from wrapdetect.model.prose import quote
 from wrapdetect.secrets.names import secret_name
+from wrapdetect.targets.settings import Chosen, Given
 from wrapdetect.targets.tables import (
     STREAMED,
     EndpointTable,
@@ -44,24 +45,12 @@ AFTER_THE_PATH = (
 KEYS_THEMSELVES = {"key", "api_key", "apikey", "token", "api_token", "access_token", "secret", "password"}
 
 
-class _AuditTable(Strict):
-    pack: list[str] | None = None
-    draws: Annotated[int, Field(ge=1)] | None = None
-    seed: int | None = None
-    max_requests: Annotated[int, Field(ge=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    concurrency: Annotated[int, Field(ge=1)] | None = None
-    pace: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    enrol: Annotated[int, Field(ge=0)] | None = None
-
-
 class Config(Strict):
     """A config file: [target], [[reference]] and, where options stand in it, [audit]."""
 
     target: EndpointTable | None = None
     reference: list[EndpointTable] = Field(default_factory=list)
-    audit: _AuditTable = _AuditTable()
+    audit: Given = Given()
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Raises SpecError for an address, key variable or name that cannot be used."""
@@ -74,14 +63,14 @@ class Config(Strict):
         yield from ((("reference", index), table) for index, table in enumerate(self.reference))
 
 
-_TABLES: dict[str, type[Strict]] = {
+_TABLES: dict[str, type[BaseModel]] = {
     "target": EndpointTable,
     "reference": EndpointTable,
     "template": TemplateTable,
     "page": PageTable,
     "login": LoginTable,
     "step": StepTable,
-    "audit": _AuditTable,
+    "audit": Chosen,
 }
 
 
