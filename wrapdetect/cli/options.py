@@ -144,16 +144,16 @@ def shared_fields() -> Mapping[str, FieldInfo]:
 def shared_options(command: str) -> list[Parameter]:
     """Those that a command has."""
     return [
-        _parameter(command, name, info) for name, info in shared_fields().items() if command in shown_of(info).commands
+        _parameter(command, name, info) for name, info in shared_fields().items() if command in _shown_of(info).commands
     ]
 
 
-def shown_of(info: FieldInfo) -> Shown:
+def _shown_of(info: FieldInfo) -> Shown:
     return next((m for m in info.metadata if isinstance(m, Shown)), Shown())
 
 
 def _parameter(command: str, name: str, info: FieldInfo) -> Parameter:
-    told, a_setting = shown_of(info), name in Chosen.model_fields
+    told, a_setting = _shown_of(info), name in Chosen.model_fields
     words = told.words.get(command, info.description)
     if a_setting and info.default != []:
         words = f"{words} Default {str(info.default).removesuffix('.0')}."
@@ -171,5 +171,5 @@ def _parameter(command: str, name: str, info: FieldInfo) -> Parameter:
 
 
 def _read(info: FieldInfo, given: object) -> object:
-    read = shown_of(info).read
+    read = _shown_of(info).read
     return read(given) if read and given is not None else given

@@ -17,6 +17,7 @@ from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Role, Template, TokenLimit, Weights
 from wrapdetect.model.prose import quote
 from wrapdetect.secrets.names import secret_name
+from wrapdetect.secrets.variables import check_variable
 from wrapdetect.targets.settings import Chosen, Given
 from wrapdetect.targets.tables import (
     STREAMED,
@@ -32,7 +33,6 @@ from wrapdetect.targets.tables import (
     template_of,
 )
 from wrapdetect.targets.toml_lines import Loc, line_of
-from wrapdetect.ways.keyring import check_variable
 
 OF_WAYS = {"template", "page", "hosts", "private", "dialect", "headers", "query"}
 """Keys that docs/ways.md tells of, and not the README."""
