@@ -28,7 +28,7 @@ from wrapdetect.dialects import Call
 from wrapdetect.errors import SpecError
 from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Page, Template
 from wrapdetect.store import run_file
-from wrapdetect.targets.config import load_config
+from wrapdetect.store.config_file import load_config
 
 KEY = "sk-planted-0123456789abcdef"
 CURL = f"""curl 'https://bot.example/api/ask?lang=en' \\

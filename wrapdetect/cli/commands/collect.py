@@ -28,10 +28,11 @@ from wrapdetect.runs.collected import Collection, asked_together, without_times
 from wrapdetect.runs.plan import Cost, Slot, check_budget, estimate_cost, make_plan
 from wrapdetect.store import run_file
 from wrapdetect.store.answers import More, read_answers
+from wrapdetect.store.config_file import load_config
 from wrapdetect.store.har import is_har, read_har, without_tokens
 from wrapdetect.store.shipped import HELLO, load_packs
 from wrapdetect.store.tables import TABLE_FORMATS, Fields
-from wrapdetect.targets.config import Config, check_names, load_config, parse_reference
+from wrapdetect.targets.config import Config, check_names, parse_reference
 from wrapdetect.targets.settings import DEFAULT_PACKS, Chosen
 from wrapdetect.ways import clock
 

@@ -13,7 +13,8 @@ from wrapdetect.dialects.template.filling import is_handed_out, parts_of, variab
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Dialect, Endpoint
 from wrapdetect.model.prose import quote
-from wrapdetect.targets.config import Config, load_config, make_endpoint, parse_reference
+from wrapdetect.store.config_file import load_config
+from wrapdetect.targets.config import Config, make_endpoint, parse_reference
 
 
 class _Gathered(NamedTuple):
