@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from datetime import date, time
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from wrapdetect.dialects.template.filling import names_in, parts_of
 from wrapdetect.dialects.template.problems import Problem, template_problems
 from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, TokenLimit, Weights
 from wrapdetect.model.template import AutoReply, PageStep, Poll, When
-from wrapdetect.targets.toml_lines import Loc
+from wrapdetect.targets.toml_lines import STRICT, Loc
 
 _Api = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
 Way = Literal["openai", "responses", "anthropic", "ollama", "gemini", "template", "page"]
@@ -34,7 +34,7 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 class Strict(BaseModel):
     """No unknown keys, no values of another type."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = STRICT
 
 
 class _RequestTable(Strict):
