@@ -42,11 +42,12 @@ class Config(Strict):
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Raises SpecError for an address, key variable or name that cannot be used."""
-        target = (_endpoint(self.target, "target"),) if self.target is not None else ()
-        return (*target, *(_endpoint(table, "reference") for table in self.reference))
+        target = (endpoint_of(self.target, "target"),) if self.target is not None else ()
+        return (*target, *(endpoint_of(table, "reference") for table in self.reference))
 
 
-def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
+def endpoint_of(table: EndpointTable, role: Role) -> Endpoint:
+    """Raises SpecError for an address, key variable or name that cannot be used."""
     host = (urlsplit(table.url).hostname or "") if table.way in ("template", "page") else ""
     return make_endpoint(
         name=table.name or (TARGET if role == "target" else table.model or host),
