@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 HERE: object = object()
 """A parameter's default: the shared option of that name stands here in --help; its value comes with the others."""
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
+]
+ModelField = Annotated[str | None, typer.Option(help="Column with the speaker. Default: guessed.")]
+PromptField = Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")]
+AnswerField = Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")]
 _WITH_REFERENCE = "TOML file with [[reference]] and, if wanted, [audit]."
 _SAME_QUESTIONS = "NAME=URL#MODEL@KEY_VARIABLE; asked the same questions, over HTTP."
 _WITHOUT_HOST = "Run file to write. Default: wrapdetect-runs/<time>-<name>.jsonl."
