@@ -14,7 +14,8 @@ import typer
 
 from wrapdetect.cli import collected_app, monitor_app, target_app
 from wrapdetect.cli.end import exit_code_of
-from wrapdetect.cli.options import HERE, AnswerField, Format, ModelField, Options, PromptField, with_options
+from wrapdetect.cli.options import AnswerField, Format, ModelField, Options, PromptField
+from wrapdetect.cli.shared import HERE, with_options
 from wrapdetect.errors import SpecError
 from wrapdetect.ways.output import guard
 

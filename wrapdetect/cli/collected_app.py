@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from wrapdetect.cli.options import HERE, AnswerField, ModelField, Options, PromptField, with_options
+from wrapdetect.cli.options import AnswerField, ModelField, Options, PromptField
+from wrapdetect.cli.shared import HERE, with_options
 from wrapdetect.errors import SpecError
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from wrapdetect.cli.options import Options, with_options
+from wrapdetect.cli.options import Options
+from wrapdetect.cli.shared import with_options
 from wrapdetect.targets.settings import resolve
 
 app = typer.Typer(

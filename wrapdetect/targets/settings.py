@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from wrapdetect.errors import SpecError
+from wrapdetect.targets.toml_lines import UNKNOWN_KEY, did_you_mean, first_misfit
 
 DEFAULT_PACKS = ("identity", "coherence", "timing", "style")
 ASKING = ("audit", "import", "ask")
@@ -129,8 +130,11 @@ def read_given(values: Mapping[str, object]) -> Given:
     try:
         return Given.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise SpecError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}, found {first['input']!r}") from error
+        first = first_misfit(error)
+        name = ".".join(map(str, first.loc))
+        if first.kind == UNKNOWN_KEY:
+            raise SpecError(f"{name}: unknown setting{did_you_mean(name, tuple(Chosen.model_fields))}") from error
+        raise SpecError(f"{name}: {first.message}, found {first.value!r}") from error
 
 
 def resolve(*given: Given) -> Chosen:
