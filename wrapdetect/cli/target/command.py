@@ -20,8 +20,8 @@ from wrapdetect.dialects.template.problems import ENDLESS, is_endless
 from wrapdetect.errors import ConfigError, SpecError, TargetSilent
 from wrapdetect.model import TARGET, Ask, AskKey, Endpoint, Exchange, FailureKind
 from wrapdetect.model.prose import quote
+from wrapdetect.store.config_file import load_config
 from wrapdetect.store.shipped import HELLO, load_pack
-from wrapdetect.targets.config import load_config
 from wrapdetect.targets.curl import from_text
 from wrapdetect.targets.curl.lifting import STAND_IN
 from wrapdetect.targets.written import dump_target
@@ -30,7 +30,6 @@ from wrapdetect.ways.keyring import Keyring, read_keys
 from wrapdetect.ways.send import open_ways
 
 NOTHING_EXIT = TargetSilent.exit_code
-CHECK_TIMEOUT_S = 60.0
 MOST_HOPS = 12
 """Requests beside the question that are shown one by one."""
 MOST_TOLD = 5
@@ -55,7 +54,7 @@ def detect_target(url: str, *, key_env: str | None, model: str | None, out: Path
     return 0
 
 
-def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = None) -> int:
+def check_target(config: Path, *, prompt: str | None, timeout_s: float) -> int:
     """Ask the target of a config file one question, and show what went out and what came back.
 
     3 where no answer came, or one that is still wrapped in events or JSON; else 0.
@@ -74,7 +73,7 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = 
         max_tokens=item.max_tokens,
     )
     call = encode(ask, (), endpoint)
-    keyring, timeout_s = read_keys((endpoint,)), timeout_s or CHECK_TIMEOUT_S
+    keyring = read_keys((endpoint,))
     exchange = asyncio.run(_put(endpoint, ask, call, keyring, timeout_s))
     for line in shown_lines(endpoint, call, exchange):
         print(line)
