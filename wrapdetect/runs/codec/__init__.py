@@ -12,7 +12,7 @@ from wrapdetect.errors import RunFormatError
 from wrapdetect.model import Exchange, Run
 from wrapdetect.runs.codec.door import UNREADABLE, what_is_wrong
 from wrapdetect.runs.codec.exchanges import dump_exchange, key_from_text, read_exchange
-from wrapdetect.runs.codec.head import dump_head, read_run
+from wrapdetect.runs.codec.head import dump_head, load_head
 from wrapdetect.runs.codec.history import ENTRIES, Gathering, HistoryEntry, history_lines, read_entry
 from wrapdetect.runs.codec.lines import (
     CONVERTERS,
@@ -120,7 +120,7 @@ class _Exchanges:
 
 def _begun(line: JsonLine, name: str) -> Run:
     try:
-        return read_run(line)
+        return load_head(line)
     except UNREADABLE as error:
         raise RunFormatError(
             f"{name}, line 1: {what_is_wrong(error)}; expected the first line of a run file of format {FORMAT}"

@@ -1,6 +1,6 @@
 """What a line of a run file may hold, checked by pydantic: strictly, without unknown keys; and what is wrong, in words.
 
-A noun within a `Line` is checked as strictly as the line itself, though its own module knows nothing of pydantic.
+A noun within a `FileLine` is checked as strictly as the line itself, though its own module knows nothing of pydantic.
 """
 
 import re
@@ -28,7 +28,7 @@ _DUE = {
 """How what is due is said, by pydantic's word for what is not it."""
 
 
-class Line(BaseModel):
+class FileLine(BaseModel):
     """One JSON object of a run file."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)

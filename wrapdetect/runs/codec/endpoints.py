@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from wrapdetect.dialects import dialect_names
 from wrapdetect.model import Endpoint
-from wrapdetect.runs.codec.door import Line
+from wrapdetect.runs.codec.door import FileLine
 from wrapdetect.runs.codec.lines import JsonLine
 
 ONLY_IF_SET = ("template", "page", "hosts", "private", "headers", "query", "storage_state")
@@ -14,7 +14,7 @@ TEMPLATE_ONLY_IF_SET: Mapping[str, object] = {"variables": None, "polls": (), "r
 """What most templates do not have, and how that looks; a statement of no variables is one."""
 
 
-class _EndpointLine(Line):
+class _EndpointLine(FileLine):
     endpoint: Endpoint
 
 

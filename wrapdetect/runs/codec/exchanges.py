@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, Strict
 
 from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Hop, Missing
-from wrapdetect.runs.codec.door import Line, Whole
+from wrapdetect.runs.codec.door import FileLine, Whole
 from wrapdetect.runs.codec.lines import JsonLine, line_text
 
 _LONGEST_S = 1e7
@@ -18,7 +18,7 @@ ROWS = 500
 """Chunks that are dumped in one go."""
 
 
-class _Coded(Line):
+class _Coded(FileLine):
     b64: str
 
 
@@ -30,12 +30,12 @@ _Headers = Annotated[tuple[Annotated[tuple[str, str], _LIST], ...], _LIST]
 _Chunks = Annotated[tuple[Annotated[tuple[_Seconds, str | _Coded], _LIST], ...], _LIST]
 
 
-class _Failed(Line):
+class _Failed(FileLine):
     kind: str
     detail: str
 
 
-class _HopLine(Line):
+class _HopLine(FileLine):
     t_s: _Seconds
     method: str
     url: str
@@ -45,7 +45,7 @@ class _HopLine(Line):
     chunks: _Chunks
 
 
-class _ExchangeLine(Line):
+class _ExchangeLine(FileLine):
     endpoint: str
     ask: str
     turn: Whole

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from wrapdetect.model import Endpoint, Instrument, Pack, Run
-from wrapdetect.runs.codec.door import Line, Whole, number_shown
+from wrapdetect.runs.codec.door import FileLine, Whole, number_shown
 from wrapdetect.runs.codec.endpoints import checked_dialect, dump_endpoint
 from wrapdetect.runs.codec.history import history_head, read_head
 from wrapdetect.runs.codec.lines import FORMAT, JsonLine, line_text
@@ -13,7 +13,7 @@ MOST_DRAWS, MOST_ASKS, MOST_ENDPOINTS = 10_000, 500_000, 1_000
 """What a run may plan: draws of each item, and asks in all; a file that says more was not written by an audit."""
 
 
-class _HeadLine(Line):
+class _HeadLine(FileLine):
     format: int
     run: str
     note: str
@@ -46,7 +46,7 @@ def dump_head(run: Run) -> str:
     )
 
 
-def read_run(fields: JsonLine) -> Run:
+def load_head(fields: JsonLine) -> Run:
     """The inverse of dump_head, of a line that was parsed. Raises one of UNREADABLE."""
     history = read_head(fields["history"])
     if history is None:

@@ -18,7 +18,7 @@ from typing import Annotated, cast
 from pydantic import Field
 
 from wrapdetect.model.history import Beats, Coverage, History, Incident, Outcome, Print, Service
-from wrapdetect.runs.codec.door import Line
+from wrapdetect.runs.codec.door import FileLine
 from wrapdetect.runs.codec.endpoints import checked_dialect, dump_endpoint
 
 _Line = Mapping[str, object]
@@ -35,20 +35,20 @@ DIGITS = "".join(str(o.value) for o in Outcome)
 TO_DIGIT, TO_BYTE = bytes.maketrans(BYTES, DIGITS.encode()), bytes.maketrans(DIGITS.encode(), BYTES)
 
 
-class _Watched(Line):
+class _Watched(FileLine):
     cadence_s: Annotated[int, Field(ge=1)]
     services: list[Service]
 
 
-class _IncidentLine(Line):
+class _IncidentLine(FileLine):
     incident: Incident
 
 
-class _CoverageLine(Line):
+class _CoverageLine(FileLine):
     coverage: Coverage
 
 
-class _PrintLine(Line):
+class _PrintLine(FileLine):
     print: Print
 
 
