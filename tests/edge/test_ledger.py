@@ -36,8 +36,8 @@ from tests.edge.ledger_world import (
 )
 from wrapdetect.errors import StoreError
 from wrapdetect.model.history import Coverage, History, Outcome, Print, Service, columns
+from wrapdetect.monitor.outside import Spend
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.store.ledger.rows import Spend
 from wrapdetect.store.ledger.schema import META, REVISION, VERSION_TABLE, Database
 
 

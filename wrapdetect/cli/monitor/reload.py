@@ -8,13 +8,13 @@ from pathlib import Path
 from wrapdetect.errors import SpecError, WrapdetectError
 from wrapdetect.model import Item
 from wrapdetect.model.history import Service
+from wrapdetect.monitor.alert import Bell
 from wrapdetect.monitor.config import load_monitor
 from wrapdetect.monitor.rounds import Watch
 from wrapdetect.monitor.spec import MonitorConfig
 from wrapdetect.monitor.upkeep import Upkeep
 from wrapdetect.store.ledger import Ledger
 from wrapdetect.store.ledger.rows import change
-from wrapdetect.ways.alerts import Alerts
 
 _NAMED = 12
 SETTINGS: Mapping[str, Callable[[MonitorConfig], object]] = {
@@ -35,7 +35,7 @@ class Reload:
     items: tuple[Item, ...]
     ledger: Ledger
     upkeep: Upkeep
-    alerts: Callable[[MonitorConfig], Alerts]
+    alerts: Callable[[MonitorConfig], Bell]
     watch: Callable[[MonitorConfig], Watch]
     say: Callable[[str], None]
 

@@ -13,6 +13,7 @@ from wrapdetect.errors import SpecError, StoreAway
 from wrapdetect.evidence.compare.dependence.episodes import stamp
 from wrapdetect.model import Item
 from wrapdetect.model.history import History, Outcome
+from wrapdetect.monitor.alert import Memory
 from wrapdetect.monitor.config import FILL_IN, load_monitor, parse_monitor, template
 from wrapdetect.monitor.rounds import Done, Watch
 from wrapdetect.monitor.spec import MonitorConfig, daily_cost
@@ -20,12 +21,13 @@ from wrapdetect.monitor.upkeep import Upkeep
 from wrapdetect.monitor.watch import Renewal, keep_watch, once, renew_on_signal, stop_on_signals
 from wrapdetect.store import owner
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.store.shipped import load_pack
+from wrapdetect.store.shipped import load_pack, load_seeds
 from wrapdetect.ways import clock
-from wrapdetect.ways.alerts import Alerts, Memory, read_alert_urls
+from wrapdetect.ways.alerts import Alerts, read_alert_urls
 from wrapdetect.ways.heartbeat import HttpPulse
 from wrapdetect.ways.keyring import read_keys
 from wrapdetect.ways.metrics import Metrics, serve_metrics
+from wrapdetect.ways.status_pages import open_pages
 
 FINGERPRINT = "fingerprint"
 NOTHING_ASKED_EXIT = 3
@@ -140,8 +142,16 @@ def opened_monitor(path: Path, *, claimed: bool = True) -> Iterator[Monitor]:
 
 def make_upkeep(monitor: Monitor, metrics: Metrics | None) -> Upkeep:
     """What is due beside the rounds. Raises SpecError for an alert variable that is not set."""
-    alerts = make_alerts(monitor.config, monitor.ledger)
-    return Upkeep(config=monitor.config, ledger=monitor.ledger, alerts=alerts, metrics=metrics, now=clock.now, say=say)
+    return Upkeep(
+        config=monitor.config,
+        ledger=monitor.ledger,
+        alerts=make_alerts(monitor.config, monitor.ledger),
+        metrics=metrics,
+        pages=open_pages,
+        seeds=load_seeds,
+        now=clock.now,
+        say=say,
+    )
 
 
 def make_alerts(config: MonitorConfig, memory: Memory) -> Alerts:

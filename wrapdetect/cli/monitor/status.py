@@ -10,6 +10,7 @@ from wrapdetect.cli.terminal import width
 from wrapdetect.evidence.compare.dependence.episodes import stamp
 from wrapdetect.evidence.compare.dependence.together import outages_of_each
 from wrapdetect.model.history import UNKNOWN, Beat, Dependence, Outcome
+from wrapdetect.monitor.outside import FeedState, Spend
 from wrapdetect.monitor.spec import daily_cost
 from wrapdetect.monitor.standing import DISK, SITES, disk_of, states_of
 from wrapdetect.monitor.upkeep import AWAY
@@ -17,7 +18,6 @@ from wrapdetect.report import dependence_console, monitor_console, monitor_json_
 from wrapdetect.report.monitor_console import FeedLine, ServiceLine
 from wrapdetect.report.monitor_json_v1 import moment as iso
 from wrapdetect.report.monitor_json_v1 import number
-from wrapdetect.store.ledger.rows import FeedState, Spend
 from wrapdetect.store.shipped import load_seeds
 from wrapdetect.ways import clock
 
