@@ -216,7 +216,7 @@ def test_a_store_that_is_away_is_told_without_it() -> None:
 
 def kept_up(desk: Desk, ledger: Ledger, plan: Plan, world: World) -> Upkeep:
     alerts = Alerts({"HOOK": desk.inbox.url}, memory=ledger, now=desk.clock, quiet_s=QUIET_S)
-    config = parse_monitor(plan.text(world), desk.path.parent / "monitor.toml", ())
+    config = parse_monitor(plan.text(world), "monitor.toml", ())
     return Upkeep(
         config=config,
         ledger=ledger,

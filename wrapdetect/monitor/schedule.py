@@ -27,8 +27,8 @@ SETTLE_S = 2
 """Between the last answer of a round and the next round: the last ones are recorded."""
 UNLIMITED_TOKENS = 500
 """Reserved for the answer of an endpoint that takes no token limit."""
-UNLIMITED = ("template", "page")
-"""Dialects without one."""
+SHORT_TOKENS = 200
+"""Reserved for what a chat without such a setting is seen to say: what it thinks beside is on nobody's bill of ours."""
 PAGE_CADENCE_S = 300
 """Pages are asked no more often: each time a browser of some 100 MB is started, and ended."""
 PAGE_EXTRA_S = 15
@@ -196,9 +196,14 @@ def cost_of(a_round: Round, items: Sequence[Item]) -> Cost:
     for service, _ in a_round.slots:
         requests += len(asks) * requests_of(service.endpoint) if service.endpoint else 1
         if service.endpoint is not None:
-            unlimited = service.endpoint.token_limit == "omit" or service.endpoint.dialect in UNLIMITED
-            tokens += asked + sum(UNLIMITED_TOKENS if unlimited else ask.max_tokens for ask in asks)
+            tokens += asked + sum(_most_tokens(service.endpoint, ask) for ask in asks)
     return Cost(requests, tokens)
+
+
+def _most_tokens(endpoint: Endpoint, ask: Ask) -> int:
+    if endpoint.dialect in ("template", "page"):
+        return SHORT_TOKENS
+    return UNLIMITED_TOKENS if endpoint.token_limit == "omit" else ask.max_tokens
 
 
 def _targets(services: Sequence[Service]) -> int:

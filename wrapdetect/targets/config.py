@@ -65,7 +65,9 @@ class Config(Strict):
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Raises SpecError for an address, key variable or name that cannot be used."""
-        return tuple(_endpoint(table, "target" if loc[0] == "target" else "reference") for loc, table in self.tables())
+        return tuple(
+            endpoint_of(table, "target" if loc[0] == "target" else "reference") for loc, table in self.tables()
+        )
 
     def tables(self) -> Iterator[tuple[Loc, EndpointTable]]:
         """Each table of an endpoint, and where it stands."""
@@ -85,7 +87,8 @@ _TABLES: dict[str, type[Strict]] = {
 }
 
 
-def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
+def endpoint_of(table: EndpointTable, role: Role) -> Endpoint:
+    """Raises SpecError for an address, key variable or name that cannot be used."""
     host = (urlsplit(table.url).hostname or "") if table.way in ("template", "page") else ""
     return make_endpoint(
         name=table.name or (TARGET if role == "target" else table.model or host),

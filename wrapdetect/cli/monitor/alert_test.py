@@ -6,7 +6,7 @@ from wrapdetect.cli.monitor.rounds import fingerprint, make_alerts
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.monitor.alert import PassingMemory
-from wrapdetect.monitor.config import load_monitor
+from wrapdetect.store.monitor_file import load_monitor
 
 FAILED_EXIT = 2
 

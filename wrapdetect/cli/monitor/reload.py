@@ -9,12 +9,12 @@ from wrapdetect.errors import SpecError, WrapdetectError
 from wrapdetect.model import Item
 from wrapdetect.model.history import Service
 from wrapdetect.monitor.alert import Bell
-from wrapdetect.monitor.config import load_monitor
 from wrapdetect.monitor.rounds import Watch
 from wrapdetect.monitor.spec import MonitorConfig
 from wrapdetect.monitor.upkeep import Upkeep
 from wrapdetect.store.ledger import Ledger
 from wrapdetect.store.ledger.rows import change
+from wrapdetect.store.monitor_file import load_monitor
 
 _NAMED = 12
 SETTINGS: Mapping[str, Callable[[MonitorConfig], object]] = {

@@ -14,13 +14,14 @@ from wrapdetect.evidence.compare.dependence.episodes import stamp
 from wrapdetect.model import Item
 from wrapdetect.model.history import History, Outcome
 from wrapdetect.monitor.alert import Memory
-from wrapdetect.monitor.config import FILL_IN, load_monitor, parse_monitor, template
+from wrapdetect.monitor.config import FILL_IN, parse_monitor
 from wrapdetect.monitor.rounds import Done, Watch
 from wrapdetect.monitor.spec import MonitorConfig, daily_cost
 from wrapdetect.monitor.upkeep import Upkeep
 from wrapdetect.monitor.watch import Renewal, keep_watch, once, renew_on_signal, stop_on_signals
 from wrapdetect.store import owner
 from wrapdetect.store.ledger import Ledger
+from wrapdetect.store.monitor_file import load_monitor, template
 from wrapdetect.store.shipped import load_pack, load_seeds
 from wrapdetect.ways import clock
 from wrapdetect.ways.alerts import Alerts, read_alert_urls
@@ -64,7 +65,7 @@ def init(path: Path) -> None:
     say(f"written: {path}. Put your own values where {FILL_IN} stands, then: wrapdetect monitor once --config {path}")
     say(
         "as it stands, "
-        + cost_line(parse_monitor(text.replace(FILL_IN, "example.org"), path, fingerprint()), fingerprint())
+        + cost_line(parse_monitor(text.replace(FILL_IN, "example.org"), str(path), fingerprint()), fingerprint())
     )
 
 
