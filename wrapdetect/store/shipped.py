@@ -8,7 +8,6 @@ from wrapdetect.model import Pack
 from wrapdetect.runs.packs import parse_pack, refuse_doubled_packs
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-DEFAULT_PACKS = ("identity", "coherence", "timing", "style")
 HELLO = "hello"
 """The pack of the first plain question, asked before all else."""
 

@@ -31,6 +31,7 @@ from wrapdetect.model.prose import quote
 from wrapdetect.monitor.rounds import Sign
 from wrapdetect.monitor.schedule import heartbeat, is_page, print_ask
 from wrapdetect.runs.workload import worked
+from wrapdetect.secrets.variables import login_variables
 from wrapdetect.ways.http import (
     BYTE_LIMIT,
     SENT_HEADERS,
@@ -45,7 +46,6 @@ from wrapdetect.ways.http import (
 )
 from wrapdetect.ways.keyring import Keyring
 from wrapdetect.ways.net.lag import Lag
-from wrapdetect.ways.page.login import login_variables
 from wrapdetect.ways.send import OWN_WAYS, Sender
 
 SAID_LIMIT = 200

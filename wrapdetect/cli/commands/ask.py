@@ -10,13 +10,13 @@ from pathlib import Path
 from wrapdetect.cli.commands.asking import (
     INTERRUPTED_EXIT,
     Asker,
-    Options,
     check_resume,
     neutral_prompts,
     new_run,
     recorded,
 )
 from wrapdetect.cli.commands.collect import next_steps
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import present
 from wrapdetect.cli.terminal import say
 from wrapdetect.dialects import decode
@@ -45,7 +45,7 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
     check_resume(options)
     chosen = options.over(config)
     if not (options.pack or config.audit.pack):
-        chosen = replace(chosen, pack=[_SHORT])
+        chosen = chosen.model_copy(update={"pack": [_SHORT]})
     run = new_run(
         endpoints,
         chosen,
@@ -65,7 +65,7 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
         say("dry run: nothing was sent")
         return 0
     out = options.out or Path("wrapdetect-runs") / f"{run.id}.jsonl"
-    one_by_one = replace(chosen, limits=chosen.limits._replace(concurrency=1))
+    one_by_one = chosen.model_copy(update={"concurrency": 1})
     try:
         made = recorded(
             run,

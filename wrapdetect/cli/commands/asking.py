@@ -8,7 +8,6 @@ import platform
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.target.elsewhere import answers_with_version, not_found
 from wrapdetect.cli.target.endpoints import tell_variables
 from wrapdetect.cli.target.login import tell_logins
@@ -27,11 +27,12 @@ from wrapdetect.dialects.template.problems import ENDLESS, envelope, is_endless
 from wrapdetect.errors import PreflightError, SpecError, TargetDown, TargetSilent
 from wrapdetect.model import Endpoint, Exchange, Failure, FailureKind, Instrument, Pack, Run
 from wrapdetect.model.prose import quote
-from wrapdetect.runs.ask import Limits, Send, run_slots
+from wrapdetect.runs.ask import Send, run_slots
 from wrapdetect.runs.plan import Slot
 from wrapdetect.store import run_file
-from wrapdetect.store.shipped import DEFAULT_PACKS, HELLO, load_seeds
-from wrapdetect.targets.config import Config, title
+from wrapdetect.store.shipped import HELLO, load_seeds
+from wrapdetect.targets.config import title
+from wrapdetect.targets.settings import Chosen, Limits
 from wrapdetect.ways import clock
 from wrapdetect.ways.keyring import Keyring, read_keys
 from wrapdetect.ways.send import Sender, open_ways
@@ -39,58 +40,6 @@ from wrapdetect.ways.send import Sender, open_ways
 INTERRUPTED_EXIT = 130
 _DOWN = (FailureKind.SERVER, FailureKind.CONNECT, FailureKind.TIMEOUT)
 RECORDED_VERSIONS = ("wrapdetect", "httpx", "websockets", "playwright")
-MAX_REQUESTS, MAX_TOKENS = 3000, 2_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the user chose; None takes the config file's value, or else the default below."""
-
-    pack: list[str] | None = None
-    draws: int | None = None
-    seed: int | None = None
-    max_requests: int | None = None
-    max_tokens: int | None = None
-    concurrency: int | None = None
-    pace: float | None = None
-    timeout: float | None = None
-    enrol: int | None = None
-    out: Path | None = None
-    resume: bool = False
-    dry_run: bool = False
-    as_json: bool = False
-    embed: bool | None = None
-    fail_at: float | None = None
-    vantage: str = ""
-
-    def over(self, config: Config) -> "Chosen":
-        """The command line first, then the config file, then the defaults."""
-        given = config.audit
-        return Chosen(
-            pack=self.pack or given.pack or list(DEFAULT_PACKS),
-            draws=self.draws or given.draws or 1,
-            seed=next((s for s in (self.seed, given.seed) if s is not None), 1),
-            limits=Limits(
-                concurrency=self.concurrency or given.concurrency or 4,
-                pace_s=next((p for p in (self.pace, given.pace) if p is not None), 0.0),
-                max_requests=self.max_requests or given.max_requests or MAX_REQUESTS,
-                max_tokens=self.max_tokens or given.max_tokens or MAX_TOKENS,
-            ),
-            timeout_s=self.timeout or given.timeout or 60.0,
-            enrol=next((n for n in (self.enrol, given.enrol) if n is not None), 1),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """Options with nothing left open."""
-
-    pack: list[str]
-    draws: int
-    seed: int
-    limits: Limits
-    timeout_s: float
-    enrol: int
 
 
 class Asker:

@@ -1,27 +1,25 @@
 """wrapdetect audit: plan, ask, record, and judge against references."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from wrapdetect.cli.commands.asking import (
     INTERRUPTED_EXIT,
     Asker,
-    Chosen,
-    Options,
     check_resume,
     neutral_prompts,
     new_run,
     progress_shown,
     recorded,
 )
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import present
 from wrapdetect.cli.target.detecting import Looked, write_beside
 from wrapdetect.cli.terminal import say
-from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint, Run
 from wrapdetect.runs.plan import Cost, check_budget, estimate_cost, make_plan
 from wrapdetect.store.shipped import HELLO, load_packs
 from wrapdetect.targets.config import Config, check_names
+from wrapdetect.targets.settings import Chosen
 
 _ALONE = ["identity", "coherence"]
 """Packs for a target without a reference: what can be read without comparing."""
@@ -66,14 +64,6 @@ def run_audit(
     return present(made, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
 
 
-def pack_names(text: str) -> list[str]:
-    """The names between the commas. Raises SpecError where there is none."""
-    names = [p.strip() for p in text.split(",") if p.strip()]
-    if not names:
-        raise SpecError("--pack names no pack; leave it out for the usual ones, or give ids or paths with commas")
-    return names
-
-
 def _describe(run: Run, cost: Cost) -> str:
     """The plan in words, before anything is sent."""
     packs = ", ".join(f"{p.id} ({len(p.items)})" for p in run.packs)
@@ -90,4 +80,4 @@ def _packs_for(endpoints: tuple[Endpoint, ...], config: Config, options: Options
     """The options, with fewer packs where there is nobody to compare with and the user named none."""
     chosen = options.over(config)
     compared = any(e.role == "reference" for e in endpoints)
-    return chosen if compared or options.pack or config.audit.pack else replace(chosen, pack=_ALONE)
+    return chosen if compared or options.pack or config.audit.pack else chosen.model_copy(update={"pack": _ALONE})

@@ -8,7 +8,6 @@ from dataclasses import replace
 from wrapdetect.cli.commands.asking import (
     INTERRUPTED_EXIT,
     Asker,
-    Options,
     check_resume,
     new_run,
     progress_shown,
@@ -16,6 +15,7 @@ from wrapdetect.cli.commands.asking import (
 )
 from wrapdetect.cli.commands.match import heard_in_run, show_match, with_settings
 from wrapdetect.cli.commands.shelf import shelf
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import embedder
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError

@@ -3,7 +3,6 @@ references that are asked the same questions now."""
 
 import platform
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -12,14 +11,13 @@ from typing import NoReturn, Self
 from wrapdetect.cli.commands.asking import (
     INTERRUPTED_EXIT,
     Asker,
-    Chosen,
-    Options,
     check_resume,
     neutral_prompts,
     progress_shown,
     recorded,
     recorded_versions,
 )
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import present
 from wrapdetect.cli.terminal import say
 from wrapdetect.dialects import Call, decode
@@ -30,10 +28,12 @@ from wrapdetect.runs.collected import Collection, asked_together, without_times
 from wrapdetect.runs.plan import Cost, Slot, check_budget, estimate_cost, make_plan
 from wrapdetect.store import run_file
 from wrapdetect.store.answers import More, read_answers
+from wrapdetect.store.config_file import load_config
 from wrapdetect.store.har import is_har, read_har, without_tokens
-from wrapdetect.store.shipped import DEFAULT_PACKS, HELLO, load_packs
+from wrapdetect.store.shipped import HELLO, load_packs
 from wrapdetect.store.tables import TABLE_FORMATS, Fields
-from wrapdetect.targets.config import Config, check_names, load_config, parse_reference
+from wrapdetect.targets.config import Config, check_names, parse_reference
+from wrapdetect.targets.settings import DEFAULT_PACKS, Chosen
 from wrapdetect.ways import clock
 
 MATCHED_PACKS = (*DEFAULT_PACKS, "fingerprint")
@@ -95,12 +95,12 @@ def make_run(
     return 0
 
 
-def references_of(texts: Sequence[str], config: Path | None) -> tuple[tuple[Endpoint, ...], Config]:
+def references_of(options: Options) -> tuple[tuple[Endpoint, ...], Config]:
     """Those of the config file and of the command line; a target in the file is not asked. Raises SpecError or
     ConfigError."""
-    settings = load_config(config) if config is not None else Config()
+    settings = load_config(options.config) if options.config is not None else Config()
     of_file = tuple(e for e in settings.endpoints() if e.role == "reference")
-    return (*of_file, *(parse_reference(t) for t in texts)), settings
+    return (*of_file, *(parse_reference(t) for t in options.reference or ())), settings
 
 
 def next_steps(out: Path) -> str:

@@ -20,8 +20,8 @@ from wrapdetect.dialects.template.problems import ENDLESS, is_endless
 from wrapdetect.errors import ConfigError, SpecError, TargetSilent
 from wrapdetect.model import TARGET, Ask, AskKey, Endpoint, Exchange, FailureKind
 from wrapdetect.model.prose import quote
+from wrapdetect.store.config_file import load_config
 from wrapdetect.store.shipped import HELLO, load_pack
-from wrapdetect.targets.config import load_config
 from wrapdetect.targets.curl import from_text
 from wrapdetect.targets.curl.lifting import STAND_IN
 from wrapdetect.targets.written import dump_target

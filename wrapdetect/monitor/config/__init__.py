@@ -19,8 +19,8 @@ from wrapdetect.monitor.feeds import FeedFormat, Scope
 from wrapdetect.monitor.feeds.dates import zone_named
 from wrapdetect.monitor.schedule import Budget, Rhythm, check_rhythm
 from wrapdetect.monitor.spec import AlertSpec, FeedSpec, MonitorConfig, daily_cost, said_s
+from wrapdetect.secrets.variables import check_variable
 from wrapdetect.targets.toml_lines import Loc
-from wrapdetect.ways.keyring import check_variable
 
 FILL_IN = "FILL-IN"
 """Stands in the template wherever nobody but the user knows the value."""

@@ -11,10 +11,10 @@ from wrapdetect.model.history import Service, ServiceKind
 from wrapdetect.monitor.config.place import Place, spelt
 from wrapdetect.monitor.config.tables import ServiceTable, SiteTable, UpstreamTable
 from wrapdetect.secrets.names import secret_name
+from wrapdetect.secrets.variables import check_variable
 from wrapdetect.targets.config import api_problems, check_api, check_url, check_way, endpoint_of
 from wrapdetect.targets.tables import STREAMED, problems
 from wrapdetect.targets.toml_lines import Loc
-from wrapdetect.ways.keyring import check_variable
 
 SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "gov", "net", "or", "org"})
 OF_THE_ASKED = ("key_env", "dialect", "headers", "query", "hosts", "private", "storage_state", "template", "page")
