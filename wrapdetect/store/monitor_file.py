@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wrapdetect.errors import ConfigError
 from wrapdetect.model import Item
 from wrapdetect.monitor.config import parse_monitor
 from wrapdetect.monitor.spec import MonitorConfig
+from wrapdetect.store.config_file import read_toml
 from wrapdetect.store.shipped import folder
 
 
@@ -21,11 +21,6 @@ def load_monitor(path: Path, items: Sequence[Item]) -> MonitorConfig:
 
     Raises ConfigError as parse_monitor does, and where the file cannot be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}; write one with: wrapdetect monitor init") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}); expected a TOML file") from error
+    text = read_toml(path, "write one with: wrapdetect monitor init")
     config = parse_monitor(text, str(path), items)
     return config if "://" in config.store else replace(config, store=str(path.parent / config.store))

@@ -2,25 +2,22 @@
 file: keys, and the URLs of message services, are named by their environment variables."""
 
 import re
-import tomllib
 from collections.abc import Sequence
 from functools import partial
 
-from pydantic import ValidationError
-
-from wrapdetect.errors import ConfigError, SpecError
+from wrapdetect.errors import SpecError
 from wrapdetect.model import Item
 from wrapdetect.model.history import Service
-from wrapdetect.model.prose import quote, words
+from wrapdetect.model.prose import words
 from wrapdetect.monitor.config.place import Place
 from wrapdetect.monitor.config.services import check_services, has_a_secret, public_page, site, upstream, watched
-from wrapdetect.monitor.config.tables import MANY, TABLES, AlertsTable, FeedTable, MonitorToml
+from wrapdetect.monitor.config.tables import MANY, AlertsTable, FeedTable, MonitorToml
 from wrapdetect.monitor.feeds import FeedFormat, Scope
 from wrapdetect.monitor.feeds.dates import zone_named
 from wrapdetect.monitor.schedule import Budget, Rhythm, check_rhythm
 from wrapdetect.monitor.spec import AlertSpec, FeedSpec, MonitorConfig, daily_cost, said_s
 from wrapdetect.secrets.variables import check_variable
-from wrapdetect.targets.toml_lines import Loc
+from wrapdetect.targets.toml_lines import MISSING_KEY, UNKNOWN_KEY, Loc, Misfit, TomlText, keys_at
 
 FILL_IN = "FILL-IN"
 """Stands in the template wherever nobody but the user knows the value."""
@@ -35,33 +32,24 @@ def parse_monitor(text: str, name: str, items: Sequence[Item]) -> MonitorConfig:
     `items` are the questions of the fingerprint: the budget must pay for them. Raises ConfigError, one line, that names
     the file and the line, and never repeats a value.
     """
-    try:
-        raw = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError: TOMLDecodeError, or a number of thousands of digits
-        raise ConfigError(f"{name}: not TOML: {quote(str(error))}") from error
-    place = Place(name=name, text=text)
+    toml = TomlText(text=text, name=name)
+    place, raw = Place(toml=toml), toml.loads()
     _refuse_unfilled(raw, (), place)
-    try:
-        file = MonitorToml.model_validate(raw)
-    except ValidationError as error:
-        # A misspelt key explains a missing one.
-        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        place.refuse(first["loc"], _said(first["loc"], first["type"], first["msg"]))
-    config = _config(file, place)
+    config = _config(toml.check(MonitorToml, raw, lambda misfit: place.told(misfit.loc, _said(misfit))), place)
     _check_budget(config, items, place)
     return config
 
 
-def _said(loc: Loc, kind: str, message: str) -> str:
+def _said(misfit: Misfit) -> str:
     # The value is not repeated: a key may have been put there by mistake.
-    if kind == "extra_forbidden":
-        known = tuple(MonitorToml.model_fields) if len(loc) == 1 else tuple(TABLES[str(loc[0])].model_fields)
-        return f"unknown key; expected one of {', '.join(known)}"
-    if kind == "missing":
+    loc = misfit.loc
+    if misfit.kind == UNKNOWN_KEY:
+        return f"unknown key; expected one of {', '.join(keys_at(MonitorToml, loc[:-1]))}"
+    if misfit.kind == MISSING_KEY:
         return f"{loc[-1]} is missing"
     if len(loc) == 1 and loc[0] in MANY:
         return f"not a list of tables; write [[{loc[0]}]] above each"
-    message = message.removeprefix("Value error, ")
+    message = misfit.message.removeprefix("Value error, ")
     return f"{message[0].lower()}{message[1:]} (the value is not shown)"
 
 

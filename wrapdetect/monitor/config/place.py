@@ -1,4 +1,4 @@
-"""Where in monitor.toml something stands, and how a mistake there is told: file, line, table and key, never a value."""
+"""How is a mistake in monitor.toml told? By its file, line, table and key, and never by a value."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,34 +7,27 @@ from typing import NoReturn
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model.prose import quote
 from wrapdetect.monitor.config.tables import MANY, TABLES
-from wrapdetect.targets.toml_lines import Loc, line_of
+from wrapdetect.targets.toml_lines import Loc, TomlText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The file, and where each key stands in it."""
+    """The file, as whoever checks its values sees it."""
 
-    name: str
-    text: str
+    toml: TomlText
 
-    def at(self, loc: Loc) -> str:
-        """File and line; the line of the table around it where the key is not written down."""
-        while loc:
-            line = line_of(self.text, loc)
-            if line is not None:
-                return f"{self.name}, line {line}"
-            loc = loc[:-1]
-        return self.name
+    def told(self, loc: Loc, what: str) -> str:
+        return f"{self.toml.at(loc)}: {spelt(loc)}: {what}" if loc else f"{self.toml.name}: {what}"
 
     def refuse(self, loc: Loc, what: str) -> NoReturn:
-        raise ConfigError(f"{self.at(loc)}: {spelt(loc)}: {what}" if loc else f"{self.name}: {what}")
+        raise ConfigError(self.told(loc, what))
 
     def check(self, loc: Loc, check: Callable[[str], str]) -> str:
         """What `check` gives for what is called so; its SpecError becomes a ConfigError that names the line."""
         try:
             return check(spelt(loc))
         except SpecError as error:
-            raise ConfigError(f"{self.at(loc)}: {error}") from error
+            raise ConfigError(f"{self.toml.at(loc)}: {error}") from error
 
 
 def spelt(loc: Loc) -> str:
