@@ -163,7 +163,7 @@ def make_alerts(config: MonitorConfig, memory: Memory) -> Alerts:
 async def _once(monitor: Monitor, upkeep: Upkeep) -> Done:
     stop = asyncio.Event()
     stop_on_signals(stop)
-    done = await once(_watch(monitor, upkeep, monitor.config), stop=stop)
+    done = await once(await _watch(monitor, upkeep, monitor.config), stop=stop)
     if not stop.is_set():
         await upkeep.after(done)
         await upkeep.finish()
@@ -183,15 +183,24 @@ async def _run(monitor: Monitor, upkeep: Upkeep, path: Path) -> None:
         watch=lambda config: _watch(monitor, upkeep, config),
         say=say,
     )
-    watch = _watch(monitor, upkeep, monitor.config)
+    watch = await _watch(monitor, upkeep, monitor.config)
     await keep_watch(watch, after_round=upkeep.after, stop=stop, renewal=Renewal(wanted=wanted, watch=reload))
     with suppress(TimeoutError, StoreAway):  # what is left undone is done after the next start
         async with asyncio.timeout(STOPPING_S):
             await upkeep.finish()
 
 
-def _watch(monitor: Monitor, upkeep: Upkeep, config: MonitorConfig) -> Watch:
+async def _watch(monitor: Monitor, upkeep: Upkeep, config: MonitorConfig) -> Watch:
+    """Raises SpecError for a key that is not set, and where there is no browser for a page."""
     services = config.asked()
+    pulse = HttpPulse(
+        services,
+        keyring=read_keys([s.endpoint for s in services if s.endpoint]),
+        now=clock.now,
+        stopwatch=clock.stopwatch,
+        timeout_s=config.rhythm.timeout_s,
+    )
+    await pulse.check()
     return Watch(
         services=services,
         rhythm=config.rhythm,
@@ -199,13 +208,7 @@ def _watch(monitor: Monitor, upkeep: Upkeep, config: MonitorConfig) -> Watch:
         items=monitor.items,
         seed=SEED,
         ledger=monitor.ledger,
-        pulse=HttpPulse(
-            services,
-            keyring=read_keys([s.endpoint for s in services if s.endpoint]),
-            now=clock.now,
-            stopwatch=clock.stopwatch,
-            timeout_s=config.rhythm.timeout_s,
-        ),
+        pulse=pulse,
         now=clock.now,
         stopwatch=clock.stopwatch,
         sleep=asyncio.sleep,
