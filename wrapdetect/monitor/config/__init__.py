@@ -17,7 +17,7 @@ from wrapdetect.monitor.feeds.dates import zone_named
 from wrapdetect.monitor.schedule import Budget, Rhythm, check_rhythm
 from wrapdetect.monitor.spec import AlertSpec, FeedSpec, MonitorConfig, daily_cost, said_s
 from wrapdetect.secrets.variables import check_variable
-from wrapdetect.targets.toml_lines import MISSING_KEY, UNKNOWN_KEY, Loc, Misfit, TomlText, keys_at
+from wrapdetect.targets.toml_lines import MISSING_KEY, UNFIT, UNKNOWN_KEY, Loc, Misfit, TomlText, keys_at
 
 FILL_IN = "FILL-IN"
 """Stands in the template wherever nobody but the user knows the value."""
@@ -49,6 +49,8 @@ def _said(misfit: Misfit) -> str:
         return f"{loc[-1]} is missing"
     if len(loc) == 1 and loc[0] in MANY:
         return f"not a list of tables; write [[{loc[0]}]] above each"
+    if misfit.kind == UNFIT:
+        return misfit.message
     message = misfit.message.removeprefix("Value error, ")
     return f"{message[0].lower()}{message[1:]} (the value is not shown)"
 

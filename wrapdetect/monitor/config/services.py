@@ -12,29 +12,22 @@ from wrapdetect.monitor.config.place import Place, spelt
 from wrapdetect.monitor.config.tables import ServiceTable, SiteTable, UpstreamTable
 from wrapdetect.secrets.names import secret_name
 from wrapdetect.secrets.variables import check_variable
-from wrapdetect.targets.config import api_problems, check_api, check_url, check_way, endpoint_of
-from wrapdetect.targets.tables import STREAMED, problems
+from wrapdetect.targets.config import check_api, check_url, check_way, endpoint_of
 from wrapdetect.targets.toml_lines import Loc
 
 SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "gov", "net", "or", "org"})
-OF_THE_ASKED = ("key_env", "dialect", "headers", "query", "hosts", "private", "storage_state", "template", "page")
-"""Keys without a meaning where nobody is asked."""
 
 
 def watched(kind: ServiceKind, table: ServiceTable, index: int, place: Place) -> Service:
     """A service that is asked as an audit asks it. Raises ConfigError for what cannot be asked."""
     loc: Loc = (kind, index)
     way = table.way
-    if table.model is None and way in STREAMED:
-        place.refuse((*loc, "model"), "model is missing")
     if way == "template" or way == "page":
         place.check((*loc, "url"), lambda where: check_way(table.url, where, way))
     else:
         place.check((*loc, "url"), lambda where: check_api(table.url, where).url)
     if table.key_env is not None:
         place.check((*loc, "key_env"), partial(check_variable, table.key_env))
-    for problem in (*problems(table), *api_problems(table)):
-        place.refuse((*loc, *problem.loc), problem.what)
     endpoint = endpoint_of(table, "target" if kind == "target" else "reference")
     vendor = vendor_of(endpoint.url) if table.vendor is None else table.vendor
     return Service(name=table.name, kind=kind, url=endpoint.url, vendor=vendor, endpoint=endpoint)
@@ -42,17 +35,8 @@ def watched(kind: ServiceKind, table: ServiceTable, index: int, place: Place) ->
 
 def upstream(kind: ServiceKind, table: UpstreamTable, index: int, place: Place) -> Service:
     """The same, or one of which only a feed tells."""
-    model_is_due = table.way in STREAMED
-    if table.url is not None and (table.model is not None or not model_is_due):
+    if table.is_asked:
         return watched(kind, table, index, place)
-    if table.url is not None or table.model is not None:
-        missing = "model" if table.model is None else "url"
-        place.refuse(
-            (kind, index, missing), f"{missing} is missing; expected url and model, or neither and a [[feed]] of it"
-        )
-    for key in OF_THE_ASKED:
-        if key in table.model_fields_set:
-            place.refuse((kind, index, key), "a service without url is not asked; leave this out")
     return Service(name=table.name, kind=kind, url="", vendor=table.vendor or table.name)
 
 

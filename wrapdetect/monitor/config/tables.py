@@ -1,14 +1,15 @@
 """The tables of monitor.toml: which keys each has, of which type, within which bounds, and its defaults."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from wrapdetect.dialects.template.problems import Problem
 from wrapdetect.monitor.feeds import FeedFormat
 from wrapdetect.monitor.schedule import DAY_S
 from wrapdetect.monitor.spec import duration_s
-from wrapdetect.targets.tables import EndpointTable, Strict
+from wrapdetect.targets.tables import STREAMED, EndpointTable, Strict
 
 
 def _short_s(value: object) -> object:
@@ -21,6 +22,8 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+OF_THE_ASKED = ("key_env", "dialect", "headers", "query", "hosts", "private", "storage_state", "template", "page")
+"""Keys without a meaning where nobody is asked."""
 _Duration = Annotated[int, BeforeValidator(duration_s)]
 _Short = Annotated[int, BeforeValidator(_short_s)]
 _Name = Annotated[
@@ -49,11 +52,33 @@ class ServiceTable(EndpointTable):
     model: _Text | None = None
     vendor: Annotated[str, Field(max_length=80)] | None = None
 
+    def problems(self) -> Iterator[Problem]:
+        if self.model is None and self.way in STREAMED:
+            yield Problem(("model",), "model is missing")
+        yield from super().problems()
+
 
 class UpstreamTable(ServiceTable):
     """[[candidate]] or [[panel]]. Without `url` and `model` it is not asked: its status feed alone tells of it."""
 
     url: str | None = None  # type: ignore[assignment] # a service that is asked has one
+
+    @property
+    def is_asked(self) -> bool:
+        return self.url is not None and (self.model is not None or self.way not in STREAMED)
+
+    def problems(self) -> Iterator[Problem]:
+        if self.is_asked:
+            yield from super().problems()
+        elif self.url is not None or self.model is not None:
+            missing = "model" if self.model is None else "url"
+            yield Problem((missing,), f"{missing} is missing; expected url and model, or neither and a [[feed]] of it")
+        else:
+            yield from (
+                Problem((key,), "a service without url is not asked; leave this out")
+                for key in OF_THE_ASKED
+                if key in self.model_fields_set
+            )
 
 
 class SiteTable(Strict):
