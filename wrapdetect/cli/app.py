@@ -65,7 +65,7 @@ def audit(
     adaptive: Annotated[
         bool, typer.Option("--adaptive", help="With --library: choose each next question, stop when decided.")
     ] = False,
-    as_json: object = HERE,
+    report: object = HERE,
     embed: object = HERE,
     fail_at: object = HERE,
 ) -> None:
@@ -119,7 +119,7 @@ def match_answers(
         only=only,
         fields=Fields(model_field, prompt_field, answer_field),
         top=top,
-        as_json=options.as_json,
+        report=options.report,
         embed=options.embed,
         fail_at=options.fail_at,
     )
@@ -139,7 +139,7 @@ def replay(
     """Judge a recorded run again: same bytes in, same verdict out; sends nothing."""
     from wrapdetect.cli.commands.replay import judge_again as command
 
-    raise typer.Exit(command(run, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at))
+    raise typer.Exit(command(run, report=options.report, embed=options.embed, fail_at=options.fail_at))
 
 
 @app.command()
@@ -172,9 +172,7 @@ def outages(
     from wrapdetect.ways.clock import now
 
     reading = reading_of(since, until, assume_utc=assume_utc, format_=format_, now=now())
-    raise typer.Exit(
-        command(target, upstream, panel or [], reading=reading, window_min=window, as_json=options.as_json)
-    )
+    raise typer.Exit(command(target, upstream, panel or [], reading=reading, window_min=window, report=options.report))
 
 
 @app.command()

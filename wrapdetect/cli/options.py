@@ -12,6 +12,7 @@ from annotated_types import Ge, Le
 from pydantic import Field, TypeAdapter
 from pydantic.fields import FieldInfo
 
+from wrapdetect.cli.chosen_report import report_id
 from wrapdetect.targets.settings import ASKING, Chosen, Given, Shown, read_given, resolve
 
 if TYPE_CHECKING:
@@ -54,11 +55,13 @@ class Options:
         Shown(option="--dry-run", words={"audit": "Print the plan and its cost; send nothing."}),
     ] = False
     vantage: Annotated[str, Field(description="Your word for where this is asked from; recorded.")] = ""
-    as_json: Annotated[
-        bool,
+    report: Annotated[
+        str,
         Field(description="Print the report as JSON (v1) on standard output."),
         Shown(
             option="--json",
+            kind=bool,
+            read=report_id,
             words={
                 "match": "Print the match as JSON (v1) on standard output.",
                 "outages": "Print all figures as JSON on standard output.",
@@ -68,7 +71,7 @@ class Options:
             },
             commands=(*_JUDGING, "outages", "monitor status", "monitor incidents", "monitor judge"),
         ),
-    ] = False
+    ] = "console"
     embed: Annotated[
         bool | None,
         Field(description="Use the embedding view (default: where it is installed)."),
@@ -153,18 +156,18 @@ def _shown_of(info: FieldInfo) -> Shown:
 
 
 def _parameter(command: str, name: str, info: FieldInfo) -> Parameter:
-    told, a_setting = _shown_of(info), name in Chosen.model_fields
-    words = told.words.get(command, info.description)
+    shown, a_setting = _shown_of(info), name in Chosen.model_fields
+    words = shown.words.get(command, info.description)
     if a_setting and info.default != []:
         words = f"{words} Default {str(info.default).removesuffix('.0')}."
     option = typer.Option(
-        None if a_setting else info.default,
-        *([told.option] if told.option else []),
+        None if a_setting else shown.kind() if shown.kind else info.default,
+        *([shown.option] if shown.option else []),
         help=words,
         min=next((m.ge for m in info.metadata if isinstance(m, Ge) and isinstance(m.ge, int | float)), None),
         max=next((m.le for m in info.metadata if isinstance(m, Le) and isinstance(m.le, int | float)), None),
     )
-    kind = told.kind or info.annotation
+    kind = shown.kind or info.annotation
     return Parameter(
         name, Parameter.KEYWORD_ONLY, default=option, annotation=kind | None if a_setting and kind else kind
     )
