@@ -11,6 +11,7 @@ from tests.catalogue.sockets import DONE, chats, piece
 from tests.conftest import an_item
 from tests.edge.misbehaving import BEHAVIOURS, Behaviour, Peer, Server, fixed, serving, stream
 from tests.edge.test_http import UNENDING_S
+from tests.edge.test_page import marks
 from tests.edge.test_pulse import KEY, ROUND_S, with_pulse
 from tests.lab.pages import serve_pages
 from wrapdetect.cli.demo.bots import RecordedBot, Schedule
@@ -134,24 +135,49 @@ def test_a_login_file_that_is_gone_is_said_and_nothing_is_asked() -> None:
     assert server.requests == []
 
 
+def a_lab_bot() -> RecordedBot:
+    answers = {QUESTION: "533335", "1?": "One."}
+    return RecordedBot(model="lab-1", answers=answers, schedule=Schedule(first_s=0.1, gap_s=0.05))
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("page")
 def test_pages_are_asked_one_after_the_other_each_in_a_browser_that_is_ended() -> None:
-    bot = RecordedBot(model="lab-1", answers={QUESTION: "533335"}, schedule=Schedule(first_s=0.1, gap_s=0.05))
-    with serve_pages(bot) as pages, serving(fixed(b"no", status="503 Service Unavailable")) as broken:
-        first, second, gone = (
-            a_page(pages.url("stream"), "first"), a_page(pages.url("stream"), "second"), a_page(broken.url, "gone")
-        )  # fmt: skip
+    with serve_pages(a_lab_bot()) as pages, serving(fixed(b"no", status="503 Service Unavailable")) as broken:
+        first, second = (a_page(pages.url("stream"), name) for name in ("first", "second"))
+        gone = a_page(broken.url, "gone")
 
-        async def go(pulse: HttpPulse) -> tuple[list[Sign], Sign]:
+        async def go(pulse: HttpPulse) -> tuple[list[Sign], Sign, str | None]:
             await pulse.check()
             both = await asyncio.gather(*(pulse.beat(s, ROUND_S) for s in (first, second)))
-            return both, await pulse.beat(gone, ROUND_S)
+            fallen = await pulse.beat(gone, ROUND_S)
+            return both, fallen, await pulse.answer(first, an_item("one", turns=("1?",)))
 
-        both, fallen = with_pulse(first, second, gone, do=go, timeout_s=60.0)
+        both, fallen, said = with_pulse(first, second, gone, do=go, timeout_s=60.0)
     assert [(s.outcome, s.said) for s in both] == [(Outcome.UP, "")] * 2
     early, late = sorted(both, key=lambda s: s.sent_s)
     assert late.sent_s - early.sent_s >= early.latency_ms / 1000
     assert late.waited_s > early.waited_s
     assert fallen.outcome is Outcome.SERVER
-    assert [turns[-1]["content"] for turns in pages.asked] == [QUESTION] * 2
+    assert said == "One."
+    assert [turns[-1]["content"] for turns in pages.asked] == [QUESTION, QUESTION, "1?"]
+    assert marks() == set()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("page")
+def test_a_watch_that_ends_in_mid_beat_leaves_no_browser() -> None:
+    with serve_pages(a_lab_bot()) as pages:
+        page = a_page(pages.url("stream"))
+
+        async def go(pulse: HttpPulse) -> None:
+            beating = asyncio.ensure_future(pulse.beat(page, ROUND_S))
+            while not marks():
+                assert not beating.done()
+                await asyncio.sleep(0.05)
+            beating.cancel()
+            await asyncio.wait((beating,))
+            assert beating.cancelled()
+
+        with_pulse(page, do=go, timeout_s=60.0)
+    assert marks() == set()
