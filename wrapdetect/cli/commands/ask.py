@@ -58,7 +58,7 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
             slots=slots,
             limits=chosen.limits._replace(concurrency=1),
             words=words,
-            course=_side_by_side,
+            asking=_side_by_side,
         ),
         options,
         timeout_s=chosen.timeout_s,

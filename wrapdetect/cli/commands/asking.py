@@ -14,7 +14,7 @@ from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint, Pack, Run
 from wrapdetect.runs.ask import Limits, StoppedByHand
-from wrapdetect.runs.survey import Count, Open, SurveyPlan, World, new_run, survey
+from wrapdetect.runs.survey import Advance, Open, SurveyPlan, World, new_run, survey
 from wrapdetect.store.run_file import RunFileAt
 from wrapdetect.store.shipped import DEFAULT_PACKS
 from wrapdetect.targets.config import Config
@@ -137,7 +137,7 @@ def conduct(
 
 
 @contextmanager
-def progress_shown(total: int) -> Iterator[Count]:
+def progress_shown(total: int) -> Iterator[Advance]:
     """A bar on a terminal, a line for each tenth elsewhere; on standard error."""
     if sys.stderr.isatty():
         columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
