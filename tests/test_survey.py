@@ -12,11 +12,12 @@ from tests.conftest import START, a_pack, a_run, an_endpoint, an_exchange, an_it
 from wrapdetect.dialects import Call
 from wrapdetect.errors import BudgetError, PreflightError, SpecError, StoreError, TargetDown, TargetSilent
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Instrument, Run
-from wrapdetect.runs.ask import Limits, Send, StoppedByHand
+from wrapdetect.runs.ask import Send, StoppedByHand
 from wrapdetect.runs.codec import Loaded, dump_exchange, dump_head, dump_run, load_run
 from wrapdetect.runs.plan import HELLO, Slot, make_plan
 from wrapdetect.runs.recording import Recording
 from wrapdetect.runs.survey import Asker, Open, SurveyPlan, World, new_run, survey
+from wrapdetect.targets.settings import Limits
 
 FREE = Limits(concurrency=2, pace_s=0.0, max_requests=10**6, max_tokens=10**9)
 PACKS = (a_pack(an_item("hi", turns=("Hello?",)), pack_id=HELLO), a_pack(an_item(), an_item("onions")))

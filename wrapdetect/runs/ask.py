@@ -10,6 +10,7 @@ from wrapdetect.dialects.body.waiting import wait_asked_s
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind
 from wrapdetect.runs.plan import Slot, estimate_tokens
 from wrapdetect.runs.workload import worked
+from wrapdetect.targets.settings import Limits
 
 RETRIES_WHEN_LIMITED = 2
 LONGEST_WAIT_S = 120.0
@@ -23,15 +24,6 @@ _Place = tuple[str, AskKey, int]
 
 class StoppedByHand(Exception):
     """The person wants no more questions; what was answered is kept."""
-
-
-class Limits(NamedTuple):
-    """What a run may take; `pace_s` is the least time between two sends to one endpoint."""
-
-    concurrency: int
-    pace_s: float
-    max_requests: int
-    max_tokens: int
 
 
 class Asked(NamedTuple):

@@ -23,11 +23,12 @@ from wrapdetect.dialects import DIALECTS, decode
 from wrapdetect.dialects.address import with_version
 from wrapdetect.errors import PreflightError, TargetSilent
 from wrapdetect.model import Ask, Endpoint, Exchange, Instrument, Pack, Run
-from wrapdetect.runs.ask import Limits, Send, StoppedByHand, run_slots
+from wrapdetect.runs.ask import Send, StoppedByHand, run_slots
 from wrapdetect.runs.hello import check_hello, not_found
 from wrapdetect.runs.plan import HELLO, Cost, Slot, check_budget, estimate_cost
 from wrapdetect.runs.recording import RunPlace, Say, open_recording
 from wrapdetect.targets.config import title
+from wrapdetect.targets.settings import Limits
 
 Open = Callable[[tuple[Endpoint, ...]], AbstractAsyncContextManager[Send]]
 """Opens the ways to endpoints whose keys are at hand."""

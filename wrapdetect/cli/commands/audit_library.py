@@ -6,9 +6,10 @@ What was asked is a run file like any other; `wrapdetect match RUN --library NAM
 from collections.abc import Sequence
 from dataclasses import replace
 
-from wrapdetect.cli.commands.asking import Options, begun, check_resume, conduct
+from wrapdetect.cli.commands.asking import begun, check_resume, conduct
 from wrapdetect.cli.commands.match import heard_in_run, show_match, with_settings
 from wrapdetect.cli.commands.shelf import shelf
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import embedder
 from wrapdetect.errors import SpecError
 from wrapdetect.library.adaptive import STEP, Course
