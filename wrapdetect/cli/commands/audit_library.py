@@ -14,9 +14,7 @@ from wrapdetect.cli.commands.asking import (
     progress_shown,
     recorded,
 )
-from wrapdetect.cli.commands.match import heard_in_run, show_match, with_settings
-from wrapdetect.cli.commands.shelf import shelf
-from wrapdetect.cli.present import embedder
+from wrapdetect.cli.commands.match import heard_in_run, show_match
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.library.adaptive import STEP, Course
@@ -24,6 +22,8 @@ from wrapdetect.library.answers import question_id
 from wrapdetect.library.matching import Shelf, match
 from wrapdetect.model import Endpoint, Item, Pack
 from wrapdetect.runs.plan import Slot, check_budget, estimate_cost, make_plan
+from wrapdetect.store.embed import embedder
+from wrapdetect.store.shelf import shelf, with_settings
 from wrapdetect.store.shipped import HELLO, load_packs, load_seeds
 from wrapdetect.targets.config import Config, check_names
 from wrapdetect.ways import clock
