@@ -16,8 +16,13 @@ LONGEST_WAIT_S = 120.0
 """A Retry-After beyond this is recorded and not waited for."""
 
 Send = Callable[[Endpoint, Ask, int, int, Call], Awaitable[Exchange]]
+"""Puts a turn; what goes wrong out there is in the Exchange. Raises StoppedByHand where whoever answers stops."""
 _Record = Callable[[Exchange], None]
 _Place = tuple[str, AskKey, int]
+
+
+class StoppedByHand(Exception):
+    """The person wants no more questions; what was answered is kept."""
 
 
 class Limits(NamedTuple):

@@ -3,27 +3,15 @@
 What was asked is a run file like any other; `wrapdetect match RUN --library NAME` gives the same match from it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from wrapdetect.cli.commands.asking import (
-    INTERRUPTED_EXIT,
-    Asker,
-    Options,
-    check_resume,
-    new_run,
-    progress_shown,
-    recorded,
-)
+from wrapdetect.cli.commands.asking import Options, begun, check_resume, conduct
 from wrapdetect.cli.commands.match import heard_in_run, show_match
-from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.library.adaptive import STEP, Course
 from wrapdetect.library.answers import question_id
 from wrapdetect.library.matching import Shelf, match
-from wrapdetect.model import Endpoint, Item, Pack
-from wrapdetect.runs.plan import Slot, check_budget, estimate_cost, make_plan
-from wrapdetect.store.embed import embedder
-from wrapdetect.store.shelf import shelf, with_settings
 from wrapdetect.store.shipped import HELLO, load_packs, load_seeds
 from wrapdetect.targets.config import Config, check_names
 from wrapdetect.ways import clock
@@ -55,43 +43,35 @@ def audit_library(
     course = Course(known, seeds, most=prompts, embed=embed) if adaptive else None
     questions = list(course.pool) if course else list(known.telling())[: prompts or PROMPTS]
     chosen = options.over(config)
-    run = new_run(
+    run = begun(
         endpoints,
+        options,
         chosen,
-        options.vantage,
         packs=(*load_packs([HELLO]), _pack(known, questions)),
         note=f"asked the questions of library {library} ({known.head.digest[:12]})",
     )
-    slots = make_plan(run)
-    cost = estimate_cost(slots)
-    n = course.most if course else len(questions)
-    say(
-        f"target {run.target.url} ({run.target.model}) against library {library} ({len(known.models)} models)\n"
-        f"plan: {'up to ' if course else ''}{n} of its {len(known.questions)} questions, {run.draws} draw(s)\n"
-        f"at most {cost.requests:,} requests and about {cost.tokens:,} tokens"
-    )
-    check_budget(cost, max_requests=chosen.limits.max_requests, max_tokens=chosen.limits.max_tokens)
-    if options.dry_run:
-        say("dry run: nothing was sent")
-        return 0
 
-    async def ask(asker: Asker) -> None:
-        rest = await asker.hello(slots)
-        if course is None:
-            with progress_shown(len(rest)) as progress:
-                await asker.ask(rest, progress)
-        else:
-            await _ask_in_turn(asker, rest, course, known)
+    def words(run: Run, cost: Cost) -> str:
+        n = f"up to {course.most}" if course else str(len(questions))
+        return (
+            f"target {run.target.url} ({run.target.model}) against library {library} ({len(known.models)} models)\n"
+            f"plan: {n} of its {len(known.questions)} questions, {run.draws} draw(s)\n"
+            f"at most {cost.requests:,} requests and about {cost.tokens:,} tokens"
+        )
 
-    made = recorded(run, options, chosen, ask)
-    if made is None:
-        return INTERRUPTED_EXIT
-    heard = heard_in_run(made)
-    found = match(heard, known, seeds, embed=embed, today=clock.now().date())
-    return show_match(with_settings(found, heard), top=10, as_json=options.as_json, fail_at=options.fail_at)
+    async def in_turn(asker: Asker, slots: Sequence[Slot]) -> None:
+        await (in_order(asker, slots) if course is None else _ask_in_turn(asker, slots, course, known))
+
+    def judge(made: Run) -> int:
+        heard = heard_in_run(made)
+        found = match(heard, known, seeds, embed=embed, today=clock.now().date())
+        return show_match(with_settings(found, heard), top=10, as_json=options.as_json, fail_at=options.fail_at)
+
+    plan = SurveyPlan(run=run, slots=make_plan(run), limits=chosen.limits, words=words, course=in_turn)
+    return conduct(plan, options, timeout_s=chosen.timeout_s, judge=judge)
 
 
-async def _ask_in_turn(asker: Asker, slots: list[Slot], course: Course, known: Shelf) -> None:
+async def _ask_in_turn(asker: Asker, slots: Sequence[Slot], course: Course, known: Shelf) -> None:
     """Ask, listen, and ask what separates best what is left, until it is decided or the most are asked."""
     for question, draws in _answers(asker, known).items():
         course.tell(question, draws)  # of a run that is taken up again
@@ -102,7 +82,7 @@ async def _ask_in_turn(asker: Asker, slots: list[Slot], course: Course, known: S
         for question in wanted:
             course.tell(question, answers.get(question, ()))
         standing = course.standing()
-        say(standing.why)
+        asker.say(standing.why)
 
 
 def _answers(asker: Asker, known: Shelf) -> dict[str, list[str]]:
