@@ -12,6 +12,11 @@ from wrapdetect.errors import SpecError
 from wrapdetect.library.adaptive import STEP, Course
 from wrapdetect.library.answers import question_id
 from wrapdetect.library.matching import Shelf, match
+from wrapdetect.model import Endpoint, Item, Pack, Run
+from wrapdetect.runs.plan import Cost, Slot, make_plan
+from wrapdetect.runs.survey import Asker, SurveyPlan, in_order
+from wrapdetect.store.embed import embedder
+from wrapdetect.store.shelf import shelf, with_settings
 from wrapdetect.store.shipped import HELLO, load_packs, load_seeds
 from wrapdetect.targets.config import Config, check_names
 from wrapdetect.ways import clock
