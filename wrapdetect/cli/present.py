@@ -6,7 +6,7 @@ from wrapdetect.cli.terminal import width
 from wrapdetect.evidence.analysis import Analysis, analyse
 from wrapdetect.model import Run
 from wrapdetect.report import console, dependence_console, json_v1
-from wrapdetect.store.embed import Embedder, cache_file, installed
+from wrapdetect.store.embed import embedder
 from wrapdetect.store.shipped import load_seeds
 
 FAIL_AT_EXIT = 10
@@ -15,11 +15,6 @@ FAIL_AT_EXIT = 10
 def analyse_run(run: Run, *, embed: bool | None) -> Analysis:
     """`embed` None takes the embedding view where it is installed. Raises EmbeddingError for unknown weights."""
     return analyse(run, load_seeds(), embed=embedder(embed))
-
-
-def embedder(wanted: bool | None) -> Embedder | None:
-    """None takes embeddings where they are installed. Raises EmbeddingError for unknown weights."""
-    return Embedder(cache_file()) if (installed() if wanted is None else wanted) else None
 
 
 def present(run: Run, *, as_json: bool, embed: bool | None, fail_at: float | None) -> int:

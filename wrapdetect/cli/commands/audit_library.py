@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from wrapdetect.cli.commands.asking import begun, check_resume, conduct
-from wrapdetect.cli.commands.match import heard_in_run, show_match, with_settings
-from wrapdetect.cli.commands.shelf import shelf
+from wrapdetect.cli.commands.match import heard_in_run, show_match
 from wrapdetect.cli.options import Options
-from wrapdetect.cli.present import embedder
 from wrapdetect.errors import SpecError
 from wrapdetect.library.adaptive import STEP, Course
 from wrapdetect.library.answers import question_id
@@ -18,6 +16,8 @@ from wrapdetect.library.matching import Shelf, match
 from wrapdetect.model import Endpoint, Item, Pack, Run
 from wrapdetect.runs.plan import Cost, Slot, make_plan
 from wrapdetect.runs.survey import Asker, SurveyPlan, as_planned
+from wrapdetect.store.embed import embedder
+from wrapdetect.store.shelf import shelf, with_settings
 from wrapdetect.store.shipped import HELLO, load_packs, load_seeds
 from wrapdetect.targets.config import Config, check_names
 from wrapdetect.ways import clock

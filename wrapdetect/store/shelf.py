@@ -1,12 +1,15 @@
 """A reference library of the disk as a match uses it, and an index for one that is imported."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from wrapdetect.errors import LibraryError
 from wrapdetect.evidence.compare.arrays import Array
 from wrapdetect.library.answers import Library, question_id
 from wrapdetect.library.index import build_index, read_texts
-from wrapdetect.library.matching import Shelf
+from wrapdetect.library.matching import Heard, Shelf
+from wrapdetect.library.same_settings import LEAST_DRAWS, settings_note
+from wrapdetect.model import Match
 from wrapdetect.store import libraries
 from wrapdetect.store.embed import Embedder, cache_file
 from wrapdetect.store.shipped import load_seeds
@@ -43,3 +46,11 @@ def index_of(embed: bool) -> Callable[[Library, Callable[[int, int], None]], Ite
         return build_index(library, progress, weights=seeds.weight, link=seeds.link, embed=embedder)
 
     return arrays
+
+
+def with_settings(found: Match, heard: Heard) -> Match:
+    """Where the target answered prompts several times: whether it could be the nearest model with the same settings."""
+    if found.nearest is None or all(len(draws) < LEAST_DRAWS for draws in heard.draws.values()):
+        return found
+    note = settings_note(heard, found.nearest, libraries.load_library(found.library).answers[found.nearest])
+    return replace(found, notes=(*found.notes, note)) if note else found
