@@ -22,7 +22,7 @@ from wrapdetect.store import run_file
 from wrapdetect.store.answers import More, read_answers
 from wrapdetect.store.config_file import load_config
 from wrapdetect.store.har import is_har, read_har, without_tokens
-from wrapdetect.store.shipped import HELLO, load_packs, neutral_prompts
+from wrapdetect.store.shipped import HELLO, load_packs, neutral_prompts, with_hello
 from wrapdetect.store.tables import TABLE_FORMATS, Fields
 from wrapdetect.targets.config import Config, check_names, parse_reference
 from wrapdetect.targets.settings import DEFAULT_PACKS, Chosen
@@ -138,7 +138,7 @@ def _against(run: Run, references: tuple[Endpoint, ...], chosen: Chosen, options
     whole = replace(
         without_times(run),
         endpoints=(*run.endpoints, *references),
-        packs=(*load_packs([HELLO]), *run.packs),
+        packs=(*with_hello([]), *run.packs),
         variants=neutral_prompts(chosen.enrol),
     )
     check_names(whole.endpoints)
