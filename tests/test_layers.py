@@ -23,7 +23,8 @@ MOST_LINES = 400
 WORLD = {
     "socket", "ssl", "subprocess", "os", "time", "pathlib", "shutil", "tempfile", "threading", "sqlite3", "http",
     "urllib.request", "httpx", "openai", "requests", "torch", "sentence_transformers", "starlette", "uvicorn",
-    "secrets", "platform", "playwright", "websockets", "sqlalchemy", "alembic", "apprise", "prometheus_client",
+    "secrets", "signal", "platform", "playwright", "websockets", "sqlalchemy", "alembic", "apprise",
+    "prometheus_client",
 }  # fmt: skip
 NUMERIC = {"numpy", "scipy", "sklearn"}
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today")}
