@@ -12,7 +12,8 @@ from wrapdetect.evidence.read.identity import vendor_pattern
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import Item, Pack
 from wrapdetect.runs.packs import READER_NAMES, parse_pack, refuse_doubled_packs
-from wrapdetect.store.shipped import DEFAULT_PACKS, load_pack, shipped_packs
+from wrapdetect.store.shipped import load_pack, shipped_packs
+from wrapdetect.targets.settings import DEFAULT_PACKS
 
 GOOD = """\
 id = "tiny"

@@ -12,10 +12,10 @@ from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Endpoint, Page
 from wrapdetect.model.template import PageStep
 from wrapdetect.runs.codec_ways import dump_endpoint, load_endpoint
-from wrapdetect.targets.config import load_config
+from wrapdetect.secrets.variables import login_variables
+from wrapdetect.store.config_file import load_config
 from wrapdetect.targets.written import dump_target
 from wrapdetect.ways.keyring import read_keys
-from wrapdetect.ways.page.login import login_variables
 from wrapdetect.ways.page.login_state import Cookie, Login, login_notes, parse_login, read_login
 from wrapdetect.ways.send import ways_to
 

@@ -14,6 +14,7 @@ import typer
 
 from wrapdetect.cli import collected_app, monitor_app, target_app
 from wrapdetect.cli.end import exit_code_of
+from wrapdetect.cli.options import HERE, Options, with_options
 from wrapdetect.errors import SpecError
 from wrapdetect.ways.output import guard
 
@@ -34,58 +35,27 @@ app.add_typer(target_app.app, name="target")
 
 app.add_typer(monitor_app.app, name="monitor")
 
-_Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
-_Embed = Annotated[
-    bool | None, typer.Option("--embed/--no-embed", help="Use the embedding view (default: where it is installed).")
-]
-_FailAt = Annotated[
-    float | None, typer.Option(min=0.0, max=1.0, help="Exit with 10 where the probability is at or above this.")
-]
-_ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with [target], [[reference]] and, if wanted, [audit].")
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
 ]
 
 
 @app.command()
+@with_options("audit")
 def audit(
     url: Annotated[
         str | None, typer.Argument(help="Of the target: its API, such as https://bot.example/v1, or its chat page.")
     ] = None,
+    *,
     model: Annotated[
         str | None, typer.Option(help="The target's model name; without it the URL is looked at first.")
     ] = None,
     key_env: Annotated[str | None, typer.Option(help="Environment variable that holds the target's key.")] = None,
-    reference: Annotated[
-        list[str] | None, typer.Option(help="NAME=URL#MODEL@KEY_VARIABLE; once for each upstream to compare with.")
-    ] = None,
-    config: _ConfigFile = None,
-    pack: Annotated[
-        str | None, typer.Option(help="Packs by id or path, with commas. Default: identity,coherence,timing,style.")
-    ] = None,
-    draws: Annotated[int | None, typer.Option(min=1, help="How often each question is asked. Default 1.")] = None,
-    enrol: Annotated[
-        int | None, typer.Option(min=0, help="Neutral system prompts behind which references are asked too. Default 1.")
-    ] = None,
-    max_requests: Annotated[
-        int | None, typer.Option(min=1, help="Hard limit over all endpoints. Default 3000.")
-    ] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Hard limit, estimated. Default 2000000.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, max=64, help="Conversations at a time. Default 4.")] = None,
-    pace: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=86_400, help="Least seconds between two requests to one endpoint. Default 0."),
-    ] = None,
-    timeout: Annotated[
-        float | None, typer.Option(min=0.1, max=86_400, help="Seconds for one whole answer. Default 60.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the order and of every random draw. Default 1.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Run file to write. Default: wrapdetect-runs/<time>-<host>.jsonl.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run file in --out.")] = False,
+    options: Options,
     plain: Annotated[bool, typer.Option("--plain", help="Do not ask for streamed answers.")] = False,
-    vantage: Annotated[str, typer.Option(help="Your word for where this is asked from; recorded.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its cost; send nothing.")] = False,
+    vantage: object = HERE,
+    dry_run: object = HERE,
     library: Annotated[
         str | None, typer.Option(help="Ask the questions of this library and match; no reference is needed.")
     ] = None,
@@ -95,36 +65,15 @@ def audit(
     adaptive: Annotated[
         bool, typer.Option("--adaptive", help="With --library: choose each next question, stop when decided.")
     ] = False,
-    json_: _Json = False,
-    embed: _Embed = None,
-    fail_at: _FailAt = None,
+    as_json: object = HERE,
+    embed: object = HERE,
+    fail_at: object = HERE,
 ) -> None:
     """Ask a target and its references, record it all, and judge."""
-    from wrapdetect.cli.commands import audit as command
-    from wrapdetect.cli.commands.asking import Options
+    from wrapdetect.cli.commands.audit import run_audit
     from wrapdetect.cli.target.endpoints import gather_endpoints
 
-    gathered = gather_endpoints(
-        url, model, key_env, reference or [], config, plain=plain, may_look=not dry_run, out=out, resume=resume
-    )
-    options = Options(
-        pack=command.pack_names(pack) if pack is not None else None,
-        draws=draws,
-        seed=seed,
-        max_requests=max_requests,
-        max_tokens=max_tokens,
-        concurrency=concurrency,
-        pace=pace,
-        timeout=timeout,
-        enrol=enrol,
-        out=out,
-        resume=resume,
-        dry_run=dry_run,
-        as_json=json_,
-        embed=embed,
-        fail_at=fail_at,
-        vantage=vantage,
-    )
+    gathered = gather_endpoints(url, model, key_env, options, plain=plain)
     if library is not None:
         from wrapdetect.cli.commands.audit_library import audit_library
 
@@ -140,27 +89,24 @@ def audit(
         )
     if adaptive or prompts is not None:
         raise SpecError("--adaptive and --prompts go with --library NAME: the library whose questions are asked")
-    raise typer.Exit(command.run_audit(gathered.endpoints, gathered.settings, options, looked=gathered.looked))
+    raise typer.Exit(run_audit(gathered.endpoints, gathered.settings, options, looked=gathered.looked))
 
 
 @app.command("match")
+@with_options("match")
 def match_answers(
     answers: Annotated[
         Path, typer.Argument(help="Recorded answers of one target: JSON lines, CSV, parquet, or a run file.")
     ],
+    *,
     library: Annotated[str, typer.Option(help="Of `wrapdetect library list`.")],
     top: Annotated[int, typer.Option(min=1, help="Models to show.")] = 10,
     only: Annotated[str | None, typer.Option(help="Whose answers, where the table holds several speakers.")] = None,
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
-    ] = None,
+    format_: Format = None,
     model_field: Annotated[str | None, typer.Option(help="Column with the speaker. Default: guessed.")] = None,
     prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
     answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print the match as JSON (v1) on standard output.")] = False,
-    embed: _Embed = None,
-    fail_at: _FailAt = None,
+    options: Options,
 ) -> None:
     """Whose answers are these? Compare recorded answers with a library; sends nothing."""
     from wrapdetect.cli.commands.match import match_file
@@ -173,9 +119,9 @@ def match_answers(
         only=only,
         fields=Fields(model_field, prompt_field, answer_field),
         top=top,
-        as_json=json_,
-        embed=embed,
-        fail_at=fail_at,
+        as_json=options.as_json,
+        embed=options.embed,
+        fail_at=options.fail_at,
     )
     raise typer.Exit(code)
 
@@ -185,22 +131,23 @@ app.command("ask")(collected_app.ask)
 
 
 @app.command()
+@with_options("replay")
 def replay(
     run: Annotated[Path, typer.Argument(help="A run file, its folder, or the name of a shipped run such as feb21.")],
-    json_: _Json = False,
-    embed: _Embed = None,
-    fail_at: _FailAt = None,
+    options: Options,
 ) -> None:
     """Judge a recorded run again: same bytes in, same verdict out; sends nothing."""
     from wrapdetect.cli.commands.replay import judge_again as command
 
-    raise typer.Exit(command(run, as_json=json_, embed=embed, fail_at=fail_at))
+    raise typer.Exit(command(run, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at))
 
 
 @app.command()
+@with_options("outages")
 def outages(
     target: Annotated[str, typer.Argument(help="List of the target's incidents: PATH or NAME=PATH.")],
     upstream: Annotated[list[str], typer.Argument(help="Lists of the candidates' incidents, one or more.")],
+    *,
     panel: Annotated[
         list[str] | None, typer.Option(help="List of an unrelated service, by which common causes are seen; repeat.")
     ] = None,
@@ -217,7 +164,7 @@ def outages(
             "--format", metavar="FORMAT", help="A format of [[feed]], such as csv or statuspage. Default: guessed."
         ),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print all figures as JSON on standard output.")] = False,
+    options: Options,
 ) -> None:
     """Do two services fall together? The statistic alone, on lists of incidents (CSV: start,end); sends nothing."""
     from wrapdetect.cli.commands.outages import judge_outages as command
@@ -225,15 +172,18 @@ def outages(
     from wrapdetect.ways.clock import now
 
     reading = reading_of(since, until, assume_utc=assume_utc, format_=format_, now=now())
-    raise typer.Exit(command(target, upstream, panel or [], reading=reading, window_min=window, as_json=json_))
+    raise typer.Exit(
+        command(target, upstream, panel or [], reading=reading, window_min=window, as_json=options.as_json)
+    )
 
 
 @app.command()
-def doctor(config: _ConfigFile = None) -> None:
+@with_options("doctor")
+def doctor(options: Options) -> None:
     """Say what is installed, check the weights, and list which key variables are set (never their values)."""
     from wrapdetect.cli.commands.doctor import examine as command
 
-    raise typer.Exit(command(config))
+    raise typer.Exit(command(options.config))
 
 
 @app.command()
@@ -277,10 +227,7 @@ def probes_check(path: Annotated[str, typer.Argument(help="A TOML file, or the i
 def library_import(
     name: Annotated[str, typer.Argument(help="Of the library: a-z, 0-9, '.', '_' and '-'.")],
     path: Annotated[Path, typer.Argument(help="A table of answers, a folder of them, or a run file.")],
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
-    ] = None,
+    format_: Format = None,
     source: Annotated[str, typer.Option(help="Where the answers come from.")] = "",
     collected: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="When they were collected.")] = None,
     settings: Annotated[str, typer.Option(help="Temperature, system prompt, host, as far as known.")] = "",

@@ -22,10 +22,10 @@ from wrapdetect.monitor.feeds.dates import zone_named
 from wrapdetect.monitor.schedule import DAY_S, Budget, Rhythm, check_rhythm
 from wrapdetect.monitor.spec import AlertSpec, FeedSpec, MonitorConfig, daily_cost, duration_s, said_s
 from wrapdetect.secrets.names import secret_name
+from wrapdetect.secrets.variables import check_variable
 from wrapdetect.store.shipped import folder
 from wrapdetect.targets.config import check_api, check_url, make_endpoint
 from wrapdetect.targets.toml_lines import Loc, line_of
-from wrapdetect.ways.keyring import check_variable
 
 FILL_IN = "FILL-IN"
 """Stands in the template wherever nobody but the user knows the value."""

@@ -7,7 +7,7 @@ from wrapdetect.errors import SpecError
 from wrapdetect.model import Exchange, Run
 from wrapdetect.runs.codec import Loaded
 
-SAME = ("endpoints", "packs", "variants", "draws", "seed")
+CHOSEN_BEFORE = ("endpoints", "packs", "variants", "draws", "seed")
 """What of a run was chosen before it was begun, and stays."""
 
 
@@ -103,7 +103,7 @@ def _taken_up(recording: Recording, run: Run, name: str, say: Say) -> Run:
 
 def _check_same(name: str, begun: Run, run: Run) -> None:
     """Raises SpecError where a recording was begun with other options."""
-    for what in SAME:
+    for what in CHOSEN_BEFORE:
         if getattr(begun, what) != getattr(run, what):
             raise SpecError(
                 f"{name} was begun with other {what}; give the same options to --resume it, or another --out"

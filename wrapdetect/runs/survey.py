@@ -5,7 +5,7 @@ recorded, and taken up again where it was broken off.
        | keys and logins at hand            BudgetError, SpecError: nothing was written
     recording open, new or taken up again   SpecError, RunFormatError
        | hello to all                       PreflightError: a new recording is removed
-    asked, in its course                    cancelled, StoppedByHand: what was answered is kept
+    asked, in its own order                 cancelled, StoppedByHand: what was answered is kept
        | read back
     Run, as it was recorded                 TargetSilent: the target answered nothing but the hello
 
@@ -15,7 +15,7 @@ Nothing here touches the world: ways, recording, clock and terminal are handed i
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -23,22 +23,23 @@ from wrapdetect.dialects import DIALECTS, decode
 from wrapdetect.dialects.address import with_version
 from wrapdetect.errors import PreflightError, TargetSilent
 from wrapdetect.model import Ask, Endpoint, Exchange, Instrument, Pack, Run
-from wrapdetect.runs.ask import Limits, Send, StoppedByHand, run_slots
+from wrapdetect.runs.ask import Send, StoppedByHand, run_slots
 from wrapdetect.runs.hello import check_hello, not_found
 from wrapdetect.runs.plan import HELLO, Cost, Slot, check_budget, estimate_cost
 from wrapdetect.runs.recording import RunPlace, Say, open_recording
 from wrapdetect.targets.config import title
+from wrapdetect.targets.settings import Limits
 
 Open = Callable[[tuple[Endpoint, ...]], AbstractAsyncContextManager[Send]]
 """Opens the ways to endpoints whose keys are at hand."""
-Count = Callable[[int, int], None]
+Advance = Callable[[int, int], None]
 """How many of how many asks are done."""
-Course = Callable[["Asker", Sequence[Slot]], Awaitable[None]]
-"""Asks what comes after the hello, in an order of its own."""
+AskRest = Callable[["Asker", Sequence[Slot]], Awaitable[None]]
+"""Asks what comes after the hello, all of it or what is still worth asking, in an order of its own."""
 
 
 @contextmanager
-def unseen(total: int) -> Iterator[Count]:
+def unseen(total: int) -> Iterator[Advance]:
     """Progress that nobody looks at."""
     yield lambda done, of: None
 
@@ -53,7 +54,7 @@ class World:
     stopwatch: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     say: Say = lambda text: None
-    progress: Callable[[int], AbstractContextManager[Count]] = unseen
+    progress: Callable[[int], AbstractContextManager[Advance]] = unseen
 
 
 class Asker:
@@ -66,7 +67,7 @@ class Asker:
         self.exchanges = list(run.exchanges)
         self._world, self._send, self._record, self._limits = world, send, record, limits
 
-    async def ask(self, slots: Sequence[Slot], progress: Count = lambda done, of: None) -> None:
+    async def ask(self, slots: Sequence[Slot], progress: Advance = lambda done, of: None) -> None:
         """Those that are not answered yet."""
         outcome = await run_slots(
             slots,
@@ -97,7 +98,7 @@ class Asker:
         self.exchanges.append(exchange)
 
 
-async def in_order(asker: Asker, slots: Sequence[Slot]) -> None:
+async def as_planned(asker: Asker, slots: Sequence[Slot]) -> None:
     """All of them, in the order planned."""
     with asker.progress(len(slots)) as progress:
         await asker.ask(slots, progress)
@@ -115,8 +116,8 @@ class SurveyPlan:
     slots: Sequence[Slot]
     limits: Limits
     words: Callable[[Run, Cost], str]
-    course: Course = in_order
-    greeted: Callable[[], object] = field(default=lambda: None)
+    asking: AskRest = as_planned
+    greeted: Callable[[], object] = lambda: None
 
 
 def new_run(
@@ -166,7 +167,7 @@ async def survey(plan: SurveyPlan, world: World, *, resume: bool = False, dry_ru
                 asker = Asker(run, world, limits=plan.limits, send=send, record=recording.append)
                 rest = await asker.hello(plan.slots, open_)
                 plan.greeted()
-                await plan.course(asker, rest)
+                await plan.asking(asker, rest)
         except PreflightError:
             if fresh:
                 world.place.remove()

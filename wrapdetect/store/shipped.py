@@ -9,7 +9,6 @@ from wrapdetect.runs.packs import parse_pack, refuse_doubled_packs
 from wrapdetect.runs.plan import HELLO as HELLO
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-DEFAULT_PACKS = ("identity", "coherence", "timing", "style")
 
 
 def folder(name: str) -> Path:

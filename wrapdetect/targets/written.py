@@ -8,8 +8,8 @@ from wrapdetect.dialects.template.filling import variables_of
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Step, Template
 from wrapdetect.model.template import Poll
 from wrapdetect.model.text import whole
+from wrapdetect.secrets.variables import login_variables
 from wrapdetect.targets.tables import STREAMED
-from wrapdetect.ways.page.login import login_variables
 
 _WAYS: dict[Dialect, tuple[str, bool]] = {
     dialect: (way, streamed)

@@ -16,8 +16,8 @@ from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, FailureKind, Ho
 from wrapdetect.model.text import one_line, whole
 from wrapdetect.secrets.mask import Masker, masker
 from wrapdetect.secrets.names import SHORTEST_LEARNT, SHORTEST_MASKED, TOKEN_HEADERS, like_a_secret, secret_name
+from wrapdetect.secrets.variables import login_variables
 from wrapdetect.ways.output import forbid
-from wrapdetect.ways.page.login import login_variables
 from wrapdetect.ways.page.login_state import read_login
 
 RAW_CHUNKS: Missing = "raw_chunks"
@@ -25,7 +25,6 @@ RAW_CHUNKS: Missing = "raw_chunks"
 _LONG_VALUE = 20
 """A value in a URL's query that is as long as this, with digits and letters and no space, is taken for a token."""
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LIKE_A_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 LEARNT_LIMIT = 256
 """Most values of one conversation that are taken for secrets of the other side's; whoever hands out more floods us."""
@@ -166,16 +165,6 @@ def _fit(key: str, endpoint: Endpoint, what: str) -> str:
             f"character that no key has (value not shown); set it again"
         )
     return key
-
-
-def check_variable(name: str, where: str) -> str:
-    """The name itself. Raises SpecError, without repeating the text: it may be a key given by mistake."""
-    if not _VARIABLE.fullmatch(name) or name.startswith(("sk_", "sk-")):
-        raise SpecError(
-            f"{where}: not the name of an environment variable (text not shown, in case it is a key); "
-            f"expected letters, digits and underscores, such as OPENAI_API_KEY"
-        )
-    return name
 
 
 def _variable(endpoint: Endpoint, name: str, handed: Mapping[str, str]) -> str:

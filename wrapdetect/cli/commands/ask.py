@@ -5,11 +5,11 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from wrapdetect.cli.commands.asking import Options, begun, check_resume, conduct, recorded_at
+from wrapdetect.cli.commands.asking import begun, check_resume, conduct, recorded_at
 from wrapdetect.cli.commands.collect import next_steps
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import present
 from wrapdetect.cli.terminal import say
 from wrapdetect.dialects import decode
@@ -39,7 +39,7 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
     check_resume(options)
     chosen = options.over(config)
     if not (options.pack or config.audit.pack):
-        chosen = replace(chosen, pack=[_SHORT])
+        chosen = chosen.model_copy(update={"pack": [_SHORT]})
     packs, variants = with_hello(chosen.pack), neutral_prompts(chosen.enrol) if references else ()
     run = begun(endpoints, options, chosen, packs=packs, variants=variants, note=BY_HAND)
     slots = make_plan(run)
@@ -58,7 +58,7 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
             slots=slots,
             limits=chosen.limits._replace(concurrency=1),
             words=words,
-            course=_side_by_side,
+            asking=_side_by_side,
         ),
         options,
         timeout_s=chosen.timeout_s,

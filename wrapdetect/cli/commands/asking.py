@@ -4,77 +4,24 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint, Pack, Run
-from wrapdetect.runs.ask import Limits, StoppedByHand
-from wrapdetect.runs.survey import Count, Open, SurveyPlan, World, new_run, survey
+from wrapdetect.runs.ask import StoppedByHand
+from wrapdetect.runs.survey import Advance, Open, SurveyPlan, World, new_run, survey
 from wrapdetect.store.run_file import RunFileAt
-from wrapdetect.store.shipped import DEFAULT_PACKS
-from wrapdetect.targets.config import Config
+from wrapdetect.targets.settings import Chosen
 from wrapdetect.ways import clock
 from wrapdetect.ways.instrument import instrument
 from wrapdetect.ways.send import Sender, ways_to
 
 INTERRUPTED_EXIT = 130
-MAX_REQUESTS, MAX_TOKENS = 3000, 2_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the user chose; None takes the config file's value, or else the default below."""
-
-    pack: list[str] | None = None
-    draws: int | None = None
-    seed: int | None = None
-    max_requests: int | None = None
-    max_tokens: int | None = None
-    concurrency: int | None = None
-    pace: float | None = None
-    timeout: float | None = None
-    enrol: int | None = None
-    out: Path | None = None
-    resume: bool = False
-    dry_run: bool = False
-    as_json: bool = False
-    embed: bool | None = None
-    fail_at: float | None = None
-    vantage: str = ""
-
-    def over(self, config: Config) -> "Chosen":
-        """The command line first, then the config file, then the defaults."""
-        given = config.audit
-        return Chosen(
-            pack=self.pack or given.pack or list(DEFAULT_PACKS),
-            draws=self.draws or given.draws or 1,
-            seed=next((s for s in (self.seed, given.seed) if s is not None), 1),
-            limits=Limits(
-                concurrency=self.concurrency or given.concurrency or 4,
-                pace_s=next((p for p in (self.pace, given.pace) if p is not None), 0.0),
-                max_requests=self.max_requests or given.max_requests or MAX_REQUESTS,
-                max_tokens=self.max_tokens or given.max_tokens or MAX_TOKENS,
-            ),
-            timeout_s=self.timeout or given.timeout or 60.0,
-            enrol=next((n for n in (self.enrol, given.enrol) if n is not None), 1),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """Options with nothing left open."""
-
-    pack: list[str]
-    draws: int
-    seed: int
-    limits: Limits
-    timeout_s: float
-    enrol: int
 
 
 def check_resume(options: Options) -> None:
@@ -137,7 +84,7 @@ def conduct(
 
 
 @contextmanager
-def progress_shown(total: int) -> Iterator[Count]:
+def progress_shown(total: int) -> Iterator[Advance]:
     """A bar on a terminal, a line for each tenth elsewhere; on standard error."""
     if sys.stderr.isatty():
         columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

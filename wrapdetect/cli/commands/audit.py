@@ -1,18 +1,18 @@
 """wrapdetect audit: a target and its references are asked the packs, and compared."""
 
-from dataclasses import replace
 from functools import partial
 
-from wrapdetect.cli.commands.asking import Chosen, Options, begun, check_resume, conduct, recorded_at
+from wrapdetect.cli.commands.asking import begun, check_resume, conduct, recorded_at
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import present
 from wrapdetect.cli.target.detecting import Looked, write_beside
 from wrapdetect.cli.terminal import say
-from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint, Run
 from wrapdetect.runs.plan import Cost, make_plan
 from wrapdetect.runs.survey import SurveyPlan
 from wrapdetect.store.shipped import neutral_prompts, with_hello
 from wrapdetect.targets.config import Config, check_names
+from wrapdetect.targets.settings import Chosen
 
 _ALONE = ["identity", "coherence"]
 """Packs for a target without a reference: what can be read without comparing."""
@@ -41,14 +41,6 @@ def run_audit(
     return conduct(plan, options, timeout_s=chosen.timeout_s, judge=judge)
 
 
-def pack_names(text: str) -> list[str]:
-    """The names between the commas. Raises SpecError where there is none."""
-    names = [p.strip() for p in text.split(",") if p.strip()]
-    if not names:
-        raise SpecError("--pack names no pack; leave it out for the usual ones, or give ids or paths with commas")
-    return names
-
-
 def _write(looked: Looked, run: Run, options: Options) -> None:
     place = write_beside(recorded_at(run, options).parent, looked)
     say(f"target written to {place}; next time: --config with it")
@@ -69,4 +61,4 @@ def _packs_for(endpoints: tuple[Endpoint, ...], config: Config, options: Options
     """The options, with fewer packs where there is nobody to compare with and the user named none."""
     chosen = options.over(config)
     compared = any(e.role == "reference" for e in endpoints)
-    return chosen if compared or options.pack or config.audit.pack else replace(chosen, pack=_ALONE)
+    return chosen if compared or options.pack or config.audit.pack else chosen.model_copy(update={"pack": _ALONE})

@@ -6,15 +6,16 @@ What was asked is a run file like any other; `wrapdetect match RUN --library NAM
 from collections.abc import Sequence
 from dataclasses import replace
 
-from wrapdetect.cli.commands.asking import Options, begun, check_resume, conduct
+from wrapdetect.cli.commands.asking import begun, check_resume, conduct
 from wrapdetect.cli.commands.match import heard_in_run, show_match
+from wrapdetect.cli.options import Options
 from wrapdetect.errors import SpecError
 from wrapdetect.library.adaptive import STEP, Course
 from wrapdetect.library.answers import question_id
 from wrapdetect.library.matching import Shelf, match
 from wrapdetect.model import Endpoint, Item, Pack, Run
 from wrapdetect.runs.plan import Cost, Slot, make_plan
-from wrapdetect.runs.survey import Asker, SurveyPlan, in_order
+from wrapdetect.runs.survey import Asker, SurveyPlan, as_planned
 from wrapdetect.store.embed import embedder
 from wrapdetect.store.shelf import shelf, with_settings
 from wrapdetect.store.shipped import HELLO, load_packs, load_seeds
@@ -65,14 +66,14 @@ def audit_library(
         )
 
     async def in_turn(asker: Asker, slots: Sequence[Slot]) -> None:
-        await (in_order(asker, slots) if course is None else _ask_in_turn(asker, slots, course, known))
+        await (as_planned(asker, slots) if course is None else _ask_in_turn(asker, slots, course, known))
 
     def judge(made: Run) -> int:
         heard = heard_in_run(made)
         found = match(heard, known, seeds, embed=embed, today=clock.now().date())
         return show_match(with_settings(found, heard), top=10, as_json=options.as_json, fail_at=options.fail_at)
 
-    plan = SurveyPlan(run=run, slots=make_plan(run), limits=chosen.limits, words=words, course=in_turn)
+    plan = SurveyPlan(run=run, slots=make_plan(run), limits=chosen.limits, words=words, asking=in_turn)
     return conduct(plan, options, timeout_s=chosen.timeout_s, judge=judge)
 
 

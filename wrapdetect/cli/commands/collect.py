@@ -2,12 +2,13 @@
 references that are asked the same questions now."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from wrapdetect.cli.commands.asking import Chosen, Options, check_resume, conduct, recorded_at
+from wrapdetect.cli.commands.asking import check_resume, conduct, recorded_at
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import present
 from wrapdetect.cli.terminal import say
 from wrapdetect.dialects import decode
@@ -19,10 +20,12 @@ from wrapdetect.runs.plan import Cost, Slot, make_plan
 from wrapdetect.runs.survey import SurveyPlan
 from wrapdetect.store import run_file
 from wrapdetect.store.answers import More, read_answers
+from wrapdetect.store.config_file import load_config
 from wrapdetect.store.har import is_har, read_har, without_tokens
-from wrapdetect.store.shipped import DEFAULT_PACKS, HELLO, load_packs, neutral_prompts
+from wrapdetect.store.shipped import HELLO, load_packs, neutral_prompts
 from wrapdetect.store.tables import TABLE_FORMATS, Fields
-from wrapdetect.targets.config import Config, check_names, load_config, parse_reference
+from wrapdetect.targets.config import Config, check_names, parse_reference
+from wrapdetect.targets.settings import DEFAULT_PACKS, Chosen
 from wrapdetect.ways import clock
 from wrapdetect.ways.instrument import instrument
 
@@ -51,7 +54,7 @@ def make_run(
     check_resume(options)
     chosen = options.over(config)
     target, collection = _collection(path, reading)
-    packs = load_packs([*_own_packs(options), *(p for p in MATCHED_PACKS if p not in _own_packs(options))])
+    packs = load_packs([*options.pack, *(p for p in MATCHED_PACKS if p not in options.pack)])
     now = clock.now()
     run = collection.run(
         target,
@@ -83,12 +86,12 @@ def make_run(
     return 0
 
 
-def references_of(texts: Sequence[str], config: Path | None) -> tuple[tuple[Endpoint, ...], Config]:
+def references_of(options: Options) -> tuple[tuple[Endpoint, ...], Config]:
     """Those of the config file and of the command line; a target in the file is not asked. Raises SpecError or
     ConfigError."""
-    settings = load_config(config) if config is not None else Config()
+    settings = load_config(options.config) if options.config is not None else Config()
     of_file = tuple(e for e in settings.endpoints() if e.role == "reference")
-    return (*of_file, *(parse_reference(t) for t in texts)), settings
+    return (*of_file, *(parse_reference(t) for t in options.reference or ())), settings
 
 
 def next_steps(out: Path) -> str:
@@ -128,10 +131,6 @@ def _bot(file: Path) -> Endpoint:
     if bot is None or bot.template is None:
         raise SpecError(f"{file}: no [target.template]; --template needs the target TOML of a bot that has one")
     return bot
-
-
-def _own_packs(options: Options) -> list[str]:
-    return options.pack or []
 
 
 def _against(run: Run, references: tuple[Endpoint, ...], chosen: Chosen, options: Options) -> int:

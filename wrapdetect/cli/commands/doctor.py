@@ -9,9 +9,9 @@ from pathlib import Path
 from wrapdetect.dialects.template.filling import variables_of
 from wrapdetect.errors import EmbeddingError, SpecError
 from wrapdetect.model.prose import quote
+from wrapdetect.store.config_file import load_config
 from wrapdetect.store.embed import cache_file, check_weights, installed
 from wrapdetect.store.shipped import load_pack, load_seeds, shipped_packs
-from wrapdetect.targets.config import load_config
 from wrapdetect.ways.page.browser import find_chromium
 
 PACKAGES = (

@@ -18,8 +18,8 @@ from wrapdetect.model import TARGET, Ask, AskKey, Endpoint, Exchange, FailureKin
 from wrapdetect.model.prose import quote
 from wrapdetect.runs.hello import hello_failure, not_found
 from wrapdetect.runs.survey import Open, answers_with_version
+from wrapdetect.store.config_file import load_config
 from wrapdetect.store.shipped import HELLO, load_pack
-from wrapdetect.targets.config import load_config
 from wrapdetect.targets.curl import from_text
 from wrapdetect.targets.curl.lifting import STAND_IN
 from wrapdetect.targets.written import dump_target
