@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wrapdetect.errors import WrapdetectError
     from wrapdetect.model import Endpoint, Exchange, Finding, Match, Run, Verdict
+    from wrapdetect.report.notebook import MatchReport, VerdictReport
     from wrapdetect.runs.codec import dump_run
     from wrapdetect.verbs import (
-        MatchReport,
-        VerdictReport,
         audit,
         audit_async,
         judge,
@@ -50,6 +49,7 @@ __all__ = [
 _HOMES = {
     "WrapdetectError": "wrapdetect.errors",
     "dump_run": "wrapdetect.runs.codec",
+    **dict.fromkeys(("MatchReport", "VerdictReport"), "wrapdetect.report.notebook"),
     **dict.fromkeys(("Endpoint", "Exchange", "Finding", "Match", "Run", "Verdict"), "wrapdetect.model"),
 }
 

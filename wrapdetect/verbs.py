@@ -6,22 +6,17 @@ works in a thread of its own.
 """
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, replace
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Never, ParamSpec, Protocol, Self, TypeVar, Union, cast
+from typing import TYPE_CHECKING, Never, ParamSpec, Protocol, TypeVar
 
 from wrapdetect.errors import LibraryError, RunFormatError, SpecError
-from wrapdetect.model import TARGET, Endpoint, Match, Role, Run, Verdict
+from wrapdetect.model import Run, Verdict
 from wrapdetect.model.prose import quote
-from wrapdetect.report.html import match_html, verdict_html
-from wrapdetect.report.json_v1 import render as verdict_json
-from wrapdetect.report.match_json_v1 import render as match_json
-from wrapdetect.report.rows import PlainRow, VerdictTable, match_rows, verdict_rows
+from wrapdetect.report.notebook import MatchReport, VerdictReport
 from wrapdetect.runs import codec
 from wrapdetect.runs.recording import Say, remarks
 from wrapdetect.store import run_file
@@ -31,8 +26,7 @@ if TYPE_CHECKING:  # they load what compares, or what asks
     from wrapdetect.library.answers import Row
     from wrapdetect.library.matching import Heard
     from wrapdetect.store.tables import Fields
-    from wrapdetect.ways.client import Client, TakenOver
-    from wrapdetect.ways.keyring import Keyring
+    from wrapdetect.ways.client import Asked
 
 LIBRARY = "library"
 """Pack of a run that asked the questions of a library, as `audit --library` names it."""
@@ -55,69 +49,6 @@ Source = str | os.PathLike[str] | bytes | Readable
 """A run file: its path or its folder's, the name of a shipped run such as feb21, its bytes, or an open file."""
 Answers = str | os.PathLike[str] | Run | Iterable[Mapping[str, object]]
 """A table or a run file, a run, or rows."""
-Asked = Union[str, Endpoint, "Client", tuple[Union[str, "Client"], str]]
-"""A URL, an Endpoint, a client of openai, or one of these with the model's name."""
-
-
-class _Place(NamedTuple):
-    """Where an endpoint stands in a call."""
-
-    name: str
-    role: Role
-    number: int
-
-    def __str__(self) -> str:
-        return self.role if self.role == "target" else f"reference {self.name or self.number}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerdictReport(Verdict):
-    """A verdict with the run that it was given on; a notebook shows it as a table."""
-
-    recording: Run = field(repr=False, compare=False)
-    remarks: tuple[str, ...] = ()
-    """What of the run's file could not be read."""
-
-    @classmethod
-    def on(cls, verdict: Verdict, run: Run, said: Iterable[str] = ()) -> Self:
-        return cls(**_values(verdict), recording=run, remarks=tuple(said))  # type: ignore[arg-type]  # its own fields
-
-    def to_dict(self) -> dict[str, object]:
-        """What the JSON report of version 1 holds."""
-        body: dict[str, object] = json.loads(verdict_json(self, self.recording))
-        return body
-
-    def rows(self, table: VerdictTable = "findings") -> list[PlainRow]:
-        """A table as pandas.DataFrame takes it: findings, controls, tallies, or the answers of the run."""
-        return verdict_rows(table, self, self.recording)
-
-    def _repr_html_(self) -> str:
-        return verdict_html(self, self.recording, self.remarks)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatchReport(Match):
-    """A match that a notebook shows as a table."""
-
-    @classmethod
-    def on(cls, match: Match) -> Self:
-        return cls(**_values(match))  # type: ignore[arg-type]  # its own fields
-
-    def to_dict(self) -> dict[str, object]:
-        """What the JSON report of a match, version 1, holds, with all models ranked."""
-        body: dict[str, object] = json.loads(match_json(self, top=len(self.ranked)))
-        return body
-
-    def rows(self) -> list[PlainRow]:
-        """A row for each model of the library, as pandas.DataFrame takes them."""
-        return match_rows(self)
-
-    def _repr_html_(self) -> str:
-        return match_html(self)
-
-
-def _values(noun: Verdict | Match) -> dict[str, object]:
-    return {f.name: getattr(noun, f.name) for f in fields(noun)}
 
 
 def _silent(text: str, /) -> None:
@@ -216,14 +147,15 @@ def _rows(records: Iterable[Mapping[str, object]], fields: "Fields") -> "Iterato
         for name, cell in zip(columns, cells, strict=True):
             if not isinstance(cell, str):
                 raise LibraryError(f"{place}: {name!r} holds {type(cell).__name__}; expected text")
-        yield Row(*map(str, cells), place=place)
+        model, prompt, answer = map(str, cells)
+        yield Row(model, prompt, answer, place)
     if columns is None:
         raise LibraryError("no rows; expected a mapping with a prompt and an answer for each answer")
 
 
 async def audit_async(
-    target: Asked,
-    references: Sequence[Asked] | Mapping[str, Asked] = (),
+    target: "Asked",
+    references: "Sequence[Asked] | Mapping[str, Asked]" = (),
     *,
     model: str = "",
     key_env: str | None = None,
@@ -251,11 +183,12 @@ async def audit_async(
     from wrapdetect.targets.config import check_names
     from wrapdetect.targets.settings import Given, read_given, resolve
     from wrapdetect.ways import clock
+    from wrapdetect.ways.client import gather_asked
     from wrapdetect.ways.instrument import instrument
     from wrapdetect.ways.keyring import read_keys
     from wrapdetect.ways.send import ways_to
 
-    endpoints, handed = await _endpoints(target, references, model, key_env)
+    endpoints, handed = await gather_asked(target, references, model, key_env)
     check_names(endpoints)
     if resume and out is None:
         raise SpecError("resume=True needs out: the run file to go on with")
@@ -281,52 +214,6 @@ async def audit_async(
     made = await survey(plan, world, resume=resume)
     assert made is not None  # it was no dry run
     return VerdictReport.on(await asyncio.to_thread(_verdict, made, embed), made)
-
-
-async def _endpoints(
-    target: Asked, references: Sequence[Asked] | Mapping[str, Asked], model: str, key_env: str | None
-) -> tuple[tuple[Endpoint, ...], "Keyring"]:
-    """Whom to ask, and the secrets of the clients among them."""
-    from wrapdetect.ways.keyring import Keyring
-
-    named = references.items() if isinstance(references, Mapping) else (("", r) for r in references)
-    taken = [await _endpoint(target, _Place(TARGET, "target", 0), model, key_env)]
-    taken += [await _endpoint(r, _Place(name, "reference", n), "") for n, (name, r) in enumerate(named, start=1)]
-    keys = {name: key for t in taken for name, key in t.keyring.keys.items()}
-    variables = {name: value for t in taken for name, value in t.keyring.variables.items()}
-    return tuple(t.endpoint for t in taken), Keyring(keys, variables)
-
-
-async def _endpoint(asked: Asked, place: _Place, model: str, key_env: str | None = None) -> "TakenOver":
-    """Raises SpecError for what is no endpoint, or lacks its model."""
-    from wrapdetect.targets.config import make_endpoint, parse_reference
-    from wrapdetect.ways.client import TakenOver, is_client, take_over
-    from wrapdetect.ways.keyring import NO_KEYS
-
-    if isinstance(asked, tuple):
-        return await _endpoint(asked[0], place, asked[1], key_env)
-    if is_client(asked):
-        if not model or key_env:
-            raise SpecError(f"{place}: with an openai client goes the model's name, and no key: model=..., or a pair")
-        own = place._replace(name=place.name or model)
-        return await take_over(cast("Client", asked), name=own.name, role=own.role, model=model, number=own.number)
-    if isinstance(asked, Endpoint):
-        if model or key_env:
-            raise SpecError(f"{place}: an Endpoint has its model and its key_env; leave those of the call out")
-        return TakenOver(replace(asked, name=place.name or asked.name, role=place.role), NO_KEYS)
-    if not isinstance(asked, str):
-        raise SpecError(
-            f"{place}: {type(asked).__name__} is no endpoint; expected a URL, an Endpoint, a client of openai, "
-            f"or a pair of one of these and the model's name"
-        )
-    if place.role == "reference" and not model:
-        endpoint = parse_reference(asked)
-        return TakenOver(replace(endpoint, name=place.name or endpoint.name), NO_KEYS)
-    name = place.name or model
-    endpoint = make_endpoint(name=name, role=place.role, url=asked, model=model, key_env=key_env)
-    if not endpoint.model:
-        raise SpecError(f"{place}: the model's name is missing; give model=..., or `wrapdetect target detect` finds it")
-    return TakenOver(endpoint, NO_KEYS)
 
 
 def check_judgeable(run: Run, name: str) -> None:
