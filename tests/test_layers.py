@@ -148,14 +148,8 @@ def test_imports_inside_functions_are_the_heavy_ones_and_what_a_command_or_a_ver
     heavy = {n for place, n in inner if place == "store/embed.py"}
     assert heavy == {"torch", "sentence_transformers", "transformers.utils"}
     assert {n for place, n in inner if place == "ways/page/browser.py"} == {"playwright.async_api"}
-    doors = {
-        "verbs.py",
-        "cli/__init__.py",
-        "cli/app.py",
-        "cli/collected_app.py",
-        "cli/target_app.py",
-        "cli/monitor_app.py",
-    }
+    commands = {"cli/__init__.py", "cli/app.py", "cli/collected_app.py", "cli/target_app.py", "cli/monitor_app.py"}
+    doors = {"verbs.py", *commands}
     assert {place for place, _ in inner} <= {"store/embed.py", "ways/page/browser.py", *doors}
     assert all(n.startswith("wrapdetect.") for place, n in inner if place in commands)
     verbs = {n for place, n in inner if place == "verbs.py" and not n.startswith("wrapdetect.")}
