@@ -1,19 +1,24 @@
 """Run -> report on standard output, and the exit code. Shared by audit and replay."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from wrapdetect.cli.terminal import width
-from wrapdetect.evidence.analysis import Analysis, analyse
 from wrapdetect.model import Run
 from wrapdetect.report import console, dependence_console, json_v1
 from wrapdetect.store.embed import embedder
 from wrapdetect.store.shipped import load_seeds
 
+if TYPE_CHECKING:
+    from wrapdetect.evidence.analysis import Analysis
+
 FAIL_AT_EXIT = 10
 
 
-def analyse_run(run: Run, *, embed: bool | None) -> Analysis:
+def analyse_run(run: Run, *, embed: bool | None) -> "Analysis":
     """`embed` None takes the embedding view where it is installed. Raises EmbeddingError for unknown weights."""
+    from wrapdetect.evidence.analysis import analyse  # half a second, which a plan that is only shown need not take
+
     return analyse(run, load_seeds(), embed=embedder(embed))
 
 

@@ -1,6 +1,7 @@
-"""How a configured openai client would ask: the address, key, headers and query that it would send are taken over.
+"""What Python's users give as an endpoint: a URL, an Endpoint, or a configured openai client, of which the address,
+key, headers and query that it would send are taken over.
 
-The client makes one request of its own, to a transport that sends nothing: so whatever it is made of (an Azure
+A client makes one request of its own, to a transport that sends nothing: so whatever it is made of (an Azure
 deployment, a token that a function gives, headers from the environment) is in what it would have sent. Its own
 transport is not taken over (proxies, certificates): what is asked goes out by ours, which stamps every chunk.
 """
@@ -8,16 +9,17 @@ transport is not taken over (proxies, certificates): what is asked goes out by o
 import inspect
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol, cast
 
 import httpx
 
 from wrapdetect.dialects.address import Pairs, is_secret, key_place
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Endpoint, Role
-from wrapdetect.targets.config import make_endpoint, title
-from wrapdetect.ways.keyring import Keyring
+from wrapdetect.model import TARGET, Endpoint, Role
+from wrapdetect.targets.config import make_endpoint, parse_reference, title
+from wrapdetect.ways.keyring import NO_KEYS, Keyring
 
 _OURS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "transfer-encoding"}
@@ -34,6 +36,21 @@ class Client(Protocol):
     def base_url(self) -> object: ...
     @property
     def api_key(self) -> str: ...
+
+
+Asked = str | Endpoint | Client | tuple[str | Client, str]
+"""A URL, an Endpoint, a client of openai, or one of these with the model's name."""
+
+
+class _Place(NamedTuple):
+    """Where an endpoint stands in a call."""
+
+    name: str
+    role: Role
+    number: int
+
+    def __str__(self) -> str:
+        return self.role if self.role == "target" else f"reference {self.name or self.number}"
 
 
 class TakenOver(NamedTuple):
@@ -62,6 +79,46 @@ def is_client(thing: object) -> bool:
     """Whether it is a client of openai, which is not imported for that: who has a client has imported it."""
     openai = sys.modules.get("openai")
     return openai is not None and isinstance(thing, (openai.OpenAI, openai.AsyncOpenAI))
+
+
+async def gather_asked(
+    target: Asked, references: Sequence[Asked] | Mapping[str, Asked], model: str, key_env: str | None
+) -> tuple[tuple[Endpoint, ...], Keyring]:
+    """Whom to ask, and the secrets of the clients among them."""
+    named = references.items() if isinstance(references, Mapping) else (("", r) for r in references)
+    taken = [await _endpoint(target, _Place(TARGET, "target", 0), model, key_env)]
+    taken += [await _endpoint(r, _Place(name, "reference", n), "") for n, (name, r) in enumerate(named, start=1)]
+    keys = {name: key for t in taken for name, key in t.keyring.keys.items()}
+    variables = {name: value for t in taken for name, value in t.keyring.variables.items()}
+    return tuple(t.endpoint for t in taken), Keyring(keys, variables)
+
+
+async def _endpoint(asked: Asked, place: _Place, model: str, key_env: str | None = None) -> TakenOver:
+    """Raises SpecError for what is no endpoint, or lacks its model."""
+    if isinstance(asked, tuple):
+        return await _endpoint(asked[0], place, asked[1], key_env)
+    if is_client(asked):
+        if not model or key_env:
+            raise SpecError(f"{place}: with an openai client goes the model's name, and no key: model=..., or a pair")
+        own = place._replace(name=place.name or model)
+        return await take_over(cast("Client", asked), name=own.name, role=own.role, model=model, number=own.number)
+    if isinstance(asked, Endpoint):
+        if model or key_env:
+            raise SpecError(f"{place}: an Endpoint has its model and its key_env; leave those of the call out")
+        return TakenOver(replace(asked, name=place.name or asked.name, role=place.role), NO_KEYS)
+    if not isinstance(asked, str):
+        raise SpecError(
+            f"{place}: {type(asked).__name__} is no endpoint; expected a URL, an Endpoint, a client of openai, "
+            f"or a pair of one of these and the model's name"
+        )
+    if place.role == "reference" and not model:
+        endpoint = parse_reference(asked)
+        return TakenOver(replace(endpoint, name=place.name or endpoint.name), NO_KEYS)
+    name = place.name or model
+    endpoint = make_endpoint(name=name, role=place.role, url=asked, model=model, key_env=key_env)
+    if not endpoint.model:
+        raise SpecError(f"{place}: the model's name is missing; give model=..., or `wrapdetect target detect` finds it")
+    return TakenOver(endpoint, NO_KEYS)
 
 
 async def take_over(client: Client, *, name: str, role: Role, model: str, number: int) -> TakenOver:

@@ -8,14 +8,12 @@ from wrapdetect.cli.present import present
 from wrapdetect.cli.target.detecting import Looked, write_beside
 from wrapdetect.cli.terminal import say
 from wrapdetect.model import Endpoint, Run
-from wrapdetect.runs.plan import Cost, make_plan
+from wrapdetect.runs.audit import audit_words, packs_to_ask
+from wrapdetect.runs.plan import make_plan
 from wrapdetect.runs.survey import SurveyPlan
 from wrapdetect.store.shipped import neutral_prompts, with_hello
 from wrapdetect.targets.config import Config, check_names
 from wrapdetect.targets.settings import Chosen
-
-_ALONE = ["identity", "coherence"]
-"""Packs for a target without a reference: what can be read without comparing."""
 
 
 def run_audit(
@@ -34,7 +32,7 @@ def run_audit(
         run=run,
         slots=make_plan(run),
         limits=chosen.limits,
-        words=_words,
+        words=audit_words,
         greeted=lambda: None if looked is None else _write(looked, run, options),
     )
     judge = partial(present, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
@@ -46,19 +44,8 @@ def _write(looked: Looked, run: Run, options: Options) -> None:
     say(f"target written to {place}; next time: --config with it")
 
 
-def _words(run: Run, cost: Cost) -> str:
-    packs = ", ".join(f"{p.id} ({len(p.items)})" for p in run.packs)
-    references = ", ".join(f"{e.name} ({e.model})" for e in run.references)
-    against = f"against {references}" if references else "alone: without --reference nothing is said of an upstream"
-    return (
-        f"target {run.target.url} ({run.target.model or run.target.dialect}) {against}\n"
-        f"plan: {packs}; {run.draws} draw(s), {len(run.variants)} neutral prompt(s) for references, seed {run.seed}\n"
-        f"at most {cost.requests:,} requests and about {cost.tokens:,} tokens over all endpoints"
-    )
-
-
 def _packs_for(endpoints: tuple[Endpoint, ...], config: Config, options: Options) -> Chosen:
     """The options, with fewer packs where there is nobody to compare with and the user named none."""
     chosen = options.over(config)
-    compared = any(e.role == "reference" for e in endpoints)
-    return chosen if compared or options.pack or config.audit.pack else chosen.model_copy(update={"pack": _ALONE})
+    pack = packs_to_ask(endpoints, chosen.pack, named=bool(options.pack or config.audit.pack))
+    return chosen.model_copy(update={"pack": pack})

@@ -1,26 +1,20 @@
 """wrapdetect match: whose answers are these? Offline: recorded answers against a library, nothing is sent."""
 
 import gc
-import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wrapdetect.cli.present import FAIL_AT_EXIT
 from wrapdetect.cli.terminal import say, width
 from wrapdetect.errors import LibraryError
-from wrapdetect.library.matching import Heard, hear_rows, hear_run, match, refuse_strange
+from wrapdetect.library.matching import Heard, hear_rows, hear_run, refuse_strange
 from wrapdetect.model import Match, Run
 from wrapdetect.report import match_console, match_json_v1
 from wrapdetect.store import run_file
-from wrapdetect.store.embed import embedder
-from wrapdetect.store.shelf import shelf, with_settings
-from wrapdetect.store.shipped import HELLO, load_seeds
+from wrapdetect.store.shelf import match_shelf, shelf
+from wrapdetect.store.shipped import HELLO
 from wrapdetect.store.tables import Fields, guess_format, read_table
 from wrapdetect.ways import clock
-
-CORES = min(4, os.cpu_count() or 1)
-"""Threads that score questions: arrays are worked on outside the interpreter's lock."""
 
 
 def match_file(
@@ -43,9 +37,8 @@ def match_file(
         raise LibraryError(f"{path} is a run file: its target is matched; leave --only out")
     heard = heard_in_run(_recording(path)) if kind == "run" else _heard_in_table(path, format_, only, fields)
     refuse_strange(heard, known, str(path))
-    with ThreadPoolExecutor(CORES) as pool:
-        found = match(heard, known, load_seeds(), embed=embedder(embed), today=clock.now().date(), each=pool.map)
-    return show_match(with_settings(found, heard), top=top, as_json=as_json, fail_at=fail_at)
+    found = match_shelf(heard, known, embed=embed, today=clock.now().date())
+    return show_match(found, top=top, as_json=as_json, fail_at=fail_at)
 
 
 def show_match(found: Match, *, top: int, as_json: bool, fail_at: float | None) -> int:
