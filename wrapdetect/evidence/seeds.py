@@ -1,14 +1,14 @@
 """TOML text of seeds/ -> what the analysis starts from: vendors, rules, priors, likeness, neutral prompts."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from wrapdetect.errors import SeedError
 from wrapdetect.model import Axis, State, Weights
+from wrapdetect.targets.toml_lines import Misfit, TomlText
 
 
 class _Strict(BaseModel):
@@ -306,11 +306,14 @@ def parse_seeds(texts: Mapping[str, str]) -> Seeds:
 
 
 def _parse(kind: type[_T], texts: Mapping[str, str], part: str) -> _T:
-    name = FILES[part]
-    try:
-        return kind.model_validate(tomllib.loads(texts[name]))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise SeedError(f"seeds/{name}: {error}") from error
+    toml = TomlText(text=texts[FILES[part]], name=f"seeds/{FILES[part]}", refusal=SeedError)
+    return toml.check(kind, toml.loads(), lambda misfit: _said(misfit, toml))
+
+
+def _said(misfit: Misfit, toml: TomlText) -> str:
+    line = toml.line(misfit.loc)
+    where = f"line {line}, " if line is not None else ""
+    return f"{toml.name}: {where}{'.'.join(map(str, misfit.loc))}: {misfit.message}"
 
 
 def _unknown(rule_id: str) -> Rule:

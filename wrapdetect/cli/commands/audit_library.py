@@ -62,7 +62,7 @@ def audit_library(
     def judge(made: Run) -> int:
         heard = heard_in_run(made)
         found = match(heard, known, seeds, embed=embed, today=clock.now().date())
-        return show_match(with_settings(found, heard), top=10, as_json=options.as_json, fail_at=options.fail_at)
+        return show_match(with_settings(found, heard), top=10, report=options.report, fail_at=options.fail_at)
 
     asking = partial(ask_in_turn, course=course, known=known) if course else as_planned
     plan = SurveyPlan(run=run, slots=make_plan(run), limits=chosen.limits, words=words, asking=asking)

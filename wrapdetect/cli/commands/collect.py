@@ -15,6 +15,7 @@ from wrapdetect.dialects import decode
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint, Run
 from wrapdetect.model.prose import quote
+from wrapdetect.report import CONSOLE
 from wrapdetect.runs.collected import Collection, asked_together, without_times
 from wrapdetect.runs.plan import Cost, Slot, make_plan
 from wrapdetect.runs.survey import SurveyPlan
@@ -80,8 +81,8 @@ def make_run(
     out = recorded_at(run, options)
     run_file.write(out, run)
     say(f"recorded in {out}")
-    if run.references or options.as_json:
-        return present(run, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
+    if run.references or options.report != CONSOLE:
+        return present(run, report=options.report, embed=options.embed, fail_at=options.fail_at)
     say(next_steps(out))
     return 0
 
@@ -145,7 +146,7 @@ def _against(run: Run, references: tuple[Endpoint, ...], chosen: Chosen, options
     plan = SurveyPlan(
         run=whole, slots=_slots(whole, references, chosen.draws), limits=chosen.limits, words=_words(references, chosen)
     )
-    judge = partial(present, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
+    judge = partial(present, report=options.report, embed=options.embed, fail_at=options.fail_at)
     return conduct(plan, options, timeout_s=chosen.timeout_s, judge=judge)
 
 
