@@ -236,9 +236,9 @@ def library_import(
 ) -> None:
     """Make a library of a table with one answer a row."""
     from wrapdetect.cli.commands.library import import_library
-    from wrapdetect.cli.commands.shelf import index_of
     from wrapdetect.cli.dates import read_date
     from wrapdetect.library.answers import AnswersSource
+    from wrapdetect.store.shelf import index_of
     from wrapdetect.store.tables import Fields
     from wrapdetect.ways.clock import now
 

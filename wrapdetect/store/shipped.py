@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from wrapdetect.errors import PackError, SeedError
+from wrapdetect.errors import PackError, SeedError, SpecError
 from wrapdetect.evidence.seeds import FILES, Seeds, parse_seeds
 from wrapdetect.model import Pack
 from wrapdetect.runs.packs import parse_pack, refuse_doubled_packs
+from wrapdetect.runs.plan import HELLO as HELLO
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-HELLO = "hello"
-"""The pack of the first plain question, asked before all else."""
 
 
 def folder(name: str) -> Path:
@@ -25,6 +24,14 @@ def load_seeds() -> Seeds:
     return parse_seeds({name: (folder("seeds") / name).read_text(encoding="utf-8") for name in FILES.values()})
 
 
+def neutral_prompts(n: int) -> tuple[tuple[str, str], ...]:
+    """The first n neutral prompts. Raises SpecError where there are fewer."""
+    known = load_seeds().variants.variant
+    if n > len(known):
+        raise SpecError(f"--enrol {n}: there are {len(known)} neutral prompts; expected 0 to {len(known)}")
+    return tuple((v.id, v.text) for v in known[:n])
+
+
 def shipped_packs() -> dict[str, Path]:
     """Pack id -> file."""
     return {p.stem: p for p in sorted(folder("probes").glob("*.toml"))}
@@ -35,6 +42,11 @@ def load_packs(names: list[str]) -> tuple[Pack, ...]:
     packs = tuple(load_pack(n) for n in names)
     refuse_doubled_packs(packs)
     return packs
+
+
+def with_hello(names: list[str]) -> tuple[Pack, ...]:
+    """Those packs, and before them the first plain question. Raises PackError as load_packs."""
+    return load_packs([HELLO, *(n for n in names if n != HELLO)])
 
 
 def load_pack(name: str) -> Pack:

@@ -123,8 +123,12 @@ def _is_secret(name: str, value: str, shortest: int) -> bool:
     return long or secret_name(name, "query")
 
 
-def read_keys(endpoints: Iterable[Endpoint]) -> Keyring:
-    """Keys and `{env:NAME}` values from the variables that the endpoints name, and what their login files hold.
+NO_KEYS = Keyring({})
+
+
+def read_keys(endpoints: Iterable[Endpoint], handed: Keyring = NO_KEYS) -> Keyring:
+    """Keys and `{env:NAME}` values from the variables that the endpoints name, and what their login files hold. What
+    was `handed` over as a value, for one of these endpoints, goes before the environment's.
 
     Raises SpecError for a variable that is not set, or is empty, or holds a line break.
     """
@@ -132,30 +136,39 @@ def read_keys(endpoints: Iterable[Endpoint]) -> Keyring:
     variables: dict[str, str] = {}
     for endpoint in endpoints:
         for name in (*variables_of(endpoint), *login_variables(endpoint.page.login if endpoint.page else ())):
-            variables[name] = _variable(endpoint, name)
+            variables[name] = _variable(endpoint, name, handed.variables)
         kept = [value for value in read_login(endpoint).values() if like_a_secret(value)]
         variables |= {f"{endpoint.storage_state} {k}": value for k, value in enumerate(kept)}  # no placeholder's name
-        if endpoint.key_env is None:
-            continue
-        value = os.environ.get(endpoint.key_env, "")
-        if not value:
-            shown = endpoint.key_env if LIKE_A_NAME.fullmatch(endpoint.key_env) else "(not shown, in case it is a key)"
-            raise SpecError(
-                f"endpoint {endpoint.name}: the environment variable {shown} is not set; "
-                f"set it to the key, or leave the key out if the endpoint needs none"
-            )
-        if not value.isprintable() or not value.isascii() or value != value.strip():
-            raise SpecError(
-                f"endpoint {endpoint.name}: the value of {endpoint.key_env} has a space, line break or other "
-                f"character that no key has (value not shown); set it again"
-            )
-        keys[endpoint.name] = value
+        if (key := handed.key_of(endpoint)) is not None:
+            keys[endpoint.name] = _fit(key, endpoint, "the key that was handed over")
+        elif endpoint.key_env is not None:
+            keys[endpoint.name] = _key(endpoint, endpoint.key_env)
     forbid((*keys.values(), *variables.values()))
     return Keyring(keys, variables)
 
 
-def _variable(endpoint: Endpoint, name: str) -> str:
-    value = os.environ.get(name, "")
+def _key(endpoint: Endpoint, variable: str) -> str:
+    value = os.environ.get(variable, "")
+    if not value:
+        shown = variable if LIKE_A_NAME.fullmatch(variable) else "(not shown, in case it is a key)"
+        raise SpecError(
+            f"endpoint {endpoint.name}: the environment variable {shown} is not set; "
+            f"set it to the key, or leave the key out if the endpoint needs none"
+        )
+    return _fit(value, endpoint, f"the value of {variable}")
+
+
+def _fit(key: str, endpoint: Endpoint, what: str) -> str:
+    if not key.isprintable() or not key.isascii() or key != key.strip():
+        raise SpecError(
+            f"endpoint {endpoint.name}: {what} has a space, line break or other "
+            f"character that no key has (value not shown); set it again"
+        )
+    return key
+
+
+def _variable(endpoint: Endpoint, name: str, handed: Mapping[str, str]) -> str:
+    value = handed.get(name) or os.environ.get(name, "")
     if not value:
         raise SpecError(
             f"endpoint {endpoint.name}: the environment variable {name} is not set; "
