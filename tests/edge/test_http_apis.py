@@ -25,7 +25,7 @@ from tests.edge.misbehaving import (
 )
 from tests.edge.test_http import FAILURES, UNENDING
 from tests.edge.test_pulse import a_chat, with_pulse
-from wrapdetect.cli.demo.bots import RecordedBot
+from tests.lab.bots import RecordedBot
 from wrapdetect.cli.demo.server import Served, serve
 from wrapdetect.cli.demo.voice import Messages
 from wrapdetect.dialects import decode, encode

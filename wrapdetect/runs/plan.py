@@ -89,11 +89,6 @@ def check_budget(cost: Cost, *, max_requests: int, max_tokens: int) -> None:
             )
 
 
-def ask_for(run: Run, key: AskKey) -> Ask:
-    """The ask that a key of this run stands for. Raises KeyError for an unknown item or variant."""
-    return _ask(key, run.item(key), dict(run.variants)[key.variant] if key.variant else "")
-
-
 def _ask(key: AskKey, item: Item, system: str) -> Ask:
     return Ask(key=key, turns=item.turns, system=system, temperature=item.temperature, max_tokens=item.max_tokens)
 
