@@ -1,6 +1,7 @@
 """What every reader takes and gives."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from wrapdetect.dialects import Reply
@@ -42,5 +43,16 @@ class Background(NamedTuple):
     questions: Mapping[tuple[str, int], str]
 
 
-Reader = Callable[[Sequence[Reading], Background], Iterator[Observation]]
-"""A reader sees all readings that ask for it at once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """One way of reading: `read` sees all readings that ask for it at once.
+
+    It reads what the item names it for; with `always` every exchange. `named`: whether an item may name it.
+    `paragraph` stands in docs/evidence.md, and tells each feature in backticks.
+    """
+
+    id: str
+    read: Callable[[Sequence[Reading], Background], Iterator[Observation]]
+    paragraph: str
+    always: bool = False
+    named: bool = True
