@@ -38,9 +38,7 @@ def a_finding(samples: Samples, _: Prepared) -> Iterator[Finding]:
     )
 
 
-GREETING = Rule(
-    id="greeting", axis="behaviour", group="greeting", bound=0.5, compare=a_finding, paragraph="Says hello."
-)
+GREETING = Rule(id="greeting", axis="behaviour", group="greeting", bound=0.5, compare=a_finding, paragraph="Hello.")
 
 
 @pytest.fixture
