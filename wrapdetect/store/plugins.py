@@ -83,7 +83,7 @@ def _added(point: EntryPoint, group: Group, n_of_name: int) -> PlugIn:
         if point.name in registry:
             return replace(plug_in, problem="one of ours has this id; expected another")
         registry[point.name] = _value(point, group)
-    except Exception as error:  # their code: whatever it raises, the rest goes on
+    except (Exception, SystemExit) as error:  # their code: whatever it raises, the rest goes on
         return replace(plug_in, problem=quote(f"{type(error).__name__}: {error}", 300))
     return plug_in
 
