@@ -1,5 +1,6 @@
 """What other packages add by entry points: each is checked, added, or named with what is wrong; the rest goes on."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pkgutil import resolve_name
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.test_rules import GREETING
 from wrapdetect.evidence.compare.rule import Rule
 from wrapdetect.evidence.read import READERS, Reader
@@ -164,6 +166,16 @@ def test_a_group_names_a_registry_whose_values_are_what_it_takes(name: str) -> N
         assert registry
         assert {getattr(value, group.id): value for value in registry.values()} == registry
         assert all(isinstance(value, kind) for value in registry.values())
+
+
+def test_the_docs_name_every_group_with_its_type_and_its_id() -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(wrapdetect\.\w+)` \| (.*) \|$", text, re.M))
+    assert set(rows) == set(GROUPS)
+    for name, group in GROUPS.items():
+        assert rows[name].endswith(f"`{group.id}`" if not group.made else "`id` in the text")
+        named = re.search(r"`(wrapdetect[\w.]+)\.(\w+)`", rows[name])
+        assert group.made or (named and resolve_name(f"{named[1]}:{named[2]}") is resolve_name(group.type))
 
 
 def test_finding_none_imports_no_registry() -> None:

@@ -8,24 +8,19 @@ from datetime import date, time
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
 from wrapdetect.dialects import DIALECTS
 from wrapdetect.dialects.template.filling import names_in, parts_of
 from wrapdetect.dialects.template.problems import Problem, template_problems
 from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, TokenLimit, Weights
 from wrapdetect.model.template import AutoReply, PageStep, Poll, When
+from wrapdetect.targets.one_of import one_of
 from wrapdetect.targets.toml_lines import Loc
 
 
 def _dialect(value: object) -> str:
-    """Raises PydanticCustomError for what no config can name."""
-    names = [name for name, wire in DIALECTS.items() if not wire.by_hand]
-    if value in names:
-        return str(value)
-    *most, last = map(repr, names)
-    expected = f"{', '.join(most)} or {last}"
-    raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": expected})
+    """Raises PydanticKnownError for what no config can name."""
+    return one_of(value, (name for name, wire in DIALECTS.items() if not wire.by_hand))
 
 
 Way = Annotated[str, BeforeValidator(_dialect)]

@@ -5,16 +5,15 @@ from wrapdetect.evidence.compare.dependence import failures, latency, timing, to
 from wrapdetect.evidence.compare.rule import Rule
 
 RULES: dict[str, Rule] = {
-    rule.id: rule
-    for rule in (
-        *text.RULES_OF_TEXT,
-        identity.RULE,
-        coherence.RULE,
-        timing.RULE,
-        failures.RULE,
-        together.RULE,
-        latency.RULE,
-        versions.RULE,
-    )
+    "text_words": text.RULE_OF["words"],
+    "text_chars": text.RULE_OF["chars"],
+    "text_embedding": text.RULE_OF["embedding"],
+    "identity_claim": identity.RULE,
+    "coherence_gap": coherence.RULE,
+    "timing_paired": timing.RULE,
+    "failures_together": failures.RULE,
+    "outages_together": together.RULE,
+    "latency_together": latency.RULE,
+    "versions_together": versions.RULE,
 }
 """By id; packages of others add to it (store/plugins.py)."""

@@ -10,7 +10,11 @@ from wrapdetect.model import Endpoint, Exchange, Observation, Run
 from wrapdetect.model.prose import LONGEST_READ
 
 READERS: dict[str, Reader] = {
-    reader.id: reader for reader in (failure.READER, identity.READER, coherence.READER, text.READER, timing.READER)
+    "failure": failure.READER,
+    "identity": identity.READER,
+    "coherence": coherence.READER,
+    "text": text.READER,
+    "timing": timing.READER,
 }
 """By id; packages of others add to it (store/plugins.py)."""
 

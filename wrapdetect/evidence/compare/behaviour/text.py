@@ -41,7 +41,6 @@ RULE_OF: Mapping[ViewId, Rule] = {
         "The same over sentence embeddings (all-MiniLM-L6-v2): meaning rather than wording. Needs the extra `[embed]`.",
     ),
 }
-RULES_OF_TEXT = tuple(RULE_OF.values())
 
 _UNIT = "lead, share of the likeness between references"
 SHUFFLED: Speaker = ("(shuffled reference)", "")
