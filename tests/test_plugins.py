@@ -14,11 +14,12 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.test_rules import GREETING
+from wrapdetect.dialects import DIALECTS
 from wrapdetect.evidence.compare.rule import Rule
 from wrapdetect.evidence.read import READERS, Reader
 from wrapdetect.model import Pack
 from wrapdetect.runs.packs import parse_pack
-from wrapdetect.store.plugins import GROUPS, Group, PlugIn, add_plugins
+from wrapdetect.store.plugins import GROUPS, EntryPointGroup, PlugIn, add_plugins
 from wrapdetect.store.shipped import pack_of_plug_in
 
 PACK = """\
@@ -37,13 +38,14 @@ purpose = "First."
 readers = ["text"]
 """
 FAREWELL = replace(GREETING, id="farewell")
+OURS = replace(GREETING, id="ours")
 NO_RULE = 7
 SHIPPED_PACK = PACK.replace("greetings", "style")
 TORN_PACK = PACK.replace("version", "versio")
 RULES_HERE: dict[str, Rule] = {}
 PACKS_HERE: dict[str, Pack] = {}
 RULES_GROUP, PACKS_GROUP = "wrapdetect.rules", "wrapdetect.packs"
-HERE: Mapping[str, Group] = {
+HERE: Mapping[str, EntryPointGroup] = {
     RULES_GROUP: GROUPS[RULES_GROUP]._replace(registry="tests.test_plugins:RULES_HERE"),
     PACKS_GROUP: GROUPS[PACKS_GROUP]._replace(registry="tests.test_plugins:PACKS_HERE"),
 }
@@ -81,7 +83,7 @@ def points(*lines: str, group: str = RULES_GROUP, package: str = "parley", versi
 def _nothing_added_before() -> None:
     RULES_HERE.clear()
     PACKS_HERE.clear()
-    RULES_HERE["ours"] = replace(GREETING, id="ours")
+    RULES_HERE["ours"] = OURS
 
 
 def test_what_fits_is_added_and_knows_its_package() -> None:
@@ -102,7 +104,7 @@ def test_what_fits_is_added_and_knows_its_package() -> None:
         ("greeting = no_such_package:RULE", "ModuleNotFoundError: No module named 'no_such_package'"),
         ("greeting = tests.test_plugins:points.nothing", "AttributeError: 'function' object has no attribute"),
         ("greeting = tests.test_plugins:leave_all.now", "SystemExit: of their own accord"),
-        ("ours = tests.test_rules:GREETING", "one of ours has this id; expected another"),
+        ("ours = tests.test_plugins:OURS", "ours is there already; expected another name"),
     ],
 )
 def test_what_does_not_fit_is_named_in_one_line_and_the_rest_is_added(line: str, problem: str) -> None:
@@ -117,6 +119,24 @@ def test_what_does_not_fit_is_named_in_one_line_and_the_rest_is_added(line: str,
 
 
 ZZ = replace(GREETING, id="zz")
+
+
+MASKED = Reader(id="masked", features=("masked", "claim_free"), read=lambda *_: iter(()), paragraph="`masked`.")
+SHADOW = replace(DIALECTS["page"], name="openai_stream")
+
+
+@pytest.mark.parametrize(
+    ("group", "line", "problem"),
+    [
+        ("wrapdetect.readers", "masked = tests.test_plugins:MASKED", "claim_free is there already"),
+        ("wrapdetect.dialects", "openai_stream = tests.test_plugins:SHADOW", "openai_stream is there already"),
+    ],
+)
+def test_a_feature_and_the_name_in_a_run_file_are_its_own_too(group: str, line: str, problem: str) -> None:
+    before = dict(resolve_name(GROUPS[group].registry))
+    (left_out,) = add_plugins(points(line, group=group))
+    assert left_out.problem == f"{problem}; expected another name"
+    assert resolve_name(GROUPS[group].registry) == before
 
 
 def test_of_two_of_one_id_none_is_added() -> None:
@@ -136,7 +156,7 @@ def test_a_pack_of_a_plug_in_is_a_text_and_becomes_a_pack() -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("style = tests.test_plugins:SHIPPED_PACK", "PackError: style: one of ours has this id; expected another"),
+        ("style = tests.test_plugins:SHIPPED_PACK", "PackError: style is there already; expected another name"),
         ("salute = tests.test_plugins:PACK", "PackError: salute: the pack's id is 'greetings'; expected 'salute'"),
         ("greetings = tests.test_plugins:TORN_PACK", "PackError: greetings, line 2: versio: unknown key 'versio'"),
         (
@@ -152,7 +172,7 @@ def test_a_pack_that_is_none_is_left_out(line: str, problem: str) -> None:
 
 
 def test_a_pack_may_name_a_reader_that_is_added_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    marks = Reader(id="marks", read=lambda readings, background: iter(()), paragraph="Marks.")
+    marks = Reader(id="marks", features=("marks",), read=lambda readings, background: iter(()), paragraph="Marks.")
     monkeypatch.setitem(READERS, "marks", marks)
     assert pack_of_plug_in("greetings", PACK.replace('"text"', '"marks"')).items[0].readers == ("marks",)
     assert list(GROUPS).index("wrapdetect.readers") < list(GROUPS).index("wrapdetect.packs")

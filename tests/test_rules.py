@@ -1,11 +1,12 @@
 """A rule is one file and one line: docs and ruleset follow from it; what no ruleset names keeps to its own bound."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 
-from tests.conftest import a_run
+from tests.conftest import ROOT, a_run
 from tests.make_evidence import EVIDENCE, RULESET, true_evidence, true_ruleset
 from tests.test_analysis import a_full_run
 from wrapdetect.evidence.analysis import analyse
@@ -13,9 +14,9 @@ from wrapdetect.evidence.compare.comparison import compare_samples
 from wrapdetect.evidence.compare.rule import Prepared, Rule
 from wrapdetect.evidence.compare.rules import RULES
 from wrapdetect.evidence.compare.samples import Samples, collect
-from wrapdetect.evidence.read import READERS, named_readers
+from wrapdetect.evidence.read import READERS, Background, Reader, Reading, named_readers, read_run
 from wrapdetect.evidence.seeds import Seeds
-from wrapdetect.model import Finding
+from wrapdetect.model import Finding, Observation
 
 
 def a_finding(samples: Samples, _: Prepared) -> Iterator[Finding]:
@@ -66,6 +67,24 @@ def test_a_new_rule_gets_its_paragraph_and_its_entry(one_more: None) -> None:
 def test_ids_are_keys() -> None:
     assert [r.id for r in RULES.values()] == list(RULES)
     assert [r.id for r in READERS.values()] == list(READERS)
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_a_reader_tells_its_features_and_observes_no_others(reader: Reader) -> None:
+    source = (ROOT / "wrapdetect" / "evidence" / "read" / f"{reader.id}.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'\.observe\(\s*"(\w+)"', source)) == set(reader.features)
+    assert [f for f in reader.features if f"`{f}`" not in reader.paragraph] == []
+
+
+def test_a_reader_that_observes_what_is_not_its_own_is_named(seeds: Seeds, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(readings: Sequence[Reading], _: Background) -> Iterator[Observation]:
+        yield readings[0].observe("outcome", "ok", "marks")
+
+    marks = Reader(id="marks", features=("marks",), read=read, paragraph="`marks`.", always=True)
+    run = a_full_run()
+    before, _ = read_run(run, seeds.vendors)
+    monkeypatch.setitem(READERS, "marks", marks)
+    assert read_run(run, seeds.vendors) == (before, ("reader marks: ValueError: observes outcome; expected marks",))
 
 
 def test_failure_is_read_of_every_exchange_and_need_not_be_named() -> None:

@@ -7,7 +7,7 @@ The registries themselves are named in the same way, so that only those to which
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -17,23 +17,31 @@ from typing import NamedTuple
 from wrapdetect.model.prose import quote
 
 
-class Group(NamedTuple):
-    """The registry that a group adds to, the type of what it takes, and the attribute that is its id there. With
-    `made`, what goes into the registry is made of what is given, or refused."""
+class EntryPointGroup(NamedTuple):
+    """The registry that a group adds to, the type of what it takes, and the attribute that is its id there; `names` is
+    that of the names which it has for itself beside the id. With `made`, what goes into the registry is made of what is
+    given, or refused."""
 
     registry: str
     type: str
     id: str = "id"
+    names: str = ""
     made: str = ""
 
 
-GROUPS: Mapping[str, Group] = {
-    "wrapdetect.readers": Group("wrapdetect.evidence.read:READERS", "wrapdetect.evidence.read:Reader"),
-    "wrapdetect.rules": Group("wrapdetect.evidence.compare.rules:RULES", "wrapdetect.evidence.compare.rule:Rule"),
-    "wrapdetect.dialects": Group("wrapdetect.dialects:DIALECTS", "wrapdetect.dialects:WireFormat", "name"),
-    "wrapdetect.feeds": Group("wrapdetect.monitor.feeds:FEEDS", "wrapdetect.monitor.feeds:Feed", "format"),
-    "wrapdetect.reports": Group("wrapdetect.report:REPORTS", "wrapdetect.report.interface:Report"),
-    "wrapdetect.packs": Group(
+GROUPS: Mapping[str, EntryPointGroup] = {
+    "wrapdetect.readers": EntryPointGroup(
+        "wrapdetect.evidence.read:READERS", "wrapdetect.evidence.read:Reader", names="features"
+    ),
+    "wrapdetect.rules": EntryPointGroup(
+        "wrapdetect.evidence.compare.rules:RULES", "wrapdetect.evidence.compare.rule:Rule"
+    ),
+    "wrapdetect.dialects": EntryPointGroup(
+        "wrapdetect.dialects:DIALECTS", "wrapdetect.dialects:WireFormat", id="name", names="names"
+    ),
+    "wrapdetect.feeds": EntryPointGroup("wrapdetect.monitor.feeds:FEEDS", "wrapdetect.monitor.feeds:Feed", id="format"),
+    "wrapdetect.reports": EntryPointGroup("wrapdetect.report:REPORTS", "wrapdetect.report.interface:Report"),
+    "wrapdetect.packs": EntryPointGroup(
         "wrapdetect.store.shipped:PACKS", "builtins:str", made="wrapdetect.store.shipped:pack_of_plug_in"
     ),
 }
@@ -58,10 +66,11 @@ class PlugIn:
 @cache
 def load_plugins() -> tuple[PlugIn, ...]:
     """What the installed packages add, added to the registries; later calls tell the same."""
-    return add_plugins(p for group in GROUPS for p in entry_points(group=group))
+    installed = entry_points()
+    return add_plugins(p for group in GROUPS for p in installed.select(group=group))
 
 
-def add_plugins(points: Iterable[EntryPoint], groups: Mapping[str, Group] = GROUPS) -> tuple[PlugIn, ...]:
+def add_plugins(points: Iterable[EntryPoint], groups: Mapping[str, EntryPointGroup] = GROUPS) -> tuple[PlugIn, ...]:
     """Load each and add it to the registry of its group; what does not fit is left out, and the rest goes on."""
     order = list(groups)
     sorted_points = sorted(points, key=lambda p: (order.index(p.group), p.name, package_of(p)))
@@ -74,21 +83,23 @@ def package_of(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else "a package without a name"
 
 
-def _added(point: EntryPoint, group: Group, n_of_name: int) -> PlugIn:
+def _added(point: EntryPoint, group: EntryPointGroup, n_of_name: int) -> PlugIn:
     plug_in = PlugIn(group=point.group, id=point.name, package=package_of(point))
     if n_of_name > 1:
         return replace(plug_in, problem=f"{n_of_name} plug-ins have this id; uninstall all but one")
     try:
         registry: MutableMapping[str, object] = resolve_name(group.registry)
-        if point.name in registry:
-            return replace(plug_in, problem="one of ours has this id; expected another")
-        registry[point.name] = _value(point, group)
+        value = _value(point, group)
+        taken = {n for id_, there in registry.items() for n in _names(id_, there, group)}
+        if doubled := taken & {*_names(point.name, value, group)}:
+            return replace(plug_in, problem=f"{', '.join(sorted(doubled))} is there already; expected another name")
+        registry[point.name] = value
     except (Exception, SystemExit) as error:  # their code: whatever it raises, the rest goes on
         return replace(plug_in, problem=quote(f"{type(error).__name__}: {error}", 300))
     return plug_in
 
 
-def _value(point: EntryPoint, group: Group) -> object:
+def _value(point: EntryPoint, group: EntryPointGroup) -> object:
     """Raises TypeError and ValueError for what the group does not take, and whatever loading it raises."""
     value, kind = point.load(), resolve_name(group.type)
     if not isinstance(value, kind):
@@ -99,3 +110,9 @@ def _value(point: EntryPoint, group: Group) -> object:
     if getattr(value, group.id) != point.name:
         raise ValueError(f"{point.value} has the {group.id} {getattr(value, group.id)!r}; expected {point.name!r}")
     return replace(value, origin=package_of(point)) if hasattr(value, "origin") else value
+
+
+def _names(id_: str, value: object, group: EntryPointGroup) -> Iterator[str]:
+    yield id_
+    if group.names:
+        yield from getattr(value, group.names)

@@ -37,7 +37,7 @@ def shipped_packs() -> dict[str, Path]:
     return {p.stem: p for p in sorted(folder("probes").glob("*.toml"))}
 
 
-def pack_names() -> list[str]:
+def known_packs() -> list[str]:
     """The shipped packs, then those of plug-ins."""
     return [*shipped_packs(), *PACKS]
 
@@ -61,7 +61,7 @@ def load_pack(name: str) -> Pack:
         raise PackError(f"{path}: not UTF-8 text (byte {error.start}); expected a TOML file") from error
     except OSError as error:
         raise PackError(
-            f"no pack {name!r}: {error.strerror}; expected one of {', '.join(pack_names())}, or the path of a TOML file"
+            f"no pack {name!r}: {error.strerror}; expected one of {', '.join(known_packs())}, or the path of a TOML file"
         ) from error
 
 
@@ -69,7 +69,7 @@ def pack_of_plug_in(name: str, text: str) -> Pack:
     """Raises PackError for what is no pack, is not called so, or has the id of a shipped one."""
     pack = _parsed(text, name)
     if name in shipped_packs():
-        raise PackError(f"{name}: one of ours has this id; expected another")
+        raise PackError(f"{name} is there already; expected another name")
     if pack.id != name:
         raise PackError(f"{name}: the pack's id is {pack.id!r}; expected {name!r}")
     return pack

@@ -7,6 +7,7 @@ from wrapdetect.model import Observation
 
 READER = Reader(
     id="marks",
+    features=("marks",),
     read=lambda readings, background: read(readings, background),
     paragraph="`marks`: exclamation marks in the answer.",
 )

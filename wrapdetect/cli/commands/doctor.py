@@ -11,7 +11,7 @@ from wrapdetect.errors import EmbeddingError, SpecError
 from wrapdetect.model.prose import quote
 from wrapdetect.store.embed import cache_file, check_weights, installed
 from wrapdetect.store.plugins import load_plugins
-from wrapdetect.store.shipped import load_pack, load_seeds, pack_names
+from wrapdetect.store.shipped import known_packs, load_pack, load_seeds
 from wrapdetect.targets.config import load_config
 from wrapdetect.ways.page.browser import find_chromium
 
@@ -106,7 +106,7 @@ def _weights() -> bool:
 
 
 def _seeds() -> None:
-    packs = [load_pack(name) for name in pack_names()]
+    packs = [load_pack(name) for name in known_packs()]
     _line("packs", ", ".join(f"{p.id} v{p.version}" for p in packs))
     _line("ruleset", f"{load_seeds().ruleset.id}, calibrator: none")
 

@@ -4,12 +4,12 @@ from collections import Counter
 
 from wrapdetect.errors import PackError
 from wrapdetect.model import Item, Pack
-from wrapdetect.store.shipped import load_pack, pack_names
+from wrapdetect.store.shipped import known_packs, load_pack
 
 
 def list_packs() -> None:
     """One line a pack."""
-    for name in pack_names():
+    for name in known_packs():
         pack = load_pack(name)
         languages = Counter(i.language for i in pack.items)
         print(f"{pack.id:10} v{pack.version}  {len(pack.items):3} items  {_counts(languages)}  {pack.title}")
@@ -17,7 +17,7 @@ def list_packs() -> None:
 
 def show_probe(wanted: str) -> None:
     """A pack, or one item, in full. Raises PackError for an id that no known pack holds."""
-    packs = [load_pack(name) for name in pack_names()]
+    packs = [load_pack(name) for name in known_packs()]
     for pack in packs:
         if pack.id == wanted:
             print(f"{pack.id} v{pack.version}: {pack.title}\n{pack.purpose}\ndigest {pack.digest}\n")

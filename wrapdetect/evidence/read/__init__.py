@@ -41,7 +41,7 @@ def read_run(run: Run, vendors: Vendors) -> tuple[tuple[Observation, ...], tuple
     for name, reader in READERS.items():
         wanted = readings if reader.always else [r for r in final if name in r.item.readers]
         try:
-            observations += list(reader.read(wanted, background))
+            observations += reader.observations(wanted, background)
         except Exception as error:  # a broken reader is reported by name, and the others still count
             bugs.append(f"reader {name}: {type(error).__name__}: {error}")
     return tuple(observations), tuple(bugs)

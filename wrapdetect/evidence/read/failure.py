@@ -11,6 +11,13 @@ from wrapdetect.model.prose import quote
 
 READER = Reader(
     id="failure",
+    features=(
+        "outcome",
+        "detail",
+        "empty",
+        "lagged",
+        "apology",
+    ),
     read=lambda readings, background: read(readings, background),
     always=True,
     named=False,
