@@ -60,8 +60,9 @@ def load_pack(name: str) -> Pack:
     except UnicodeDecodeError as error:
         raise PackError(f"{path}: not UTF-8 text (byte {error.start}); expected a TOML file") from error
     except OSError as error:
+        known = ", ".join(known_packs())
         raise PackError(
-            f"no pack {name!r}: {error.strerror}; expected one of {', '.join(known_packs())}, or the path of a TOML file"
+            f"no pack {name!r}: {error.strerror}; expected one of {known}, or the path of a TOML file"
         ) from error
 
 
