@@ -19,8 +19,9 @@ from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Temp
 from wrapdetect.model.template import Poll, Request
 from wrapdetect.secrets.names import SHORTEST_LEARNT
 from wrapdetect.targets.origins import MOST_REDIRECTS, REDIRECTS, join
-from wrapdetect.ways.http import Tape, no_answer
 from wrapdetect.ways.keyring import clean_url
+from wrapdetect.ways.net.failures import no_answer
+from wrapdetect.ways.net.tape import Tape
 from wrapdetect.ways.template.talk import Aside, Asking, Filled, TalkState, address_of, led_on, shown_of, shown_url
 
 KEPT_BYTES = 1_000_000
