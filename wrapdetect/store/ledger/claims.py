@@ -50,13 +50,13 @@ def release(conn: Connection, holder: str) -> None:
 def _held(name: str, holder: str, since_s: int, until_s: int, lease_s: int, at_s: int) -> StoreError:
     ahead_s = until_s - lease_s - at_s
     jumped = f" (renewed {ahead_s} s ahead of our clock: a clock went back)" if ahead_s > 0 else ""
-    when = f"since {stamp(since_s)}, its lease runs until {stamp(until_s)}{jumped}"
+    when = f"since {utc_stamp(since_s)}, its lease runs until {utc_stamp(until_s)}{jumped}"
     return StoreError(f"{name} is held by the monitor {holder} {when}; one monitor a store: stop that one, or wait")
 
 
-def stamp(second: int) -> str:
+def utc_stamp(second: int) -> str:
     """
-    >>> stamp(1_700_000_000)
+    >>> utc_stamp(1_700_000_000)
     '2023-11-14 22:13:20Z'
     """
     return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -12,7 +12,7 @@ from wrapdetect.model.history import History
 from wrapdetect.monitor.schedule import DAY_S
 from wrapdetect.store.ledger import packing as heartbeats
 from wrapdetect.store.ledger import rows
-from wrapdetect.store.ledger.claims import stamp
+from wrapdetect.store.ledger.claims import utc_stamp
 from wrapdetect.store.ledger.rows import Count
 from wrapdetect.store.ledger.schema import SETTING
 
@@ -31,7 +31,7 @@ def refuse_the_future(history: History, at_s: int) -> None:
     ahead_s = max((b.round_s[-1] for b in history.beats if len(b.round_s)), default=0)
     if ahead_s > at_s + DAY_S:
         raise StoreError(
-            f"it holds a heartbeat of {stamp(ahead_s)}, which is still to come; nothing was imported: "
+            f"it holds a heartbeat of {utc_stamp(ahead_s)}, which is still to come; nothing was imported: "
             "check the clock of the machine that made it"
         )
 
