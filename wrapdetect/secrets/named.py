@@ -1,11 +1,36 @@
-"""What a page sent or got, without the values that are secret by the names beside them. Pure."""
+"""Addresses, forms and JSON without the values that are secret by the names beside them. Pure."""
 
 import re
+from urllib.parse import unquote_plus
 
 from wrapdetect.secrets.names import like_a_secret, secret_name
 
+_LONG_VALUE = 20
+"""A value in a URL's query that is as long as this, with digits and letters and no space, is taken for a token."""
 _NAMED = re.compile(r'("(?P<name>[\w-]{2,40})"\s*:\s*")(?P<value>[^"\\]{8,})(?=")')
 _FORM = re.compile(r"(?P<before>(?:^|[&?])(?P<name>[\w.-]{2,40})=)(?P<value>[^&\s]{4,})")
+
+
+def clean_url(url: str, shortest: int = _LONG_VALUE) -> str:
+    """The address with the names in its query, and without values that are like secrets: by their names, or mixed of
+    digits and letters and no shorter than `shortest`.
+
+    >>> clean_url("https://bot.example/a?lang=en&token=s3cr3t#x")
+    'https://bot.example/a?lang=en&token=******#x'
+    """
+    head, mark, query = url.partition("?")
+    query, hash_sign, fragment = query.partition("#")
+    pairs = [pair.partition("=") for pair in query.split("&")]
+    shown = "&".join(
+        f"{n}{e}{'*' * len(v) if _is_secret(unquote_plus(n), unquote_plus(v), shortest) else v}" for n, e, v in pairs
+    )
+    return f"{head}{mark}{shown}{hash_sign}{fragment if '=' not in fragment else '*' * len(fragment)}"
+
+
+def _is_secret(name: str, value: str, shortest: int) -> bool:
+    mixed = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
+    long = len(value) >= shortest and mixed and not any(c.isspace() for c in value)
+    return long or secret_name(name, "query")
 
 
 def mask_query(url: str) -> str:

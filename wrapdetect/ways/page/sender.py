@@ -24,7 +24,7 @@ from wrapdetect.ways.page.browser import (
     load_playwright,
     resolver_rules,
 )
-from wrapdetect.ways.page.find import Stop, is_playwrights
+from wrapdetect.ways.page.find import OutThere, Stop, is_playwrights
 from wrapdetect.ways.page.login_state import read_login
 from wrapdetect.ways.page.talk import PageTalk
 from wrapdetect.ways.page.watch import Turn
@@ -301,11 +301,6 @@ class PageSender:
 
 async def _within(work: Awaitable[_T], limit_s: float) -> _T | None:
     """What it gives, or None where that takes too long or the page is gone."""
-    try:
+    with OutThere(), suppress(TimeoutError):
         return await asyncio.wait_for(work, limit_s)
-    except TimeoutError:
-        return None
-    except Exception as error:
-        if not is_playwrights(error):
-            raise
-        return None
+    return None

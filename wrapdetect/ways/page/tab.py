@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from wrapdetect.model import Endpoint, FailureKind
 from wrapdetect.ways.page.browser import Hosts, hosts_of
-from wrapdetect.ways.page.find import FRAMES_LIMIT, SCRIPT, Stop, is_playwrights, told
+from wrapdetect.ways.page.find import FRAMES_LIMIT, SCRIPT, OutThere, Stop, told
 from wrapdetect.ways.page.login_state import Login
 from wrapdetect.ways.page.traffic import Traffic
 
@@ -93,11 +93,8 @@ class Tab:
         if frame.parent_frame is None or not site or self._heard.get(frame) == site:
             return
         self._heard[frame] = site
-        try:
+        with OutThere():  # it is no such frame
             await self.traffic.listen(await self.context.new_cdp_session(frame))
-        except Exception as error:
-            if not is_playwrights(error):
-                raise  # else it is no such frame
 
     @property
     def frames(self) -> "list[Frame]":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wrapdetect.dialects.body.unpacked import kind_of
 from wrapdetect.model import Endpoint, Failure, FailureKind
 from wrapdetect.model.template import Page as Way
-from wrapdetect.ways.page.find import PRESS_MS, Stop, find_box, is_playwrights, told, wall_of
+from wrapdetect.ways.page.find import PRESS_MS, OutThere, Stop, find_box, is_playwrights, told, wall_of
 from wrapdetect.ways.page.login import log_in
 from wrapdetect.ways.page.login_state import Login
 from wrapdetect.ways.page.question import LOST_S, PageQuestion
@@ -174,15 +174,11 @@ class _Opening:
 
     async def _press_new_chat(self) -> None:
         button = self._tab.page.locator(self._way.new_chat).first
-        try:
+        with OutThere():
             await button.click(timeout=PRESS_MS)
-        except Exception as error:
-            if not is_playwrights(error):
-                raise
-            raise Stop(
-                FailureKind.GARBLED,
-                f"nothing on the page fits new_chat = {self._way.new_chat!r}, or it cannot be pressed",
-            ) from None
+            return
+        said = f"nothing on the page fits new_chat = {self._way.new_chat!r}, or it cannot be pressed"
+        raise Stop(FailureKind.GARBLED, said)
 
     async def _loaded(self) -> "Response | None":
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from wrapdetect.ways.page.find import is_playwrights, told
+from wrapdetect.ways.page.find import OutThere, told
 from wrapdetect.ways.page.tab import OWN_ERROR, Tab
 from wrapdetect.ways.page.told import is_told, texts_of
 
@@ -141,12 +141,8 @@ class PageWatch:
         return count, str(text)
 
     async def _see_outside(self, frame: "Frame", watched: _Watched, moment: float) -> None:
-        try:
+        with OutThere():
             now = await self._outside(frame)
-        except Exception as error:
-            if not is_playwrights(error):
-                raise
-            return
-        text = "" if now == watched.kept["outside"] else now[1]
-        if text != (watched.seen[-1][1] if watched.seen else ""):
-            watched.seen.append((moment, text))
+            text = "" if now == watched.kept["outside"] else now[1]
+            if text != (watched.seen[-1][1] if watched.seen else ""):
+                watched.seen.append((moment, text))

@@ -32,10 +32,11 @@ from wrapdetect.dialects.template.sources import find
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Step, Template
 from wrapdetect.runs.ask import RETRIES_WHEN_LIMITED
 from wrapdetect.runs.workload import worked
+from wrapdetect.secrets.named import clean_url
 from wrapdetect.secrets.names import SHORTEST_LEARNT
 from wrapdetect.targets.origins import MOST_REDIRECTS, may_ask
 from wrapdetect.ways.http import BYTE_LIMIT
-from wrapdetect.ways.keyring import Keyring, clean_url
+from wrapdetect.ways.keyring import Keyring
 from wrapdetect.ways.net.failures import broken, no_answer, timed_out
 from wrapdetect.ways.net.lines import Lines, connections
 from wrapdetect.ways.net.tape import StampingTransport, Tape, current_tape
