@@ -172,11 +172,13 @@ def test_imports_inside_functions_are_the_heavy_ones_and_what_a_command_or_a_ver
 def test_requests_leave_by_few_files_and_by_no_vendors_client() -> None:
     leave = {place_of(f) for f in files() if tops(f) & {"httpx", "openai"} and "cli/demo" not in place_of(f)}
     # questions, heartbeats, status pages, templates, looks at a URL; client sends nothing, but listens to what a
-    # user's own would send; addresses names the error of a connection, and wire is the connection that all of them use
+    # user's own would send; addresses names the error of a connection, failures those of an exchange, lines and wire
+    # are the connections that all of them use, tape stamps what came
     assert leave == {
         f"ways/{name}.py"
         for name in (
-            "client", "http", "heartbeat", "status_pages", "template/sender", "look", "net/addresses", "net/wire",
+            *("client", "http", "heartbeat", "status_pages", "template/sender", "look"),
+            *("net/addresses", "net/failures", "net/lines", "net/tape", "net/wire"),
         )
     }  # fmt: skip
     sockets = {place_of(f) for f in files() if "websockets" in tops(f) and "cli/demo" not in place_of(f)}

@@ -33,8 +33,9 @@ from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange
 from wrapdetect.model.history import Outcome
 from wrapdetect.ways import clock
 from wrapdetect.ways.heartbeat import HttpPulse
-from wrapdetect.ways.http import BYTE_LIMIT, HttpSender, connections
+from wrapdetect.ways.http import BYTE_LIMIT, HttpSender
 from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.net.lines import connections
 
 KEY = "sk-planted-0123456789abcdef"
 QUESTION, SAID = "Why are there tides?", "The moon pulls 水, and “so on”.\n"
