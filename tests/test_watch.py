@@ -252,8 +252,8 @@ CHILD = """
 import asyncio, sys, time
 from datetime import timedelta
 from tests.watching import BEGIN, SERVICES, PLENTY, Outcome, Rhythm, Sign, Watch
-from wrapdetect.edge.ledger import Ledger
-from wrapdetect.watch import keep_watch, stop_on_signals
+from wrapdetect.store.ledger import Ledger
+from wrapdetect.monitor.watch import keep_watch, stop_on_signals
 begun_s = time.monotonic()
 now = lambda: BEGIN + timedelta(seconds=time.monotonic() - begun_s)
 class Pulse:

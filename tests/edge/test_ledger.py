@@ -36,8 +36,8 @@ from tests.edge.ledger_world import (
 )
 from wrapdetect.errors import StoreError
 from wrapdetect.model.history import Coverage, History, Outcome, Print, Service, columns
+from wrapdetect.monitor.outside import Spend
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.store.ledger.rows import Spend
 from wrapdetect.store.ledger.schema import META, REVISION, VERSION_TABLE, Database
 
 
@@ -457,7 +457,7 @@ class LedgerContract:
 WORKER = """
 import sys
 from tests.edge.ledger_world import START, SERVICES, Clock, beats_of, stepwise
-from wrapdetect.edge.ledger import Ledger
+from wrapdetect.store.ledger import Ledger
 clock = Clock(START)
 with Ledger.open(sys.argv[1], now=clock, holder="host:1:a", wait_s=30) as ledger, open(sys.argv[2], "a") as told:
     ledger.claim(600, force=True)

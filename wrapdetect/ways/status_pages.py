@@ -6,12 +6,14 @@ A private address is fetched because the user named it; a redirect to one is not
 import asyncio
 import zlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 
 from wrapdetect.errors import FeedError
 from wrapdetect.model.prose import quote
+from wrapdetect.monitor.outside import Fetch, Fetched
 from wrapdetect.targets.origins import REDIRECTS
 from wrapdetect.ways.net.wire import WireTransport, paced
 
@@ -20,15 +22,6 @@ _BYTE_LIMIT = 5_000_000
 _GZIP = frozenset({"gzip", "x-gzip", "deflate"})
 TAG_LIMIT = 1000
 """Most characters of a tag that is sent back at the next fetching."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """A page, or `data` None where it is as it was (304); and what to send with the next fetching, "" for nothing."""
-
-    data: bytes | None
-    etag: str
-    last_modified: str
 
 
 Client = httpx.AsyncClient
@@ -44,6 +37,13 @@ def plain_client(transport: httpx.AsyncBaseTransport | None = None) -> Client:
         follow_redirects=False,
         timeout=None,
     )
+
+
+@asynccontextmanager
+async def open_pages() -> AsyncIterator[Fetch]:
+    """`pages` for the upkeep: what fetches, over one client."""
+    async with plain_client() as client:
+        yield partial(fetch, client=client)
 
 
 async def fetch(

@@ -17,13 +17,14 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from wrapdetect.errors import StoreError
 from wrapdetect.model.history import Beat, Coverage, History, Incident, Print, Service
+from wrapdetect.monitor.outside import FeedState, Spend
 from wrapdetect.monitor.schedule import DAY_S
 from wrapdetect.store.ledger import imports as coming
 from wrapdetect.store.ledger import packing as heartbeats
 from wrapdetect.store.ledger import rows
 from wrapdetect.store.ledger.imports import Taken
 from wrapdetect.store.ledger.packing import EVER, Span, storable
-from wrapdetect.store.ledger.rows import Count, FeedState, Noted, Spend
+from wrapdetect.store.ledger.rows import Count, Noted
 from wrapdetect.store.ledger.schema import (
     ALERT,
     BEAT,

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, s
 
 from wrapdetect.model import Endpoint
 from wrapdetect.model.history import Coverage, Incident, Print, Service
+from wrapdetect.monitor.outside import Spend
 from wrapdetect.store.ledger.packing import Span, storable
 from wrapdetect.store.ledger.schema import COVERAGE, INCIDENT, PRINT, SERVICE, SETTING, SPEND, VANTAGE
 
@@ -17,31 +18,11 @@ _ENDPOINT = TypeAdapter(Endpoint)
 _SERVICE = TypeAdapter(Service)
 
 
-class Spend(NamedTuple):
-    """What the rounds of one UTC day may have cost, reserved before they are asked."""
-
-    requests: int
-    tokens: int
-
-
 class Count(NamedTuple):
     """Of what was brought from elsewhere."""
 
     new: int
     known: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedState:
-    """How a feed did when it was last fetched; `ok`, or not, since `since_s`. Tags are of its last good answer."""
-
-    feed: str
-    at_s: int
-    ok: bool
-    since_s: int
-    detail: str
-    etag: str | None
-    last_modified: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
