@@ -128,7 +128,7 @@ class HttpPulse:
     async def _ask(self, line: _Line, endpoint: Endpoint, ask: Ask) -> "_Asked":
         if endpoint.dialect not in OWN_WAYS:
             return await self._put(line, ask)
-        due_s, call = self._stopwatch(), DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
+        due_s, call = self._stopwatch(), encode(ask, (), endpoint)
         async with (
             self._page if endpoint.dialect == "page" else nullcontext(),
             self._sender(endpoint.dialect, (endpoint,), line.keyring) as send,
