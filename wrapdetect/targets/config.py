@@ -10,7 +10,9 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import idna
 from pydantic import Field, ValidationError
 
-from wrapdetect.dialects.address import ApiPlace, Pairs, is_secret, place_of
+from wrapdetect.dialects import DIALECTS
+from wrapdetect.dialects.address import ApiPlace, is_secret, place_of
+from wrapdetect.dialects.azure import Pairs
 from wrapdetect.dialects.template.problems import OWN_HEADERS, Problem
 from wrapdetect.dialects.template.sources import TOKEN
 from wrapdetect.errors import ConfigError, SpecError
@@ -18,7 +20,6 @@ from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Role, Template, To
 from wrapdetect.model.prose import quote
 from wrapdetect.secrets.names import secret_name
 from wrapdetect.targets.tables import (
-    STREAMED,
     EndpointTable,
     LoginTable,
     PageTable,
@@ -235,7 +236,7 @@ def make_endpoint(
     else:
         place = check_api(url, where)
         base, query, model = place.url, (*place.query, *query), model or place.model
-        dialect = dialect or STREAMED[place.family or "openai"][0 if stream else 1]
+        dialect = dialect or DIALECTS[place.family or "openai"].manner(stream=stream)
     return Endpoint(
         name=name,
         role=role,

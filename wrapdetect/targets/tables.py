@@ -3,30 +3,33 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, time
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
+from wrapdetect.dialects import DIALECTS
 from wrapdetect.dialects.template.filling import names_in, parts_of
 from wrapdetect.dialects.template.problems import Problem, template_problems
 from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, TokenLimit, Weights
 from wrapdetect.model.template import AutoReply, PageStep, Poll, When
 from wrapdetect.targets.toml_lines import Loc
 
-_Api = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
-Way = Literal["openai", "responses", "anthropic", "ollama", "gemini", "template", "page"]
 
-STREAMED: Mapping[_Api, tuple[Dialect, Dialect]] = {
-    "openai": ("openai_stream", "openai_plain"),
-    "responses": ("responses_stream", "responses_plain"),
-    "anthropic": ("anthropic_stream", "anthropic_plain"),
-    "ollama": ("ollama_stream", "ollama_plain"),
-    "gemini": ("gemini_stream", "gemini_plain"),
-}
-"""How a config calls an API -> its dialect with `stream`, and without."""
+def _dialect(value: object) -> str:
+    """Raises PydanticCustomError for what no config can name."""
+    names = [name for name, wire in DIALECTS.items() if not wire.by_hand]
+    if value in names:
+        return str(value)
+    *most, last = map(repr, names)
+    expected = f"{', '.join(most)} or {last}"
+    raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": expected})
 
+
+Way = Annotated[str, BeforeValidator(_dialect)]
+"""The name of a dialect, as a config has it."""
 API_ONLY = ("stream", "token_limit", "send_temperature", "headers", "query")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 
@@ -137,8 +140,7 @@ class EndpointTable(Strict):
 
 def dialect_of(table: EndpointTable) -> Dialect:
     """The dialect with its manner: streamed or plain."""
-    way = table.way
-    return way if way == "template" or way == "page" else STREAMED[way][0 if table.stream else 1]
+    return DIALECTS[table.way].manner(stream=table.stream)
 
 
 def template_of(table: EndpointTable) -> Template | None:
@@ -209,7 +211,8 @@ def page_of(table: EndpointTable) -> Page | None:
 def problems(table: EndpointTable) -> Iterator[Problem]:
     """Whatever in a table of the right shape cannot be used as written; locations are within the table."""
     way, template = table.way, table.template
-    if table.model is None and way in STREAMED:
+    is_api = DIALECTS[way].is_api
+    if table.model is None and is_api:
         yield Problem(("model",), "Field required: the name of the model, as its API expects it")
     if template is not None and way != "template":
         yield Problem(("template",), f'does not go with dialect = "{way}"; leave out one of the two')
@@ -218,7 +221,7 @@ def problems(table: EndpointTable) -> Iterator[Problem]:
     if way == "template" and template is None:
         yield Problem(("dialect",), 'dialect = "template" needs a table [target.template], or [reference.template]')
     for key in API_ONLY:
-        if way not in STREAMED and key in table.model_fields_set:
+        if not is_api and key in table.model_fields_set:
             yield Problem((key,), f"is for APIs, and has no meaning with a {way}; leave it out")
     for index, host in enumerate(table.hosts):
         if not _HOST.fullmatch(host):
@@ -229,7 +232,7 @@ def problems(table: EndpointTable) -> Iterator[Problem]:
         yield Problem(("page", "quiet_s"), "is no number of seconds above 0")
     if way == "page" and table.key_env is not None:
         yield Problem(("key_env",), "has no meaning with a page; log in by storage_state or [[target.page.login]]")
-    if table.storage_state and way in STREAMED:
+    if table.storage_state and is_api:
         yield Problem(("storage_state",), f'is for pages and templates, and has no meaning with dialect = "{way}"')
     for index, step in enumerate(table.page.login if table.page is not None else ()):
         yield from (Problem(("page", "login", index), what) for what in _step_problems(step))

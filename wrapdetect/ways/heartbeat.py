@@ -16,7 +16,7 @@ from datetime import datetime
 import httpx
 
 from wrapdetect import __version__
-from wrapdetect.dialects import DIALECTS, Reply, decode
+from wrapdetect.dialects import Reply, decode, encode
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.dialects.body.ending import ending_of
 from wrapdetect.dialects.template.filling import variables_of
@@ -161,7 +161,7 @@ def _request(line: _Line, ask: Ask | None) -> httpx.Request:
     endpoint = line.service.endpoint
     if ask is None or endpoint is None:
         return httpx.Request("GET", line.url, headers=[("accept", "*/*"), ("accept-encoding", "identity"), *_OURS])
-    call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
+    call = encode(ask, (), endpoint)
     request = api_request(endpoint, call, line.key, line.keyring.variables)
     request.headers.update(_OURS)
     return request

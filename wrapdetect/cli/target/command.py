@@ -13,7 +13,7 @@ from wrapdetect.cli.target.elsewhere import answers_with_version, not_found
 from wrapdetect.cli.target.endpoints import tell_variables
 from wrapdetect.cli.target.login import tell_logins
 from wrapdetect.cli.terminal import say
-from wrapdetect.dialects import DIALECTS, Call, decode
+from wrapdetect.dialects import Call, decode, encode
 from wrapdetect.dialects.body.hints import next_step
 from wrapdetect.dialects.body.unpacked import header_of
 from wrapdetect.dialects.template.problems import ENDLESS, is_endless
@@ -73,7 +73,7 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = 
         temperature=item.temperature,
         max_tokens=item.max_tokens,
     )
-    call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
+    call = encode(ask, (), endpoint)
     keyring, timeout_s = read_keys((endpoint,)), timeout_s or CHECK_TIMEOUT_S
     exchange = asyncio.run(_put(endpoint, ask, call, keyring, timeout_s))
     for line in shown_lines(endpoint, call, exchange):
