@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 from wrapdetect.evidence.analysis import analyse
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.store import run_file
-from wrapdetect.targets.config import load_config
+from wrapdetect.store.config_file import load_config
 
 FOLDERS = ("docs", "seeds")
 PAGES = ["INDEX.md", "README.md", "bench/README.md"]

@@ -1,7 +1,6 @@
 """Do templates, whoever wrote them, read whatever comes, and send nothing but what they say?"""
 
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 from typing import get_args
 
@@ -20,7 +19,7 @@ from wrapdetect.dialects.template.sources import Received
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import AutoReply, Endpoint, Exchange, Framing, Mode, Poll, Request, Step, Template
 from wrapdetect.model.text import whole
-from wrapdetect.runs.codec_ways import dump_endpoint, load_endpoint
+from wrapdetect.runs.codec.endpoints import dump_endpoint, load_endpoint
 from wrapdetect.targets.config import parse_config
 from wrapdetect.targets.origins import join
 from wrapdetect.targets.written import dump_target
@@ -203,7 +202,7 @@ def check_toml(endpoint: Endpoint) -> None:
     """Written as TOML and read again, a target is the same."""
     text = dump_target(endpoint)
     try:
-        read = next(e for e in parse_config(text, Path("bot.toml")).endpoints() if e.role == "target")
+        read = next(e for e in parse_config(text, "bot.toml").endpoints() if e.role == "target")
     except ConfigError as refusal:
         raise Wrong(f"a TOML of ours is refused: {str(refusal)[:200]!r}") from refusal
     if (read.template, read.url, read.dialect) != (endpoint.template, endpoint.url, endpoint.dialect):
