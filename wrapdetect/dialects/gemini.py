@@ -122,6 +122,7 @@ DIALECT = WireFormat(
     name="gemini",
     encode=_encode,
     decode=decoder(_read_stream, _read_plain, lambda _: "unknown"),
+    headers=frozenset({"x-goog-api-key"}),
     path=re.compile(r"/models/(?P<model>[^/:]+):(?:streamG|g)enerateContent\Z"),
     messages=_messages,
     recognise=_recognise,

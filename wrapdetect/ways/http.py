@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from wrapdetect.dialects import Call
+from wrapdetect.dialects import Call, wire_format
 from wrapdetect.dialects.body.ending import SURE_S, Ending, ending_of
 from wrapdetect.dialects.body.unpacked import BodyError, encoding_of, header_of, inflate, refused_by
 from wrapdetect.dialects.template.filling import PRINTABLE, fill_text
@@ -50,12 +50,11 @@ for _name in ("httpx", "httpcore"):  # a debug log would print headers, in which
 BYTE_LIMIT = 2_000_000
 """Most bytes kept of one answer; what comes after is not read."""
 
-KEY_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "api-key"})
+KEY_HEADERS = frozenset({"authorization"})
 SENT_HEADERS = KEY_HEADERS | {
     *("host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"),
-    "anthropic-version",
 }
-"""What goes out, and nothing else but the headers that the user named."""
+"""What goes out, and nothing else but the headers of the dialect and those that the user named."""
 USER_AGENT = f"python-httpx/{httpx.__version__}"
 """True, and common: it does not tell a target that it is looked at."""
 
@@ -347,7 +346,8 @@ def api_request(
 
 def sent_by(endpoint: Endpoint, key: str | None) -> frozenset[str]:
     """The headers that may go to an endpoint, in lower case."""
-    return (SENT_HEADERS if key else SENT_HEADERS - KEY_HEADERS) | {name.lower() for name, _ in endpoint.headers}
+    own = wire_format(endpoint.dialect).headers
+    return (SENT_HEADERS if key else SENT_HEADERS - KEY_HEADERS) | own | {name.lower() for name, _ in endpoint.headers}
 
 
 def connections() -> Callable[[], httpx.AsyncBaseTransport]:
