@@ -3,6 +3,7 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,19 @@ def room_of(file: Path) -> str:
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(file: Path) -> Iterator[tuple[str, bool]]:
+@cache
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(file: Path) -> tuple[tuple[str, bool], ...]:
     """Module names imported, and whether inside a function."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return tuple(_imports(file))
+
+
+def _imports(file: Path) -> Iterator[tuple[str, bool]]:
+    tree = tree_of(file)
     inner = {
         id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(f)
     }
@@ -90,7 +101,7 @@ def test_imports_lead_downward_only(file: Path) -> None:
 def test_pure_rooms_touch_no_world(file: Path) -> None:
     modules = {n for n, _ in imports(file)}
     assert {m for m in modules for w in WORLD if m == w or m.startswith(f"{w}.")} == set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Call):
             called = node.func
             assert not (isinstance(called, ast.Name) and called.id in ("open", "print", "input")), f"line {node.lineno}"
@@ -118,7 +129,7 @@ def test_any_lives_in_codec_alone() -> None:
     users = {
         place_of(f)
         for f in files()
-        for node in ast.walk(ast.parse(f.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(f))
         if isinstance(node, ast.ImportFrom) and node.module == "typing" and any(a.name == "Any" for a in node.names)
     }
     assert users == {"runs/codec/stages.py"}
@@ -179,7 +190,7 @@ PLUG_INS = {
 def test_no_public_name_has_two_meanings() -> None:
     homes = defaultdict(set)
     for file in files():
-        for name in public(ast.parse(file.read_text(encoding="utf-8"))):
+        for name in public(tree_of(file)):
             homes[name].add(place_of(file))
     twice = {name: places for name, places in homes.items() if len(places) > 1 and name not in PLUG_INS}
     assert twice == {}

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from wrapdetect.cli import collected_app, monitor_app, target_app
+from wrapdetect.cli.chosen_report import report_id
 from wrapdetect.cli.end import exit_code_of
 from wrapdetect.errors import SpecError
 from wrapdetect.ways.output import guard
@@ -120,7 +121,7 @@ def audit(
         out=out,
         resume=resume,
         dry_run=dry_run,
-        as_json=json_,
+        report=report_id(json_),
         embed=embed,
         fail_at=fail_at,
         vantage=vantage,
@@ -173,7 +174,7 @@ def match_answers(
         only=only,
         fields=Fields(model_field, prompt_field, answer_field),
         top=top,
-        as_json=json_,
+        report=report_id(json_),
         embed=embed,
         fail_at=fail_at,
     )
@@ -194,7 +195,7 @@ def replay(
     """Judge a recorded run again: same bytes in, same verdict out; sends nothing."""
     from wrapdetect.cli.commands.replay import judge_again as command
 
-    raise typer.Exit(command(run, as_json=json_, embed=embed, fail_at=fail_at))
+    raise typer.Exit(command(run, report=report_id(json_), embed=embed, fail_at=fail_at))
 
 
 @app.command()
@@ -225,7 +226,9 @@ def outages(
     from wrapdetect.ways.clock import now
 
     reading = reading_of(since, until, assume_utc=assume_utc, format_=format_, now=now())
-    raise typer.Exit(command(target, upstream, panel or [], reading=reading, window_min=window, as_json=json_))
+    raise typer.Exit(
+        command(target, upstream, panel or [], reading=reading, window_min=window, report=report_id(json_))
+    )
 
 
 @app.command()

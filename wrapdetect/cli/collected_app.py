@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from wrapdetect.cli.chosen_report import report_id
 from wrapdetect.errors import SpecError
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
@@ -112,7 +113,7 @@ def import_answers(
         out=out,
         resume=resume,
         dry_run=dry_run,
-        as_json=json_,
+        report=report_id(json_),
         embed=embed,
         fail_at=fail_at,
         vantage=vantage,
@@ -171,7 +172,7 @@ def ask(
         out=out,
         resume=resume,
         dry_run=dry_run,
-        as_json=json_,
+        report=report_id(json_),
         embed=embed,
         fail_at=fail_at,
         vantage=vantage,

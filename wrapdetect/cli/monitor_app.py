@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from wrapdetect.cli.chosen_report import report_id
+
 app = typer.Typer(
     help="Watch targets and candidates for weeks: outages, slowdowns and versions that go together.",
     no_args_is_help=True,
@@ -58,7 +60,7 @@ def monitor_status(config: MonitorFile = Path("monitor.toml"), json_: _Json = Fa
     """Up or down now, the day's budget, the feeds, and the evidence so far. Sends nothing."""
     from wrapdetect.cli.monitor.status import status
 
-    raise typer.Exit(status(config, as_json=json_))
+    raise typer.Exit(status(config, report=report_id(json_)))
 
 
 @app.command("incidents")
@@ -73,7 +75,7 @@ def monitor_incidents(
     from wrapdetect.cli.monitor.incidents import show_incidents
     from wrapdetect.ways.clock import now
 
-    show_incidents(config, target=target, since=since_of(since, now()), as_json=json_)
+    show_incidents(config, target=target, since=since_of(since, now()), report=report_id(json_))
 
 
 @app.command("alert-test")
@@ -97,7 +99,9 @@ def monitor_judge(
     from wrapdetect.cli.monitor.judge import judge
     from wrapdetect.ways.clock import now
 
-    raise typer.Exit(judge(config, since=since_of(since, now()), target=target, as_json=json_, fail_at=fail_at))
+    raise typer.Exit(
+        judge(config, since=since_of(since, now()), target=target, report=report_id(json_), fail_at=fail_at)
+    )
 
 
 @app.command("export")

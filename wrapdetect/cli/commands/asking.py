@@ -27,6 +27,7 @@ from wrapdetect.dialects.template.problems import ENDLESS, envelope, is_endless
 from wrapdetect.errors import PreflightError, SpecError, TargetDown, TargetSilent
 from wrapdetect.model import Endpoint, Exchange, Failure, FailureKind, Instrument, Pack, Run
 from wrapdetect.model.prose import quote
+from wrapdetect.report import report_of
 from wrapdetect.runs.ask import Limits, Send, run_slots
 from wrapdetect.runs.plan import Slot
 from wrapdetect.store import run_file
@@ -58,7 +59,7 @@ class Options:
     out: Path | None = None
     resume: bool = False
     dry_run: bool = False
-    as_json: bool = False
+    report: str = "console"
     embed: bool | None = None
     fail_at: float | None = None
     vantage: str = ""
@@ -180,7 +181,9 @@ def neutral_prompts(n: int) -> tuple[tuple[str, str], ...]:
 
 
 def check_resume(options: Options) -> None:
-    """Raises SpecError for --resume without the file to go on with."""
+    """Raises SpecError for --resume without the file to go on with, and for a report that nobody knows: before
+    anything is asked."""
+    report_of(options.report)
     if options.resume and options.out is None:
         raise SpecError("--resume needs --out: the run file to go on with")
 

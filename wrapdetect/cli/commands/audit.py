@@ -63,7 +63,7 @@ def run_audit(
     made = recorded(run, options, chosen, ask)
     if made is None:
         return INTERRUPTED_EXIT
-    return present(made, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
+    return present(made, report=options.report, embed=options.embed, fail_at=options.fail_at)
 
 
 def pack_names(text: str) -> list[str]:

@@ -88,7 +88,7 @@ def audit_library(
         return INTERRUPTED_EXIT
     heard = heard_in_run(made)
     found = match(heard, known, seeds, embed=embed, today=clock.now().date())
-    return show_match(with_settings(found, heard), top=10, as_json=options.as_json, fail_at=options.fail_at)
+    return show_match(with_settings(found, heard), top=10, report=options.report, fail_at=options.fail_at)
 
 
 async def _ask_in_turn(asker: Asker, slots: list[Slot], course: Course, known: Shelf) -> None:

@@ -26,6 +26,7 @@ from wrapdetect.dialects import Call, decode
 from wrapdetect.errors import PreflightError, SpecError
 from wrapdetect.model import TARGET, Ask, Endpoint, Instrument, Run
 from wrapdetect.model.prose import quote
+from wrapdetect.report import CONSOLE
 from wrapdetect.runs.collected import Collection, asked_together, without_times
 from wrapdetect.runs.plan import Cost, Slot, check_budget, estimate_cost, make_plan
 from wrapdetect.store import run_file
@@ -89,8 +90,8 @@ def make_run(
         return 0
     run_file.write(out, run)
     say(f"recorded in {out}")
-    if run.references or options.as_json:
-        return present(run, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
+    if run.references or options.report != CONSOLE:
+        return present(run, report=options.report, embed=options.embed, fail_at=options.fail_at)
     say(next_steps(out))
     return 0
 
@@ -195,7 +196,7 @@ def _against(run: Run, references: tuple[Endpoint, ...], chosen: Chosen, options
         raise
     if made is None:
         return INTERRUPTED_EXIT
-    return present(made, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
+    return present(made, report=options.report, embed=options.embed, fail_at=options.fail_at)
 
 
 def _slots(run: Run, references: tuple[Endpoint, ...], draws: int) -> list[Slot]:

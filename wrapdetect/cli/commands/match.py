@@ -2,15 +2,15 @@
 
 import gc
 import os
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from wrapdetect.cli.commands.shelf import shelf
-from wrapdetect.cli.present import FAIL_AT_EXIT, embedder
-from wrapdetect.cli.terminal import say, width
+from wrapdetect.cli.present import embedder
+from wrapdetect.cli.reporting import fail_at_code, screen, show
+from wrapdetect.cli.terminal import say
 from wrapdetect.dialects import decode
 from wrapdetect.errors import LibraryError
 from wrapdetect.library.answers import question_id
@@ -18,7 +18,8 @@ from wrapdetect.library.matching import Heard, Shelf, match, settings_note
 from wrapdetect.library.same_settings import LEAST_DRAWS
 from wrapdetect.model import Match, Run
 from wrapdetect.model.prose import LONGEST_READ, quote
-from wrapdetect.report import match_console, match_json_v1
+from wrapdetect.report import report_of
+from wrapdetect.report.nouns import Matched
 from wrapdetect.store import libraries, run_file
 from wrapdetect.store.shipped import HELLO, load_seeds
 from wrapdetect.store.tables import Fields, guess_format, read_table
@@ -36,7 +37,7 @@ def match_file(
     only: str | None,
     fields: Fields,
     top: int,
-    as_json: bool,
+    report: str,
     embed: bool | None,
     fail_at: float | None,
 ) -> int:
@@ -50,7 +51,7 @@ def match_file(
     _refuse_strange(heard, known, path)
     with ThreadPoolExecutor(CORES) as pool:
         found = match(heard, known, load_seeds(), embed=embedder(embed), today=clock.now().date(), each=pool.map)
-    return show_match(with_settings(found, heard), top=top, as_json=as_json, fail_at=fail_at)
+    return show_match(with_settings(found, heard), top=top, report=report, fail_at=fail_at)
 
 
 def with_settings(found: Match, heard: Heard) -> Match:
@@ -61,13 +62,10 @@ def with_settings(found: Match, heard: Heard) -> Match:
     return replace(found, notes=(*found.notes, note)) if note else found
 
 
-def show_match(found: Match, *, top: int, as_json: bool, fail_at: float | None) -> int:
+def show_match(found: Match, *, top: int, report: str, fail_at: float | None) -> int:
     """Print a match; gives the exit code: 10 where the probability reaches `fail_at`, else 0."""
-    if as_json:
-        sys.stdout.write(match_json_v1.render(found, top=top))
-    else:
-        sys.stdout.write(match_console.render(found, top=top, width=width(), colour=sys.stdout.isatty()))
-    return FAIL_AT_EXIT if fail_at is not None and found.probability >= fail_at else 0
+    show(report_of(report).match(Matched(match=found, top=top), screen()))
+    return fail_at_code(found.probability, fail_at)
 
 
 def _recording(path: Path) -> Run:

@@ -14,7 +14,7 @@ LIBRARY = "library"
 """Pack of a run that asked the questions of a library, as `audit --library` names it."""
 
 
-def judge_again(path: Path, *, as_json: bool, embed: bool | None, fail_at: float | None) -> int:
+def judge_again(path: Path, *, report: str, embed: bool | None, fail_at: float | None) -> int:
     """`path` is a run file, a folder with run.jsonl, or the name of a shipped run. Raises RunFormatError;
     SpecError for a run of a library's questions or of collected answers, which has no references."""
     gc.disable()  # one pass over facts, then the end: collecting takes a seventh of the time and frees nothing
@@ -30,4 +30,4 @@ def judge_again(path: Path, *, as_json: bool, embed: bool | None, fail_at: float
             f"{path} holds no reference to judge by{note}; "
             f"match it with a library: wrapdetect match {path} --library NAME"
         )
-    return present(loaded.run, as_json=as_json, embed=embed, fail_at=fail_at)
+    return present(loaded.run, report=report, embed=embed, fail_at=fail_at)
