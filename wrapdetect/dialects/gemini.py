@@ -95,11 +95,9 @@ def _refused(reply: Reply) -> Reply:
 
 def _messages(body: Mapping[str, object]) -> object:
     contents = body.get("contents")
-    return (
-        [{**c, "content": c.get("parts")} if isinstance(c, dict) else c for c in contents]
-        if isinstance(contents, list)
-        else None
-    )
+    if not isinstance(contents, list):
+        return None
+    return [{**c, "content": c.get("parts")} if isinstance(c, dict) else c for c in contents]
 
 
 def _recognise(sight: Sight) -> Known | None:
