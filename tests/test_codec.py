@@ -403,6 +403,15 @@ def test_an_exchange_is_taken_strictly_and_without_unknown_keys(fields: dict[str
         load_run(with_bad_line(**fields))
 
 
+def test_a_line_with_more_faults_than_anybody_makes_is_refused_and_not_told_one_by_one() -> None:
+    head = json.loads(dump_head(a_run()))
+    head["packs"][0]["items"] = [1] * 20_000
+    with pytest.raises(RunFormatError, match="line 1: 20,000 of its values are not what is due"):
+        load_run(json.dumps(head).encode() + b"\n")
+    with pytest.raises(RunFormatError, match=r"line 2: chunks\.0\.0 is True; expected a number"):
+        load_run(with_bad_line(chunks=[[True, "x"]] * 20_000))
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
