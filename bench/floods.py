@@ -32,10 +32,11 @@ from typing import NamedTuple
 
 from wrapdetect.dialects import decode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Framing, Instrument, Item, Pack, Run, Template
-from wrapdetect.runs.ask import Limits, run_slots
+from wrapdetect.runs.ask import run_slots
 from wrapdetect.runs.codec import load_run
 from wrapdetect.runs.plan import Slot
 from wrapdetect.store import run_file
+from wrapdetect.targets.settings import Limits
 from wrapdetect.ways import clock
 from wrapdetect.ways.http import BYTE_LIMIT
 from wrapdetect.ways.keyring import Keyring

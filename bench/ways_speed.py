@@ -20,10 +20,11 @@ from typing import NamedTuple
 
 from wrapdetect.dialects import decode
 from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Instrument, Item, Pack, Run, Template
-from wrapdetect.runs.ask import Limits, run_slots
+from wrapdetect.runs.ask import run_slots
 from wrapdetect.runs.codec import load_run
 from wrapdetect.runs.plan import Slot
 from wrapdetect.store import run_file
+from wrapdetect.targets.settings import Limits
 from wrapdetect.ways import clock
 from wrapdetect.ways.keyring import Keyring
 from wrapdetect.ways.send import open_ways
@@ -32,8 +33,8 @@ QUESTION = "Why are there tides?"
 ANSWER = " ".join(f"word{k}" for k in range(60))
 SERVER = """
 import sys, time
-from wrapdetect.lab.bots import RecordedBot
-from wrapdetect.lab.server import serve
+from tests.lab.bots import RecordedBot
+from wrapdetect.cli.demo.server import serve
 with serve(RecordedBot(model="bot", answers={sys.argv[1]: sys.argv[2]})) as served:
     print(served.root, flush=True)
     sys.stdin.read()

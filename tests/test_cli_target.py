@@ -21,13 +21,14 @@ from wrapdetect.cli import main
 from wrapdetect.cli.demo.bots import Schedule, VoiceBot
 from wrapdetect.cli.demo.command import load_voices
 from wrapdetect.cli.demo.server import Served, serve
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.target.command import shown_lines
 from wrapdetect.cli.target.endpoints import gather_endpoints
 from wrapdetect.dialects import Call
 from wrapdetect.errors import SpecError
 from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Page, Template
 from wrapdetect.store import run_file
-from wrapdetect.targets.config import load_config
+from wrapdetect.store.config_file import load_config
 
 KEY = "sk-planted-0123456789abcdef"
 CURL = f"""curl 'https://bot.example/api/ask?lang=en' \\
@@ -442,7 +443,7 @@ def test_what_could_not_be_recorded_is_told_before_the_address_is_looked_at(tmp_
     with serving(fixed(b"")) as server:
         for out, resume, said in ((None, True, "--resume needs --out"), (there, False, "is there already")):
             with pytest.raises(SpecError, match=said):
-                gather_endpoints(base(server), None, None, [], None, plain=False, out=out, resume=resume)
+                gather_endpoints(base(server), None, None, Options(out=out, resume=resume), plain=False)
     assert server.requests == []
 
 

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from shlex import quote as shell_quote
 
 import pytest
@@ -65,7 +64,7 @@ def readable(found: ImportedRequest) -> str:
     )
     text = dump_target(endpoint)
     if found.prompt_found:
-        assert parse_config(text, Path("bot.toml")).endpoints() == (endpoint,)
+        assert parse_config(text, "bot.toml").endpoints() == (endpoint,)
     return text
 
 

@@ -1,7 +1,6 @@
 """Filters: what was kept is sent as the other side wants it; the set is closed, and no filter is skipped in silence."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +17,7 @@ from wrapdetect.targets.config import parse_config
 from wrapdetect.targets.written import dump_target
 
 FIXED = settings(deadline=None, derandomize=True, max_examples=60)
-FILE = Path("bot.toml")
+FILE = "bot.toml"
 
 
 @pytest.mark.parametrize(

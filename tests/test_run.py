@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from tests.conftest import a_pack, a_run, an_exchange, an_item, failed
 from wrapdetect.dialects import Call
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Run, Template
-from wrapdetect.runs.ask import LONGEST_WAIT_S, RETRIES_WHEN_LIMITED, Asked, Limits, run_slots
+from wrapdetect.runs.ask import LONGEST_WAIT_S, RETRIES_WHEN_LIMITED, Asked, run_slots
 from wrapdetect.runs.plan import Slot, estimate_cost, estimate_tokens, make_plan
+from wrapdetect.targets.settings import Limits
 
 FIXED = settings(derandomize=True, deadline=None, max_examples=60)
 FREE = Limits(concurrency=3, pace_s=0.0, max_requests=10**6, max_tokens=10**9)

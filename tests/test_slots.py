@@ -6,7 +6,6 @@ Nothing in it is live but what we or the user wrote.
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from shlex import quote as shell_quote
 from typing import cast
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -168,7 +167,7 @@ def seen_of(pages: dict[str, object], *, key: str = "K") -> tuple[str, ...]:
     if endpoint is None or endpoint.dialect == "page":
         return ()
     text = dump_target(endpoint)
-    assert parse_config(text, Path("bot.toml")).endpoints() == (endpoint,)
+    assert parse_config(text, "bot.toml").endpoints() == (endpoint,)
     assert urlsplit(endpoint.url).netloc == "bot.example"
     check_template(endpoint)
     return (text,)
@@ -213,7 +212,7 @@ def test_a_gradio_apps_defaults_are_sent_to_the_letter() -> None:
     ]
     info = {"named_endpoints": {"/chat": {"parameters": parameters, "returns": [{"component": "Textbox"}]}}}
     (text,) = seen_of({"/config": {"version": "6", "dependencies": [], "api_prefix": "/g"}, "/info": info})
-    template = parse_config(text, Path("bot.toml")).endpoints()[0].template
+    template = parse_config(text, "bot.toml").endpoints()[0].template
     assert template is not None
     assert json.loads(request_of(template.steps[0], OURS).body)["data"] == ["QQ", default]
 
@@ -273,7 +272,7 @@ def test_an_endpoint_that_only_empties_the_box_is_never_taken_for_the_chat(
 def test_whatever_a_dify_app_asks_for_only_our_places_are_live(fields: list[tuple[str, object, object]]) -> None:
     form = [{"text-input": {"variable": n, "default": d, "required": True, "options": o}} for n, d, o in fields]
     (text,) = seen_of({"/parameters": {"user_input_form": form}})
-    endpoint = parse_config(text, Path("bot.toml")).endpoints()[0]
+    endpoint = parse_config(text, "bot.toml").endpoints()[0]
     assert endpoint.template is not None
     sent = json.loads(request_of(endpoint.template, OURS).body)
     assert sent["query"] == "QQ"
@@ -430,12 +429,12 @@ ASKING = '[target]\nurl = "https://bot.example"\n[target.template]\nbody = "{pro
 
 def test_a_template_reads_no_variable_beyond_its_statement() -> None:
     with pytest.raises(ConfigError, match=r"line 5: target.template.variables: does not state A") as caught:
-        parse_config(ASKING + "variables = ['B']\n", Path("bot.toml"))
+        parse_config(ASKING + "variables = ['B']\n", "bot.toml")
     assert "add it" in str(caught.value)
     template = Template(body="{prompt} {env:A} {env:B}", variables=("B",))
     assert variables_of(an_endpoint("bot", dialect="template", template=template)) == ("B",)
 
 
 def test_what_a_person_wrote_is_that_persons_word() -> None:
-    (endpoint,) = parse_config(ASKING, Path("bot.toml")).endpoints()
+    (endpoint,) = parse_config(ASKING, "bot.toml").endpoints()
     assert variables_of(endpoint) == ("A",)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from wrapdetect.targets.config import load_config
+from wrapdetect.store.config_file import load_config
 
 BLOCKS = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "ways.md").read_text(encoding="utf-8"), re.DOTALL)
 

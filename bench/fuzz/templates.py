@@ -1,7 +1,6 @@
 """Do templates, whoever wrote them, read whatever comes, and send nothing but what they say?"""
 
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 from typing import get_args
 
@@ -203,7 +202,7 @@ def check_toml(endpoint: Endpoint) -> None:
     """Written as TOML and read again, a target is the same."""
     text = dump_target(endpoint)
     try:
-        read = next(e for e in parse_config(text, Path("bot.toml")).endpoints() if e.role == "target")
+        read = next(e for e in parse_config(text, "bot.toml").endpoints() if e.role == "target")
     except ConfigError as refusal:
         raise Wrong(f"a TOML of ours is refused: {str(refusal)[:200]!r}") from refusal
     if (read.template, read.url, read.dialect) != (endpoint.template, endpoint.url, endpoint.dialect):

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +20,7 @@ from wrapdetect.ways.heartbeat import HttpPulse
 from wrapdetect.ways.http import HttpSender
 from wrapdetect.ways.keyring import Keyring, read_keys
 
-FILE = Path("bot.toml")
+FILE = "bot.toml"
 TOKEN, KEY = "tok-planted-0123456789", "sk-planted-0123456789abcdef"
 BASE = '[target]\nurl = "https://bot.example/v1"\nmodel = "m"\n'
 

@@ -7,7 +7,8 @@ import pytest
 from tests.conftest import an_endpoint
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Endpoint
-from wrapdetect.targets.config import check_names, check_url, load_config, parse_reference
+from wrapdetect.store.config_file import load_config
+from wrapdetect.targets.config import check_names, check_url, parse_reference
 
 SECRET = "hunter2secret"
 

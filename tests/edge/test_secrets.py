@@ -26,7 +26,8 @@ from wrapdetect.dialects.base import Reply
 from wrapdetect.errors import SpecError
 from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Hop, Template
 from wrapdetect.runs.codec import dump_exchange
-from wrapdetect.ways.keyring import LEARNT_LIMIT, Keyring, check_variable, read_keys
+from wrapdetect.secrets.variables import check_variable
+from wrapdetect.ways.keyring import LEARNT_LIMIT, Keyring, read_keys
 
 KEY = "sk-planted/0123+4567=89abcdef=="
 KEYRING = Keyring({"bot": KEY})

@@ -11,11 +11,12 @@ from tests.conftest import an_endpoint
 from wrapdetect.dialects.template.problems import template_problems
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Dialect, Endpoint, Page, Step, Template
-from wrapdetect.targets.config import check_way, load_config, parse_config
+from wrapdetect.store.config_file import load_config
+from wrapdetect.targets.config import check_way, parse_config
 from wrapdetect.targets.written import dump_target
 
 SECRET = "hunter2secret"
-FILE = Path("bot.toml")
+FILE = "bot.toml"
 TARGET = '[target]\nurl = "https://bot.example"\n'
 TEMPLATE = TARGET + "[target.template]\n"
 ASKING = TEMPLATE + 'body = \'{"q": "{prompt}"}\'\n'

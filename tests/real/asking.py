@@ -9,8 +9,9 @@ from wrapdetect.cli.demo.bots import Down, Schedule
 from wrapdetect.cli.demo.voice import Messages
 from wrapdetect.dialects import Reply, decode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange
-from wrapdetect.runs.ask import Limits, run_slots
+from wrapdetect.runs.ask import run_slots
 from wrapdetect.runs.plan import Slot
+from wrapdetect.targets.settings import Limits
 from wrapdetect.ways import clock
 from wrapdetect.ways.keyring import read_keys
 from wrapdetect.ways.send import open_ways

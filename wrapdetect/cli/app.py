@@ -7,14 +7,18 @@ probability reaches --fail-at; 70 a fault of ours; 130 and 141 stopped by Ctrl-C
 
 import os
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from wrapdetect.cli import collected_app, monitor_app, target_app
-from wrapdetect.cli.chosen_report import report_id
 from wrapdetect.cli.end import exit_code_of
+from wrapdetect.cli.options import AnswerField, Format, ModelField, Options, PromptField
+from wrapdetect.cli.shared import HERE, with_options
+from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.ways.output import guard
 
@@ -35,58 +39,22 @@ app.add_typer(target_app.app, name="target")
 
 app.add_typer(monitor_app.app, name="monitor")
 
-_Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON (v1) on standard output.")]
-_Embed = Annotated[
-    bool | None, typer.Option("--embed/--no-embed", help="Use the embedding view (default: where it is installed).")
-]
-_FailAt = Annotated[
-    float | None, typer.Option(min=0.0, max=1.0, help="Exit with 10 where the probability is at or above this.")
-]
-_ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with [target], [[reference]] and, if wanted, [audit].")
-]
-
 
 @app.command()
+@with_options("audit")
 def audit(
     url: Annotated[
         str | None, typer.Argument(help="Of the target: its API, such as https://bot.example/v1, or its chat page.")
     ] = None,
+    *,
     model: Annotated[
         str | None, typer.Option(help="The target's model name; without it the URL is looked at first.")
     ] = None,
     key_env: Annotated[str | None, typer.Option(help="Environment variable that holds the target's key.")] = None,
-    reference: Annotated[
-        list[str] | None, typer.Option(help="NAME=URL#MODEL@KEY_VARIABLE; once for each upstream to compare with.")
-    ] = None,
-    config: _ConfigFile = None,
-    pack: Annotated[
-        str | None, typer.Option(help="Packs by id or path, with commas. Default: identity,coherence,timing,style.")
-    ] = None,
-    draws: Annotated[int | None, typer.Option(min=1, help="How often each question is asked. Default 1.")] = None,
-    enrol: Annotated[
-        int | None, typer.Option(min=0, help="Neutral system prompts behind which references are asked too. Default 1.")
-    ] = None,
-    max_requests: Annotated[
-        int | None, typer.Option(min=1, help="Hard limit over all endpoints. Default 3000.")
-    ] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Hard limit, estimated. Default 2000000.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, max=64, help="Conversations at a time. Default 4.")] = None,
-    pace: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=86_400, help="Least seconds between two requests to one endpoint. Default 0."),
-    ] = None,
-    timeout: Annotated[
-        float | None, typer.Option(min=0.1, max=86_400, help="Seconds for one whole answer. Default 60.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the order and of every random draw. Default 1.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Run file to write. Default: wrapdetect-runs/<time>-<host>.jsonl.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run file in --out.")] = False,
+    options: Options,
     plain: Annotated[bool, typer.Option("--plain", help="Do not ask for streamed answers.")] = False,
-    vantage: Annotated[str, typer.Option(help="Your word for where this is asked from; recorded.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its cost; send nothing.")] = False,
+    vantage: object = HERE,
+    dry_run: object = HERE,
     library: Annotated[
         str | None, typer.Option(help="Ask the questions of this library and match; no reference is needed.")
     ] = None,
@@ -96,36 +64,15 @@ def audit(
     adaptive: Annotated[
         bool, typer.Option("--adaptive", help="With --library: choose each next question, stop when decided.")
     ] = False,
-    json_: _Json = False,
-    embed: _Embed = None,
-    fail_at: _FailAt = None,
+    report: object = HERE,
+    embed: object = HERE,
+    fail_at: object = HERE,
 ) -> None:
     """Ask a target and its references, record it all, and judge."""
-    from wrapdetect.cli.commands import audit as command
-    from wrapdetect.cli.commands.asking import Options
+    from wrapdetect.cli.commands.audit import run_audit
     from wrapdetect.cli.target.endpoints import gather_endpoints
 
-    gathered = gather_endpoints(
-        url, model, key_env, reference or [], config, plain=plain, may_look=not dry_run, out=out, resume=resume
-    )
-    options = Options(
-        pack=command.pack_names(pack) if pack is not None else None,
-        draws=draws,
-        seed=seed,
-        max_requests=max_requests,
-        max_tokens=max_tokens,
-        concurrency=concurrency,
-        pace=pace,
-        timeout=timeout,
-        enrol=enrol,
-        out=out,
-        resume=resume,
-        dry_run=dry_run,
-        report=report_id(json_),
-        embed=embed,
-        fail_at=fail_at,
-        vantage=vantage,
-    )
+    gathered = gather_endpoints(url, model, key_env, options, plain=plain)
     if library is not None:
         from wrapdetect.cli.commands.audit_library import audit_library
 
@@ -141,27 +88,24 @@ def audit(
         )
     if adaptive or prompts is not None:
         raise SpecError("--adaptive and --prompts go with --library NAME: the library whose questions are asked")
-    raise typer.Exit(command.run_audit(gathered.endpoints, gathered.settings, options, looked=gathered.looked))
+    raise typer.Exit(run_audit(gathered.endpoints, gathered.settings, options, looked=gathered.looked))
 
 
 @app.command("match")
+@with_options("match")
 def match_answers(
     answers: Annotated[
         Path, typer.Argument(help="Recorded answers of one target: JSON lines, CSV, parquet, or a run file.")
     ],
+    *,
     library: Annotated[str, typer.Option(help="Of `wrapdetect library list`.")],
     top: Annotated[int, typer.Option(min=1, help="Models to show.")] = 10,
     only: Annotated[str | None, typer.Option(help="Whose answers, where the table holds several speakers.")] = None,
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
-    ] = None,
-    model_field: Annotated[str | None, typer.Option(help="Column with the speaker. Default: guessed.")] = None,
-    prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
-    answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print the match as JSON (v1) on standard output.")] = False,
-    embed: _Embed = None,
-    fail_at: _FailAt = None,
+    format_: Format = None,
+    model_field: ModelField = None,
+    prompt_field: PromptField = None,
+    answer_field: AnswerField = None,
+    options: Options,
 ) -> None:
     """Whose answers are these? Compare recorded answers with a library; sends nothing."""
     from wrapdetect.cli.commands.match import match_file
@@ -174,9 +118,9 @@ def match_answers(
         only=only,
         fields=Fields(model_field, prompt_field, answer_field),
         top=top,
-        report=report_id(json_),
-        embed=embed,
-        fail_at=fail_at,
+        report=options.report,
+        embed=options.embed,
+        fail_at=options.fail_at,
     )
     raise typer.Exit(code)
 
@@ -186,22 +130,23 @@ app.command("ask")(collected_app.ask)
 
 
 @app.command()
+@with_options("replay")
 def replay(
     run: Annotated[Path, typer.Argument(help="A run file, its folder, or the name of a shipped run such as feb21.")],
-    json_: _Json = False,
-    embed: _Embed = None,
-    fail_at: _FailAt = None,
+    options: Options,
 ) -> None:
     """Judge a recorded run again: same bytes in, same verdict out; sends nothing."""
     from wrapdetect.cli.commands.replay import judge_again as command
 
-    raise typer.Exit(command(run, report=report_id(json_), embed=embed, fail_at=fail_at))
+    raise typer.Exit(command(run, report=options.report, embed=options.embed, fail_at=options.fail_at))
 
 
 @app.command()
+@with_options("outages")
 def outages(
     target: Annotated[str, typer.Argument(help="List of the target's incidents: PATH or NAME=PATH.")],
     upstream: Annotated[list[str], typer.Argument(help="Lists of the candidates' incidents, one or more.")],
+    *,
     panel: Annotated[
         list[str] | None, typer.Option(help="List of an unrelated service, by which common causes are seen; repeat.")
     ] = None,
@@ -218,7 +163,7 @@ def outages(
             "--format", metavar="FORMAT", help="A format of [[feed]], such as csv or statuspage. Default: guessed."
         ),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print all figures as JSON on standard output.")] = False,
+    options: Options,
 ) -> None:
     """Do two services fall together? The statistic alone, on lists of incidents (CSV: start,end); sends nothing."""
     from wrapdetect.cli.commands.outages import judge_outages as command
@@ -226,17 +171,16 @@ def outages(
     from wrapdetect.ways.clock import now
 
     reading = reading_of(since, until, assume_utc=assume_utc, format_=format_, now=now())
-    raise typer.Exit(
-        command(target, upstream, panel or [], reading=reading, window_min=window, report=report_id(json_))
-    )
+    raise typer.Exit(command(target, upstream, panel or [], reading=reading, window_min=window, report=options.report))
 
 
 @app.command()
-def doctor(config: _ConfigFile = None) -> None:
+@with_options("doctor")
+def doctor(options: Options) -> None:
     """Say what is installed, check the weights, and list which key variables are set (never their values)."""
     from wrapdetect.cli.commands.doctor import examine as command
 
-    raise typer.Exit(command(config))
+    raise typer.Exit(command(options.config))
 
 
 @app.command()
@@ -280,17 +224,14 @@ def probes_check(path: Annotated[str, typer.Argument(help="A TOML file, or the i
 def library_import(
     name: Annotated[str, typer.Argument(help="Of the library: a-z, 0-9, '.', '_' and '-'.")],
     path: Annotated[Path, typer.Argument(help="A table of answers, a folder of them, or a run file.")],
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
-    ] = None,
+    format_: Format = None,
     source: Annotated[str, typer.Option(help="Where the answers come from.")] = "",
     collected: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="When they were collected.")] = None,
     settings: Annotated[str, typer.Option(help="Temperature, system prompt, host, as far as known.")] = "",
     licence: Annotated[str, typer.Option(help="Of the answers.")] = "",
     model_field: Annotated[str | None, typer.Option(help="Column with the model. Default: guessed.")] = None,
-    prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
-    answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
+    prompt_field: PromptField = None,
+    answer_field: AnswerField = None,
     embed: Annotated[
         bool, typer.Option("--embed", help="Keep embeddings too (needs [embed]; about 25 answers a second).")
     ] = False,
@@ -298,9 +239,9 @@ def library_import(
 ) -> None:
     """Make a library of a table with one answer a row."""
     from wrapdetect.cli.commands.library import import_library
-    from wrapdetect.cli.commands.shelf import index_of
     from wrapdetect.cli.dates import read_date
     from wrapdetect.library.answers import AnswersSource
+    from wrapdetect.store.shelf import index_of
     from wrapdetect.store.tables import Fields
     from wrapdetect.ways.clock import now
 
@@ -342,9 +283,33 @@ def library_drop(name: Annotated[str, typer.Argument(help="Of a library.")]) -> 
     drop(name)
 
 
+def _with_plug_ins(commands: typer.Typer) -> typer.Typer:
+    """Each command, but not its --help, first loads what other packages add; what does not fit is one line each."""
+    for command in commands.registered_commands:
+        if command.callback is not None:
+            command.callback = _after_loading(command.callback)
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _with_plug_ins(group.typer_instance)
+    return commands
+
+
+def _after_loading(command: Callable[..., object]) -> Callable[..., object]:
+    @wraps(command)
+    def loaded(**options: object) -> object:
+        from wrapdetect.store.plugins import load_plugins
+
+        for plug_in in load_plugins():
+            if plug_in.problem:
+                say(plug_in.warning)
+        return command(**options)
+
+    return loaded
+
+
 def run_app() -> None:
     """Run the command; whatever goes wrong is one line on standard error and an exit code."""
     # Before numpy loads: threads that wait for a busy core cost more than they save, and sums keep their order.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     guard()
-    sys.exit(exit_code_of(app))
+    sys.exit(exit_code_of(_with_plug_ins(app)))

@@ -1,43 +1,32 @@
 """Endpoints as the user gives them: name=url#model@KEY on the command line, or tables of a TOML file."""
 
-import tomllib
-from collections.abc import Iterator
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import idna
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from wrapdetect.dialects import DIALECTS
 from wrapdetect.dialects.address import ApiPlace, is_secret, place_of
 from wrapdetect.dialects.azure import Pairs
-from wrapdetect.dialects.template.problems import OWN_HEADERS, Problem
-from wrapdetect.dialects.template.sources import TOKEN
-from wrapdetect.errors import ConfigError, SpecError
+from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Role, Template, TokenLimit, Weights
 from wrapdetect.model.prose import quote
 from wrapdetect.secrets.names import secret_name
+from wrapdetect.secrets.variables import check_variable
+from wrapdetect.targets.settings import Given
 from wrapdetect.targets.tables import (
     EndpointTable,
-    LoginTable,
-    PageTable,
-    StepTable,
     Strict,
-    TemplateTable,
     dialect_of,
     page_of,
-    problems,
     template_of,
 )
-from wrapdetect.targets.toml_lines import Loc, line_of
-from wrapdetect.ways.keyring import check_variable
+from wrapdetect.targets.toml_lines import UNKNOWN_KEY, Loc, Misfit, TomlText, did_you_mean, keys_at, table_at
 
 OF_WAYS = {"template", "page", "hosts", "private", "dialect", "headers", "query"}
 """Keys that docs/ways.md tells of, and not the README."""
 NO_API = ("template", "page", "pasted")
-LIKE_A_SECRET = "looks like a secret (value not shown)"
 AFTER_THE_PATH = (
     "the URL has a query or fragment (not shown, it may hold a key); "
     "expected the base address of the API only, such as https://bot.example/v1"
@@ -45,48 +34,21 @@ AFTER_THE_PATH = (
 KEYS_THEMSELVES = {"key", "api_key", "apikey", "token", "api_token", "access_token", "secret", "password"}
 
 
-class _AuditTable(Strict):
-    pack: list[str] | None = None
-    draws: Annotated[int, Field(ge=1)] | None = None
-    seed: int | None = None
-    max_requests: Annotated[int, Field(ge=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    concurrency: Annotated[int, Field(ge=1)] | None = None
-    pace: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    enrol: Annotated[int, Field(ge=0)] | None = None
-
-
 class Config(Strict):
     """A config file: [target], [[reference]] and, where options stand in it, [audit]."""
 
     target: EndpointTable | None = None
     reference: list[EndpointTable] = Field(default_factory=list)
-    audit: _AuditTable = _AuditTable()
+    audit: Given = Given()
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Raises SpecError for an address, key variable or name that cannot be used."""
-        return tuple(_endpoint(table, "target" if loc[0] == "target" else "reference") for loc, table in self.tables())
-
-    def tables(self) -> Iterator[tuple[Loc, EndpointTable]]:
-        """Each table of an endpoint, and where it stands."""
-        if self.target is not None:
-            yield ("target",), self.target
-        yield from ((("reference", index), table) for index, table in enumerate(self.reference))
+        target = (endpoint_of(self.target, "target"),) if self.target is not None else ()
+        return (*target, *(endpoint_of(table, "reference") for table in self.reference))
 
 
-_TABLES: dict[str, type[Strict]] = {
-    "target": EndpointTable,
-    "reference": EndpointTable,
-    "template": TemplateTable,
-    "page": PageTable,
-    "login": LoginTable,
-    "step": StepTable,
-    "audit": _AuditTable,
-}
-
-
-def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
+def endpoint_of(table: EndpointTable, role: Role) -> Endpoint:
+    """Raises SpecError for an address, key variable or name that cannot be used."""
     host = (urlsplit(table.url).hostname or "") if table.way in ("template", "page") else ""
     return make_endpoint(
         name=table.name or (TARGET if role == "target" else table.model or host),
@@ -99,7 +61,7 @@ def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
         weights=table.weights,
         token_limit=table.token_limit,
         send_temperature=table.send_temperature,
-        template=template_of(table),
+        template=template_of(table.template) if table.template else None,
         page=page_of(table),
         hosts=tuple(table.hosts),
         private=table.private,
@@ -109,63 +71,18 @@ def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
     )
 
 
-def api_problems(table: EndpointTable) -> Iterator[Problem]:
-    """Headers and query values that cannot go out, or may not stand in a file; no value is shown."""
-    for name, value in table.headers.items():
-        if not TOKEN.fullmatch(name) or name.lower() in OWN_HEADERS:
-            yield Problem(("headers", name), "is no header that may be set here; expected one such as x-title")
-        elif not value.isprintable():
-            yield Problem(("headers", name), "holds a character that no header has")
-        elif is_secret(name, value, header=True):
-            yield Problem(("headers", name), f"{LIKE_A_SECRET}; write {{env:NAME}}, and set that variable")
-    for name, value in table.query.items():
-        if is_secret(name, value):
-            yield Problem(("query", name), f"{LIKE_A_SECRET}; write {{env:NAME}}, and set that variable")
+def parse_config(text: str, name: str) -> Config:
+    """`name` is how errors call the text. Raises ConfigError, one line, naming the file, the line and the key."""
+    toml = TomlText(text=text, name=name)
+    return toml.check(Config, toml.loads(), lambda misfit: _refusal(toml, misfit))
 
 
-def load_config(path: Path) -> Config:
-    """Raises ConfigError, one line, naming the file, the line and the key."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read {path}: {error.strerror}; expected a TOML file with [target] and [[reference]]"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}); expected a TOML file") from error
-    return parse_config(text, path)
-
-
-def parse_config(text: str, path: Path) -> Config:
-    """The same of a text; `path` is how errors call it."""
-    try:
-        raw = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError: TOMLDecodeError, or a number of thousands of digits
-        raise ConfigError(f"{path}: not TOML: {error}") from error
-    try:
-        config = Config.model_validate(raw)
-    except ValidationError as error:
-        # A misspelt key explains a missing one.
-        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        # The value is not repeated: a key may have been put there by mistake.
-        raise _refusal(path, text, first["loc"], _said(first["loc"], first["type"], first["msg"])) from error
-    for at, table in config.tables():
-        for loc, what in (*problems(table), *api_problems(table)):
-            raise _refusal(path, text, (*at, *loc), what)
-    return config
-
-
-def _refusal(path: Path, text: str, loc: Loc, what: str) -> ConfigError:
-    lines = (line_of(text, loc[:length]) for length in range(len(loc), 0, -1))
-    line = next((n for n in lines if n is not None), None)
-    where = str(path) if line is None else f"{path}, line {line}"
-    spelt = ".".join(" ".join(str(p).split()) for p in loc)
-    page = "docs/ways.md" if OF_WAYS & set(loc) else "the README"
-    return ConfigError(f"{where}: {spelt}: {what}; see {page} for the keys of a config file")
-
-
-def _said(loc: Loc, kind: str, message: str) -> str:
-    return f"unknown key{_meant(loc)}" if kind == "extra_forbidden" else " ".join(message.split())
+def _refusal(toml: TomlText, misfit: Misfit) -> str:
+    """The value is not repeated: a key may have been put there by mistake."""
+    spelt = ".".join(" ".join(str(p).split()) for p in misfit.loc)
+    what = f"unknown key{_meant(misfit.loc)}" if misfit.kind == UNKNOWN_KEY else misfit.message
+    page = "docs/ways.md" if OF_WAYS & set(misfit.loc) else "the README"
+    return f"{toml.at(misfit.loc)}: {spelt}: {what}; see {page} for the keys of a config file"
 
 
 def _meant(loc: Loc) -> str:
@@ -174,13 +91,10 @@ def _meant(loc: Loc) -> str:
     >>> _meant(("target", "template", "framming"))
     '; did you mean framing?'
     """
-    *tables, key = (part for part in loc if isinstance(part, str))
-    table = _TABLES.get(tables[-1], Config) if tables else Config
+    table, key = table_at(Config, loc[:-1]), str(loc[-1])
     if table is EndpointTable and key.lower().replace("-", "_") in KEYS_THEMSELVES:
         return '; a key never stands in a file: key_env = "VARIABLE" names the variable that holds it'
-    known = [field.alias or name for name, field in table.model_fields.items()]
-    close = get_close_matches(key, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return did_you_mean(key, keys_at(Config, loc[:-1]))
 
 
 def parse_reference(text: str) -> Endpoint:

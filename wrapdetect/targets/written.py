@@ -9,7 +9,7 @@ from wrapdetect.dialects.template.filling import variables_of
 from wrapdetect.model import TARGET, Endpoint, Page, Step, Template
 from wrapdetect.model.template import Poll
 from wrapdetect.model.text import whole
-from wrapdetect.ways.page.login import login_variables
+from wrapdetect.secrets.variables import login_variables
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 

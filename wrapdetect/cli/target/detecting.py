@@ -10,11 +10,12 @@ from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError, TargetSilent
 from wrapdetect.model import TARGET, Endpoint
 from wrapdetect.model.prose import quote
+from wrapdetect.secrets.variables import check_variable
 from wrapdetect.targets.config import check_url, make_endpoint
 from wrapdetect.targets.detect import Detection, Seen, detect, report
 from wrapdetect.targets.detect.base import NEEDED_KEY
 from wrapdetect.targets.written import dump_target
-from wrapdetect.ways.keyring import check_variable, read_keys
+from wrapdetect.ways.keyring import read_keys
 from wrapdetect.ways.look import observe
 
 DEPLOYMENT_PATH = "/openai/deployments/"

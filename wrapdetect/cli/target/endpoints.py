@@ -1,19 +1,17 @@
 """Endpoints from the command line and the config file together; a target given by its address alone is looked at."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
+from wrapdetect.cli.options import Options
 from wrapdetect.cli.target.detecting import Looked, look_at
 from wrapdetect.cli.terminal import say
 from wrapdetect.dialects import wire_format
-from wrapdetect.dialects.template.filling import is_handed_out, parts_of, variables_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint
-from wrapdetect.model.prose import quote
-from wrapdetect.targets.config import Config, load_config, make_endpoint, parse_reference
+from wrapdetect.store.config_file import load_config
+from wrapdetect.targets.config import Config, make_endpoint, parse_reference
 
 
 class _Gathered(NamedTuple):
@@ -25,51 +23,31 @@ class _Gathered(NamedTuple):
 
 
 def gather_endpoints(
-    url: str | None,
-    model: str | None,
-    key_env: str | None,
-    references: list[str],
-    config: Path | None,
-    *,
-    plain: bool,
-    may_look: bool = True,
-    out: Path | None = None,
-    resume: bool = False,
+    url: str | None, model: str | None, key_env: str | None, options: Options, *, plain: bool
 ) -> _Gathered:
     """The command line's target replaces the config's; its references are added.
 
-    A URL without a model is looked at, by a handful of harmless requests, unless `may_look` forbids to send anything,
-    or the recording could not be made anyway (`out` is there already, or `resume` has no file to go on with).
+    A URL without a model is looked at, by a handful of harmless requests, unless this is a dry run, or the recording
+    could not be made anyway (`out` is there already, or `resume` has no file to go on with).
     Raises SpecError or ConfigError for what cannot be asked, TargetSilent where there is no way in.
     """
-    settings = load_config(config) if config is not None else Config()
+    settings = load_config(options.config) if options.config is not None else Config()
     given = settings.endpoints()
-    added = tuple(parse_reference(r) for r in references)
+    added = tuple(parse_reference(r) for r in options.reference or ())
     looked = None
     if url is not None:
         if any(e.role == "target" for e in given):
             say("the URL given goes before the [target] of the config file, which is not asked")
         target = make_endpoint(name=TARGET, role="target", url=url, model=model or "", key_env=key_env)
         if not target.model:  # nor does the address tell it
-            check_recording(out, resume=resume)
-            looked = _look(url, key_env, may_look=may_look)
+            check_recording(options.out, resume=options.resume)
+            looked = _look(url, key_env, may_look=not options.dry_run)
             target = looked.endpoint
         given = (target, *(e for e in given if e.role == "reference"))
     elif model is not None or key_env is not None:
         raise SpecError("--model and --key-env go with the target's URL on the command line; the URL is missing")
     endpoints = (*given, *added)
     return _Gathered(tuple(map(unstreamed, endpoints)) if plain else endpoints, settings, looked)
-
-
-def tell_variables(endpoints: Sequence[Endpoint]) -> None:
-    """Say which environment variables go to which host, before anything is sent."""
-    for endpoint in endpoints:
-        names = (*((endpoint.key_env,) if endpoint.key_env else ()), *variables_of(endpoint))
-        if names:
-            parts = parts_of(endpoint.template) if endpoint.template else ()
-            others = endpoint.hosts if any(is_handed_out(part.path) for part in parts) else ()
-            hosts = (urlsplit(endpoint.url).netloc.rpartition("@")[2], *others)
-            say(f"sends  {quote(', '.join(dict.fromkeys(names)), 300)} to {quote(' or '.join(hosts), 300)}")
 
 
 def check_recording(out: Path | None, *, resume: bool) -> None:

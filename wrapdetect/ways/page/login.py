@@ -5,31 +5,21 @@ stays shut, and is named.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from wrapdetect.model import FailureKind
 from wrapdetect.model.template import PageStep
+from wrapdetect.secrets.variables import FILLED_IN
 from wrapdetect.ways.page.find import PRESS_MS, Box, Stop, given_element, is_playwrights, wall_of
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-_VARIABLE = re.compile(r"\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 STEP_S = 10.0
 """Most time until what a step wants is there, and until a form that was sent is gone."""
 _LOOK_S = 0.1
-
-
-def login_variables(steps: tuple[PageStep, ...]) -> tuple[str, ...]:
-    """Names of the variables that the steps want.
-
-    >>> login_variables((PageStep(fill="#u", text="{env:USER_NAME}"), PageStep(press="#go")))
-    ('USER_NAME',)
-    """
-    return tuple(dict.fromkeys(name for step in steps for name in _VARIABLE.findall(step.text)))
 
 
 async def log_in(page: "Page", steps: tuple[PageStep, ...], variables: Mapping[str, str]) -> None:
@@ -41,7 +31,7 @@ async def log_in(page: "Page", steps: tuple[PageStep, ...], variables: Mapping[s
             raise Stop(FailureKind.GARBLED, f"login step {number}: nothing on the page fits {kind} = {selector!r}")
         try:
             if kind == "fill":
-                await box.element.fill(_VARIABLE.sub(lambda m: variables[m[1]], step.text), timeout=PRESS_MS)
+                await box.element.fill(FILLED_IN.sub(lambda m: variables[m[1]], step.text), timeout=PRESS_MS)
             elif kind == "press":
                 await box.element.click(timeout=PRESS_MS)
         except Exception as error:
