@@ -84,7 +84,7 @@ def test_a_recording_is_loaded_from_a_path_its_bytes_an_open_file_or_by_its_name
 
 
 def test_what_is_no_recording_is_refused_in_words() -> None:
-    with pytest.raises(RunFormatError, match="no-such.jsonl"):
+    with pytest.raises(RunFormatError, match=r"no-such\.jsonl"):
         load_run("no-such.jsonl")
     with pytest.raises(RunFormatError, match="the bytes given, line 1"):
         load_run(b"{}\n")
@@ -259,4 +259,4 @@ def test_at_most_twenty_names_are_public_and_each_is_there() -> None:
     assert len(wrapdetect.__all__) <= 20
     assert all(getattr(wrapdetect, name) is not None for name in wrapdetect.__all__)
     with pytest.raises(AttributeError, match="no attribute 'audits'"):
-        wrapdetect.audits  # type: ignore[attr-defined]  # noqa: B018  # the mistake meant
+        wrapdetect.audits  # noqa: B018  # the mistake meant

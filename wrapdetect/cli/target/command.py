@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from wrapdetect.cli.target.detecting import look_at, toml_of, write_new
 from wrapdetect.cli.terminal import say
-from wrapdetect.dialects import DIALECTS, Call, decode
+from wrapdetect.dialects import Call, decode, encode
 from wrapdetect.dialects.body.hints import next_step
 from wrapdetect.dialects.body.unpacked import header_of
 from wrapdetect.dialects.template.problems import ENDLESS, is_endless
@@ -67,7 +67,7 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float) -> int:
         temperature=item.temperature,
         max_tokens=item.max_tokens,
     )
-    call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
+    call = encode(ask, (), endpoint)
     open_ = ways_to((endpoint,), say=say, timeout_s=timeout_s)
     exchange = asyncio.run(_put(endpoint, ask, call, open_))
     for line in shown_lines(endpoint, call, exchange):
