@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.conftest import an_endpoint, an_exchange
-from wrapdetect.dialects import DIALECTS, Call
+from wrapdetect.dialects import Call, encode
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange
 from wrapdetect.ways.send import Sender, ways_to
@@ -56,7 +56,7 @@ def test_a_person_answers_for_whoever_is_pasted_and_is_not_called_for_others() -
         async with ways((api,)):
             assert person.came == 0
         async with ways((PASTED, api)) as send:
-            return await send(PASTED, ASK, 0, 0, DIALECTS["pasted"].encode(ASK, (), PASTED))
+            return await send(PASTED, ASK, 0, 0, encode(ASK, (), PASTED))
 
     exchange = asyncio.run(go())
     assert (exchange.endpoint, person.came) == ("target", 1)
