@@ -1,10 +1,8 @@
 """wrapdetect ask --manual: an audit whose target is a person at the keyboard, who asks the bot by hand."""
 
-import asyncio
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 
 from wrapdetect.cli.commands.asking import begun, check_resume, conduct, recorded_at
@@ -18,7 +16,7 @@ from wrapdetect.model import TARGET, AskKey, Endpoint, Exchange, Run
 from wrapdetect.model.prose import quote
 from wrapdetect.report import CONSOLE
 from wrapdetect.runs.plan import Cost, Slot, estimate_cost, make_plan
-from wrapdetect.runs.survey import Asker, SurveyPlan
+from wrapdetect.runs.survey import SurveyPlan, side_by_side
 from wrapdetect.store import run_file
 from wrapdetect.store.shipped import neutral_prompts, with_hello
 from wrapdetect.targets.config import Config, check_names, check_url
@@ -59,7 +57,7 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
             slots=slots,
             limits=chosen.limits._replace(concurrency=1),
             words=words,
-            asking=_side_by_side,
+            asking=side_by_side,
         ),
         options,
         timeout_s=chosen.timeout_s,
@@ -79,17 +77,6 @@ def person_endpoint(bot: str | None) -> Endpoint:
         model="unknown",
         dialect="pasted",
     )
-
-
-async def _side_by_side(asker: Asker, slots: Sequence[Slot]) -> None:
-    """Each endpoint's questions one after the other, all endpoints at a time: a conversation with the person is never
-    broken by another."""
-    by_endpoint: dict[str, list[Slot]] = defaultdict(list)
-    for slot in slots:
-        by_endpoint[slot.endpoint.name].append(slot)
-    async with asyncio.TaskGroup() as group:
-        for own in by_endpoint.values():
-            group.create_task(asker.ask(own))
 
 
 def _put_before(out: Path, slots: tuple[Slot, ...]) -> int:
