@@ -5,16 +5,12 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from wrapdetect.cli.commands.asking import begun, check_resume, conduct, recorded_at
-from wrapdetect.cli.commands.collect import next_steps
+from wrapdetect.cli.commands.asking import begun, check_resume, conduct, judged_where_comparable, recorded_at
 from wrapdetect.cli.options import Options
-from wrapdetect.cli.present import present
-from wrapdetect.cli.terminal import say
 from wrapdetect.dialects import decode
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, AskKey, Endpoint, Exchange, Run
 from wrapdetect.model.prose import quote
-from wrapdetect.report import CONSOLE
 from wrapdetect.runs.plan import Cost, Slot, estimate_cost, make_plan
 from wrapdetect.runs.survey import SurveyPlan, side_by_side
 from wrapdetect.store import run_file
@@ -61,7 +57,7 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
         ),
         options,
         timeout_s=chosen.timeout_s,
-        judge=lambda made: _judge(made, out, options),
+        judge=judged_where_comparable,
         person=lambda: _person(by_hand, _put_before(out, slots) if options.resume else 0),
     )
 
@@ -122,10 +118,3 @@ def _person(total: int, done: int) -> PersonSender:
 def _show(text: str) -> None:
     sys.stderr.write(text)
     sys.stderr.flush()
-
-
-def _judge(run: Run, out: Path, options: Options) -> int:
-    if run.references or options.report != CONSOLE:
-        return present(run, report=options.report, embed=options.embed, fail_at=options.fail_at)
-    say(next_steps(out))
-    return 0

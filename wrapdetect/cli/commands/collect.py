@@ -2,16 +2,13 @@
 references that are asked the same questions now."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
-from wrapdetect.cli.commands.asking import check_resume, conduct, recorded_at
+from wrapdetect.cli.commands.asking import check_resume, conduct, judged_where_comparable, recorded_at
 from wrapdetect.cli.options import Options
-from wrapdetect.cli.present import present
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint, Run
-from wrapdetect.report import CONSOLE
 from wrapdetect.runs.collected import Collection, asked_together, without_times
 from wrapdetect.runs.collected.against import refuse_unread, slots_against, what_was_read, words_against
 from wrapdetect.runs.survey import SurveyPlan
@@ -77,10 +74,7 @@ def make_run(
     out = recorded_at(run, options)
     run_file.write(out, run)
     say(f"recorded in {out}")
-    if run.references or options.report != CONSOLE:
-        return present(run, report=options.report, embed=options.embed, fail_at=options.fail_at)
-    say(next_steps(out))
-    return 0
+    return judged_where_comparable(run, options)
 
 
 def references_of(options: Options) -> tuple[tuple[Endpoint, ...], Config]:
@@ -89,15 +83,6 @@ def references_of(options: Options) -> tuple[tuple[Endpoint, ...], Config]:
     settings = load_config(options.config) if options.config is not None else Config()
     of_file = tuple(e for e in settings.endpoints() if e.role == "reference")
     return (*of_file, *(parse_reference(t) for t in options.reference or ())), settings
-
-
-def next_steps(out: Path) -> str:
-    """What can be done with a run that has no references."""
-    return (
-        "nothing to compare with yet. Next: `wrapdetect match "
-        f"{out} --library NAME` compares with recorded models; the same command with --reference "
-        "NAME=URL#MODEL@KEY_VARIABLE and another --out asks references the same questions and judges"
-    )
 
 
 def _collection(path: Path, reading: HowToRead) -> tuple[str, Collection]:
@@ -145,5 +130,4 @@ def _against(run: Run, references: tuple[Endpoint, ...], chosen: Chosen, options
         limits=chosen.limits,
         words=words_against(references, chosen.draws),
     )
-    judge = partial(present, report=options.report, embed=options.embed, fail_at=options.fail_at)
-    return conduct(plan, options, timeout_s=chosen.timeout_s, judge=judge)
+    return conduct(plan, options, timeout_s=chosen.timeout_s)
