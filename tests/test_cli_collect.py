@@ -172,6 +172,14 @@ def test_a_reference_that_does_not_answer_leaves_nothing_behind(commands: Comman
     assert not (tmp_path / "run.jsonl").exists()
 
 
+def test_a_references_key_that_is_not_set_leaves_nothing_behind(commands: Commands, tmp_path: Path) -> None:
+    table = write_rows(tmp_path / "bot.jsonl", [{"prompt": "Why?", "answer": "So."}])
+    lost = "lost=http://127.0.0.1:9/v1#m@NO_SUCH_KEY"
+    done = commands.run("import", table, "--reference", lost, "--out", "run.jsonl", cwd=tmp_path)
+    assert "the environment variable NO_SUCH_KEY is not set" in complaint_of(done)
+    assert not (tmp_path / "run.jsonl").exists()
+
+
 def test_a_har_is_imported_without_any_of_its_secrets(commands: Commands, tmp_path: Path) -> None:
     question = PACK[0].turns[0]
     call = entry(

@@ -188,6 +188,23 @@ def test_requests_leave_by_few_files_and_by_no_vendors_client() -> None:
     assert {place_of(f) for f in files() if tops(f) & clients} == set()
 
 
+def test_one_survey_asks_and_whoever_wants_one_hands_it_the_world() -> None:
+    def users(*names: str) -> set[str]:
+        wanted = {f"wrapdetect.runs.{n}" for n in names}
+        return {
+            place_of(f)
+            for f in files()
+            for node in ast.walk(ast.parse(f.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom)
+            if any(f"{node.module}.{a.name}" in wanted for a in node.names)
+        }
+
+    assert users("ask.run_slots", "plan.check_budget", "hello.check_hello", "recording.open_recording") == {
+        "runs/survey.py"
+    }
+    assert users("survey.survey") == {"cli/commands/asking.py", "verbs.py"}
+
+
 PLUG_INS = {
     "read", "compare", "parse", "render", "RULE", "READER", "DIALECT", "SHAPE", "app",
     "upgrade", "revision", "down_revision", "branch_labels", "depends_on",

@@ -16,7 +16,7 @@ from wrapdetect.runs.ask import Send, StoppedByHand
 from wrapdetect.runs.codec import Loaded, dump_exchange, dump_head, dump_run, load_run
 from wrapdetect.runs.plan import HELLO, Slot, make_plan
 from wrapdetect.runs.recording import Recording
-from wrapdetect.runs.survey import Asker, Open, SurveyPlan, World, new_run, survey
+from wrapdetect.runs.survey import Asker, Open, SurveyPlan, World, new_run, side_by_side, survey
 from wrapdetect.targets.settings import Limits
 
 FREE = Limits(concurrency=2, pace_s=0.0, max_requests=10**6, max_tokens=10**9)
@@ -101,6 +101,8 @@ class Fake:
     sent: list[tuple[str, AskKey, str]] = field(default_factory=list)
     opened: list[tuple[str, ...]] = field(default_factory=list)
     shown: list[tuple[int, int]] = field(default_factory=list)
+    in_flight: Counter[str] = field(default_factory=Counter)
+    most: Counter[str] = field(default_factory=Counter)
     refused: str = ""
 
     def world(self) -> World:
@@ -125,7 +127,11 @@ class Fake:
 
     async def send(self, endpoint: Endpoint, ask: Ask, turn: int, attempt: int, call: Call) -> Exchange:
         self.sent.append((endpoint.name, ask.key, endpoint.url))
+        for name in (endpoint.name, "all"):
+            self.in_flight[name] += 1
+            self.most[name] = max(self.most[name], self.in_flight[name])
         await asyncio.sleep(0)
+        self.in_flight.subtract((endpoint.name, "all"))
         return self.answer(endpoint, ask)
 
     @contextmanager
@@ -258,15 +264,17 @@ def test_a_survey_that_is_cancelled_keeps_what_was_answered() -> None:
     assert (fake.place.open, "recorded in kept/run.jsonl" in fake.said) == (0, False)
 
 
+def test_endpoints_asked_side_by_side_are_each_asked_one_question_after_the_other() -> None:
+    fake = Fake()
+    made = fake.survey(a_plan(asking=side_by_side, limits=FREE._replace(concurrency=1)))
+    assert made is not None
+    assert len(made.exchanges) == ASKED
+    assert fake.most == {"target": 1, "ref0": 1, "ref1": 1, "all": 3}
+
+
 @pytest.mark.parametrize("at", [1, 5])
 def test_a_person_who_stops_is_heard_through_every_task(at: int) -> None:
     """At the hello, and deep in a group of a group."""
-
-    async def side_by_side(asker: Asker, slots: Sequence[Slot]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for name in ("target", "ref0", "ref1"):
-                group.create_task(asker.ask([s for s in slots if s.endpoint.name == name]))
-
     fake = Fake()
 
     def stop(endpoint: Endpoint, ask: Ask) -> Exchange:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -15,6 +14,7 @@ from bench.kills.serving import asked_in, served
 from wrapdetect.cli import main
 from wrapdetect.model import Run
 from wrapdetect.runs.codec import load_run
+from wrapdetect.runs.collected.against import slots_against
 from wrapdetect.runs.plan import Slot, make_plan
 
 AT_ONCE = 4
@@ -155,13 +155,7 @@ def _planned(run: Run) -> list[Slot]:
     """Of collected answers: their questions, for the references."""
     if run.draws:
         return list(make_plan(run))
-    asked = {(e.ask.probe, e.ask.item) for e in run.exchanges if e.endpoint == run.target.name}
-    names = {e.name for e in run.references}
-    return [
-        s
-        for s in make_plan(replace(run, draws=1))
-        if s.endpoint.name in names and (s.ask.key.probe == "hello" or (s.ask.key.probe, s.ask.key.item) in asked)
-    ]
+    return slots_against(run, run.references, 1)
 
 
 def warm() -> None:

@@ -13,6 +13,7 @@ Nothing here touches the world: ways, recording, clock and terminal are handed i
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -102,6 +103,17 @@ async def as_planned(asker: Asker, slots: Sequence[Slot]) -> None:
     """All of them, in the order planned."""
     with asker.progress(len(slots)) as progress:
         await asker.ask(slots, progress)
+
+
+async def side_by_side(asker: Asker, slots: Sequence[Slot]) -> None:
+    """Each endpoint's questions one after the other, all endpoints at a time: a conversation with a person is never
+    broken by another."""
+    by_endpoint: dict[str, list[Slot]] = defaultdict(list)
+    for slot in slots:
+        by_endpoint[slot.endpoint.name].append(slot)
+    async with asyncio.TaskGroup() as group:
+        for own in by_endpoint.values():
+            group.create_task(asker.ask(own))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,24 +1,18 @@
 """wrapdetect ask --manual: an audit whose target is a person at the keyboard, who asks the bot by hand."""
 
-import asyncio
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 
-from wrapdetect.cli.commands.asking import begun, check_resume, conduct, recorded_at
-from wrapdetect.cli.commands.collect import next_steps
+from wrapdetect.cli.commands.asking import begun, check_resume, conduct, judged_where_comparable, recorded_at
 from wrapdetect.cli.options import Options
-from wrapdetect.cli.present import present
-from wrapdetect.cli.terminal import say
 from wrapdetect.dialects import decode
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, AskKey, Endpoint, Exchange, Run
 from wrapdetect.model.prose import quote
-from wrapdetect.report import CONSOLE
 from wrapdetect.runs.plan import Cost, Slot, estimate_cost, make_plan
-from wrapdetect.runs.survey import Asker, SurveyPlan
+from wrapdetect.runs.survey import SurveyPlan, side_by_side
 from wrapdetect.store import run_file
 from wrapdetect.store.shipped import neutral_prompts, with_hello
 from wrapdetect.targets.config import Config, check_names, check_url
@@ -59,11 +53,11 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
             slots=slots,
             limits=chosen.limits._replace(concurrency=1),
             words=words,
-            asking=_side_by_side,
+            asking=side_by_side,
         ),
         options,
         timeout_s=chosen.timeout_s,
-        judge=lambda made: _judge(made, out, options),
+        judge=judged_where_comparable,
         person=lambda: _person(by_hand, _put_before(out, slots) if options.resume else 0),
     )
 
@@ -79,17 +73,6 @@ def person_endpoint(bot: str | None) -> Endpoint:
         model="unknown",
         dialect="pasted",
     )
-
-
-async def _side_by_side(asker: Asker, slots: Sequence[Slot]) -> None:
-    """Each endpoint's questions one after the other, all endpoints at a time: a conversation with the person is never
-    broken by another."""
-    by_endpoint: dict[str, list[Slot]] = defaultdict(list)
-    for slot in slots:
-        by_endpoint[slot.endpoint.name].append(slot)
-    async with asyncio.TaskGroup() as group:
-        for own in by_endpoint.values():
-            group.create_task(asker.ask(own))
 
 
 def _put_before(out: Path, slots: tuple[Slot, ...]) -> int:
@@ -135,10 +118,3 @@ def _person(total: int, done: int) -> PersonSender:
 def _show(text: str) -> None:
     sys.stderr.write(text)
     sys.stderr.flush()
-
-
-def _judge(run: Run, out: Path, options: Options) -> int:
-    if run.references or options.report != CONSOLE:
-        return present(run, report=options.report, embed=options.embed, fail_at=options.fail_at)
-    say(next_steps(out))
-    return 0

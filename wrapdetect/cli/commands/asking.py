@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wrapdetect.cli.options import Options
+from wrapdetect.cli.present import present
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint, Pack, Run
-from wrapdetect.report import report_of
+from wrapdetect.report import CONSOLE, report_of
 from wrapdetect.runs.ask import StoppedByHand
 from wrapdetect.runs.survey import Advance, Open, SurveyPlan, World, new_run, survey
 from wrapdetect.store.run_file import RunFileAt
@@ -65,10 +66,11 @@ def conduct(
     options: Options,
     *,
     timeout_s: float,
-    judge: Callable[[Run], int],
+    judge: Callable[[Run, Options], int] | None = None,
     person: Callable[[], AbstractAsyncContextManager[Sender]] | None = None,
 ) -> int:
-    """Survey and judge; the exit code. `person` gives who answers for an endpoint whose answers are pasted.
+    """Survey and judge, as `judged` if nothing else is said; the exit code. `person` gives who answers for an endpoint
+    whose answers are pasted.
 
     Raises WrapdetectError for what cannot be done; TargetSilent where the target answered nothing.
     """
@@ -83,7 +85,24 @@ def conduct(
     except (KeyboardInterrupt, StoppedByHand):
         say(f"stopped; what was answered is in {path}; go on with the same command and --resume")
         return INTERRUPTED_EXIT
-    return 0 if made is None else judge(made)
+    return 0 if made is None else (judge or judged)(made, options)
+
+
+def judged(run: Run, options: Options) -> int:
+    """Compare the target with its references, and print the report; the exit code."""
+    return present(run, report=options.report, embed=options.embed, fail_at=options.fail_at)
+
+
+def judged_where_comparable(run: Run, options: Options) -> int:
+    """The same; or, of a run without references, what can be done with it."""
+    if run.references or options.report != CONSOLE:
+        return judged(run, options)
+    say(
+        "nothing to compare with yet. Next: `wrapdetect match "
+        f"{recorded_at(run, options)} --library NAME` compares with recorded models; the same command with --reference "
+        "NAME=URL#MODEL@KEY_VARIABLE and another --out asks references the same questions and judges"
+    )
+    return 0
 
 
 @contextmanager

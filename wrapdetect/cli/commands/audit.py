@@ -1,10 +1,7 @@
 """wrapdetect audit: a target and its references are asked the packs, and compared."""
 
-from functools import partial
-
 from wrapdetect.cli.commands.asking import begun, check_resume, conduct, recorded_at
 from wrapdetect.cli.options import Options
-from wrapdetect.cli.present import present
 from wrapdetect.cli.target.detecting import Looked, write_beside
 from wrapdetect.cli.terminal import say
 from wrapdetect.model import Endpoint, Run
@@ -35,8 +32,7 @@ def run_audit(
         words=audit_words,
         greeted=lambda: None if looked is None else _write(looked, run, options),
     )
-    judge = partial(present, report=options.report, embed=options.embed, fail_at=options.fail_at)
-    return conduct(plan, options, timeout_s=chosen.timeout_s, judge=judge)
+    return conduct(plan, options, timeout_s=chosen.timeout_s)
 
 
 def _write(looked: Looked, run: Run, options: Options) -> None:

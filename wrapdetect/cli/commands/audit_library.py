@@ -59,7 +59,7 @@ def audit_library(
             f"at most {cost.requests:,} requests and about {cost.tokens:,} tokens"
         )
 
-    def judge(made: Run) -> int:
+    def judge(made: Run, options: Options) -> int:
         heard = heard_in_run(made)
         found = match(heard, known, seeds, embed=embed, today=clock.now().date())
         return show_match(with_settings(found, heard), top=10, report=options.report, fail_at=options.fail_at)

@@ -1,29 +1,22 @@
 """wrapdetect import: answers that others collected -> a run; judged against speakers of the same table, or against
 references that are asked the same questions now."""
 
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
-from wrapdetect.cli.commands.asking import check_resume, conduct, recorded_at
+from wrapdetect.cli.commands.asking import check_resume, conduct, judged_where_comparable, recorded_at
 from wrapdetect.cli.options import Options
-from wrapdetect.cli.present import present
 from wrapdetect.cli.terminal import say
-from wrapdetect.dialects import decode
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint, Run
-from wrapdetect.model.prose import quote
-from wrapdetect.report import CONSOLE
 from wrapdetect.runs.collected import Collection, asked_together, without_times
-from wrapdetect.runs.plan import Cost, Slot, make_plan
+from wrapdetect.runs.collected.against import refuse_unread, slots_against, what_was_read, words_against
 from wrapdetect.runs.survey import SurveyPlan
 from wrapdetect.store import run_file
 from wrapdetect.store.answers import More, read_answers
 from wrapdetect.store.config_file import load_config
 from wrapdetect.store.har import is_har, read_har, without_tokens
-from wrapdetect.store.shipped import HELLO, load_packs, neutral_prompts, with_hello
+from wrapdetect.store.shipped import load_packs, neutral_prompts, with_hello
 from wrapdetect.store.tables import TABLE_FORMATS, Fields
 from wrapdetect.targets.config import Config, check_names, parse_reference
 from wrapdetect.targets.settings import DEFAULT_PACKS, Chosen
@@ -65,8 +58,8 @@ def make_run(
         instrument=instrument(options.vantage),
     )
     run = replace(without_tokens(run), note=f"imported from {path.name}", seed=chosen.seed)
-    _refuse_unread(run, str(path))
-    for note in (*collection.notes, _counts(run)):
+    refuse_unread(run, str(path))
+    for note in (*collection.notes, what_was_read(run)):
         say(note)
     if run.references and not asked_together(run):
         run = without_times(run)
@@ -81,10 +74,7 @@ def make_run(
     out = recorded_at(run, options)
     run_file.write(out, run)
     say(f"recorded in {out}")
-    if run.references or options.report != CONSOLE:
-        return present(run, report=options.report, embed=options.embed, fail_at=options.fail_at)
-    say(next_steps(out))
-    return 0
+    return judged_where_comparable(run, options)
 
 
 def references_of(options: Options) -> tuple[tuple[Endpoint, ...], Config]:
@@ -93,15 +83,6 @@ def references_of(options: Options) -> tuple[tuple[Endpoint, ...], Config]:
     settings = load_config(options.config) if options.config is not None else Config()
     of_file = tuple(e for e in settings.endpoints() if e.role == "reference")
     return (*of_file, *(parse_reference(t) for t in options.reference or ())), settings
-
-
-def next_steps(out: Path) -> str:
-    """What can be done with a run that has no references."""
-    return (
-        "nothing to compare with yet. Next: `wrapdetect match "
-        f"{out} --library NAME` compares with recorded models; the same command with --reference "
-        "NAME=URL#MODEL@KEY_VARIABLE and another --out asks references the same questions and judges"
-    )
 
 
 def _collection(path: Path, reading: HowToRead) -> tuple[str, Collection]:
@@ -144,47 +125,9 @@ def _against(run: Run, references: tuple[Endpoint, ...], chosen: Chosen, options
     )
     check_names(whole.endpoints)
     plan = SurveyPlan(
-        run=whole, slots=_slots(whole, references, chosen.draws), limits=chosen.limits, words=_words(references, chosen)
+        run=whole,
+        slots=slots_against(whole, references, chosen.draws),
+        limits=chosen.limits,
+        words=words_against(references, chosen.draws),
     )
-    judge = partial(present, report=options.report, embed=options.embed, fail_at=options.fail_at)
-    return conduct(plan, options, timeout_s=chosen.timeout_s, judge=judge)
-
-
-def _slots(run: Run, references: tuple[Endpoint, ...], draws: int) -> list[Slot]:
-    """The target's questions to each reference, with the hello before all."""
-    asked = {(e.ask.probe, e.ask.item) for e in run.exchanges if e.endpoint == run.target.name}
-    names = {e.name for e in references}
-    return [
-        s
-        for s in make_plan(replace(run, draws=draws))
-        if s.endpoint.name in names and (s.ask.key.probe == HELLO or (s.ask.key.probe, s.ask.key.item) in asked)
-    ]
-
-
-def _words(references: tuple[Endpoint, ...], chosen: Chosen) -> Callable[[Run, Cost], str]:
-    names = ", ".join(f"{quote(e.name, 40)} ({quote(e.model, 40)})" for e in references)
-    return lambda run, cost: (
-        f"target {quote(run.target.name, 40)}, as collected, against {names}, asked now; so times are not compared\n"
-        f"plan: its questions, {chosen.draws} draw(s), {len(run.variants)} neutral prompt(s), seed {run.seed}\n"
-        f"at most {cost.requests:,} requests and about {cost.tokens:,} tokens over all references"
-    )
-
-
-def _refuse_unread(run: Run, place: str) -> None:
-    """Raises SpecError where no answer of the target can be read: nobody is asked for the sake of none."""
-    replies = [decode(e, run.target) for e in run.exchanges if e.endpoint == run.target.name]
-    failures = [r.failure for r in replies if r.failure is not None]
-    if len(failures) == len(replies):
-        why = f": {quote(failures[0].detail, 300)}" if failures else ""
-        raise SpecError(f"{place}: {len(replies)} questions found, 0 answers read{why}")
-
-
-def _counts(run: Run) -> str:
-    own = [e for e in run.exchanges if e.endpoint == run.target.name]
-    failed = Counter(f.kind for e in own if (f := decode(e, run.target).failure) is not None)
-    unread = ", ".join(f"{n} {kind}" for kind, n in sorted(failed.items()))
-    known = {(e.ask.probe, e.ask.item) for e in own}
-    packs = ", ".join(f"{p.id} ({n})" for p in run.packs if (n := sum(probe == p.id for probe, _ in known)))
-    without = f"; without an answer: {unread}" if unread else ""
-    others = f"; {len(run.references)} references in the same file" if run.references else ""
-    return f"{quote(run.target.name, 40)}: {len(own) - failed.total()} answers to questions of {packs}{without}{others}"
+    return conduct(plan, options, timeout_s=chosen.timeout_s)
