@@ -20,6 +20,7 @@ from wrapdetect.report.notebook import MatchReport, VerdictReport
 from wrapdetect.runs import codec
 from wrapdetect.runs.recording import Say, remarks
 from wrapdetect.store import run_file
+from wrapdetect.store.plugins import load_and_tell
 from wrapdetect.store.shipped import HELLO, folder, load_seeds
 
 if TYPE_CHECKING:  # they load what compares, or what asks
@@ -57,6 +58,7 @@ def _silent(text: str, /) -> None:
 
 def load_run(source: Source, *, say: Say = _silent) -> Run:
     """A recording, whatever format it has. Raises RunFormatError where it cannot be read."""
+    load_and_tell(say)
     loaded, name = _loaded(source)
     for remark in remarks(loaded, name):
         say(remark)
@@ -68,6 +70,7 @@ def judge(run: Run, *, embed: bool | None = None) -> VerdictReport:
 
     Raises EmbeddingError for weights that are not those known.
     """
+    load_and_tell(_silent)
     return VerdictReport.on(_verdict(run, embed), run)
 
 
@@ -76,6 +79,7 @@ def replay(source: Source, *, embed: bool | None = None, say: Say = _silent) -> 
 
     Raises RunFormatError where it cannot be read, SpecError where it holds nothing to judge by.
     """
+    load_and_tell(say)
     loaded, name = _loaded(source)
     said = tuple(remarks(loaded, name))
     for remark in said:
@@ -188,6 +192,7 @@ async def audit_async(
     from wrapdetect.ways.keyring import read_keys
     from wrapdetect.ways.send import ways_to
 
+    load_and_tell(say)
     endpoints, handed = await gather_asked(target, references, model, key_env)
     check_names(endpoints)
     if resume and out is None:
