@@ -399,6 +399,16 @@ def test_the_replay_of_a_recording_gives_the_same_bytes(
 
 
 @pytest.mark.slow
+def test_a_report_that_nobody_knows_is_one_line_and_nothing_is_asked(commands: Commands, tmp_path: Path) -> None:
+    replay = ("replay", "lab_relay", "--no-embed")
+    for argv in (replay, ("audit", "http://127.0.0.1:1/v1", "--model", "m", "--dry-run")):
+        done = commands.run(*argv, cwd=tmp_path, WRAPDETECT_REPORT="pdf")
+        assert complaint(done) == "wrapdetect: no report is called 'pdf'; expected one of console, json"
+    chosen = commands.run(*replay, cwd=tmp_path, WRAPDETECT_REPORT="json")
+    assert chosen.out == commands.run(*replay, "--json", cwd=tmp_path, WRAPDETECT_REPORT="pdf").out
+    assert json.loads(chosen.out)["report"] == 1
+
+
 def test_replay_opens_no_socket_and_starts_no_process(audited: tuple[Done, Path], tmp_path: Path) -> None:
     code = (
         "import sys\n"

@@ -13,12 +13,15 @@ from tests.edge.test_alerts import Inbox, an_inbox
 from tests.monitor_lab import Plan, World, a_world
 from wrapdetect.errors import StoreAway
 from wrapdetect.model.history import Beat, Outcome
+from wrapdetect.monitor.alert import EventKind, PassingMemory
 from wrapdetect.monitor.config import parse_monitor
 from wrapdetect.monitor.rounds import Done
 from wrapdetect.monitor.standing import LastingState, Standing, lasting_state, states_of
 from wrapdetect.monitor.upkeep import Upkeep
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.ways.alerts import Alerts, EventKind, PassingMemory
+from wrapdetect.store.shipped import load_seeds
+from wrapdetect.ways.alerts import Alerts
+from wrapdetect.ways.status_pages import open_pages
 
 QUIET_S = 3600
 PLOVER = '[[feed]]\nservice = "plover"\nurl = "http://127.0.0.1:1/page"\nformat = "statuspage"'
@@ -213,8 +216,17 @@ def test_a_store_that_is_away_is_told_without_it() -> None:
 
 def kept_up(desk: Desk, ledger: Ledger, plan: Plan, world: World) -> Upkeep:
     alerts = Alerts({"HOOK": desk.inbox.url}, memory=ledger, now=desk.clock, quiet_s=QUIET_S)
-    config = parse_monitor(plan.text(world), desk.path.parent / "monitor.toml", ())
-    return Upkeep(config=config, ledger=ledger, alerts=alerts, metrics=None, now=desk.clock, say=desk.said.append)
+    config = parse_monitor(plan.text(world), "monitor.toml", ())
+    return Upkeep(
+        config=config,
+        ledger=ledger,
+        alerts=alerts,
+        metrics=None,
+        pages=open_pages,
+        seeds=load_seeds,
+        now=desk.clock,
+        say=desk.said.append,
+    )
 
 
 def test_faults_of_our_own_are_told_once_each_way_at_once_and_by_the_next_round(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """One round: every service asked once, within the budget, and recorded as the answers come."""
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 
@@ -7,8 +8,9 @@ import pytest
 
 from tests.test_schedule import some_services
 from tests.watching import ITEMS, SERVICES, World, rounds
-from wrapdetect.model.history import Outcome
-from wrapdetect.monitor.rounds import RECORD_EVERY_S
+from wrapdetect.errors import SpecError
+from wrapdetect.model.history import Outcome, Service
+from wrapdetect.monitor.rounds import RECORD_EVERY_S, Sign, shown_round
 from wrapdetect.monitor.schedule import Budget, Rhythm, day_of
 
 
@@ -89,6 +91,47 @@ def test_a_bug_in_one_service_is_said_by_name_without_its_message_and_stops_nobo
     assert all("up1: a bug of ours (ZeroDivisionError in test_rounds.py, line " in s for s in world.said)
     assert not any("secret" in s for s in world.said)
     assert world.ledger.finished == rounds(0, 1)
+
+
+def test_a_way_in_that_is_gone_is_said_in_its_own_words_and_stops_nobody() -> None:
+    def script(name: str, _: int) -> Outcome:
+        if name == "up1":
+            raise SpecError("no Chromium was found; install one")
+        return Outcome.UP
+
+    world = World(script=script)
+    (first,) = world.keep(world.watch(), for_s=299)
+    assert len(first.beats) == len(SERVICES) - 1
+    assert world.said == [
+        f"round {shown_round(first.round_s)}: up1: no Chromium was found; install one; it stays unknown"
+    ]
+
+
+def test_what_a_page_waits_for_its_turn_is_no_lateness_of_ours() -> None:
+    class OneByOne(World):
+        async def beat(self, service: Service, round_s: int) -> Sign:
+            due_s = self.loop.time()
+            async with turn:
+                started_s = self.loop.time()
+                sign = await super().beat(service, round_s)
+            return sign._replace(waited_s=started_s - due_s)
+
+    turn, world = asyncio.Lock(), OneByOne(takes_s=40.0)
+    (first,) = world.keep(world.watch(), for_s=299)
+    assert len(first.beats) == len(SERVICES)
+    assert max(first.late_s) < 0.001
+    assert max(b.offset_ms for b in first.beats) > 200_000
+
+
+def test_pages_take_the_fingerprint_one_after_the_other() -> None:
+    pages = tuple(
+        replace(s, endpoint=replace(s.endpoint, dialect="page")) for s in some_services(3)[:3] if s.endpoint is not None
+    )
+    world = World(takes_s=5.0)
+    (first,) = world.keep(world.watch(pages, items=ITEMS), for_s=299)
+    assert len(first.prints) == 6
+    names = [name for name, _ in world.asks]
+    assert names == [name for name in dict.fromkeys(names) for _ in ITEMS]
 
 
 def test_the_same_seed_asks_in_the_same_order() -> None:

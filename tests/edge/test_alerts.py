@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from wrapdetect.errors import SpecError
+from wrapdetect.monitor.alert import Alert, EventKind
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.ways.alerts import Alert, Alerts, EventKind, read_alert_urls
+from wrapdetect.ways.alerts import Alerts, read_alert_urls
 
 SECRET = "hunter2secret"
 QUIET_S = 6 * 3600

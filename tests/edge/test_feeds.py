@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from wrapdetect.errors import FeedError
-from wrapdetect.ways.status_pages import Fetched, fetch, followed, plain_client
+from wrapdetect.monitor.outside import Fetched
+from wrapdetect.ways.status_pages import fetch, followed, plain_client
 
 PAGE = b'{"page": {}, "incidents": []}'
 MEGABYTE = 1_000_000

@@ -36,9 +36,10 @@ from tests.edge.ledger_world import (
 )
 from wrapdetect.errors import StoreError
 from wrapdetect.model.history import Coverage, History, Outcome, Print, Service, columns
+from wrapdetect.monitor.outside import Spend
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.store.ledger.rows import Spend
-from wrapdetect.store.ledger.schema import META, REVISION, VERSION_TABLE, Database
+from wrapdetect.store.ledger.database import Database
+from wrapdetect.store.ledger.schema import META, REVISION, VERSION_TABLE
 
 
 class LedgerContract:
@@ -457,7 +458,7 @@ class LedgerContract:
 WORKER = """
 import sys
 from tests.edge.ledger_world import START, SERVICES, Clock, beats_of, stepwise
-from wrapdetect.edge.ledger import Ledger
+from wrapdetect.store.ledger import Ledger
 clock = Clock(START)
 with Ledger.open(sys.argv[1], now=clock, holder="host:1:a", wait_s=30) as ledger, open(sys.argv[2], "a") as told:
     ledger.claim(600, force=True)
@@ -499,9 +500,7 @@ def test_the_newest_revision_is_the_one_wanted() -> None:
 
 
 def test_a_store_is_made_from_any_folder_and_leaves_no_other_file(tmp_path: Path) -> None:
-    code = (
-        "import sys; from wrapdetect.store.ledger.schema import Database; Database('m.db', make=True, wait_s=1).close()"
-    )
+    code = "from wrapdetect.store.ledger.database import Database; Database('m.db', make=True, wait_s=1).close()"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
     assert [p.name for p in tmp_path.iterdir()] == ["m.db"]
     Database(tmp_path / "m.db", make=False, wait_s=1).close()

@@ -26,7 +26,7 @@ from wrapdetect.store.ledger import Ledger, packing
 PACKER = """
 import sys
 from tests.edge.ledger_world import START, Clock, step, stepwise
-from wrapdetect.edge.ledger import Ledger
+from wrapdetect.store.ledger import Ledger
 with Ledger.open(sys.argv[1], now=Clock(START + 90 * 86_400), holder="host:1:a", wait_s=30) as ledger:
     stepwise(ledger)
     tidy = ledger._database.tidy

@@ -11,7 +11,7 @@ from wrapdetect.cli.terminal import say
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Endpoint, Page
 from wrapdetect.model.template import PageStep
-from wrapdetect.runs.codec_ways import dump_endpoint, load_endpoint
+from wrapdetect.runs.codec.endpoints import dump_endpoint, load_endpoint
 from wrapdetect.secrets.variables import login_variables
 from wrapdetect.store.config_file import load_config
 from wrapdetect.targets.written import dump_target

@@ -13,11 +13,13 @@ from pydantic import BaseModel
 from tests.conftest import an_item
 from wrapdetect.errors import ConfigError
 from wrapdetect.model import Endpoint, Item
-from wrapdetect.monitor.config import FILL_IN, TABLES, load_monitor, template
+from wrapdetect.monitor.config import FILL_IN
+from wrapdetect.monitor.config.tables import TABLES
 from wrapdetect.monitor.feeds import Scope
 from wrapdetect.monitor.schedule import heartbeat
 from wrapdetect.monitor.spec import DailyCost, MonitorConfig, daily_cost, duration_s, said_s
 from wrapdetect.runs.plan import estimate_tokens
+from wrapdetect.store.monitor_file import load_monitor, template
 from wrapdetect.targets.toml_lines import line_of
 
 SECRET = "hunter2secret"

@@ -7,6 +7,8 @@ probability reaches --fail-at; 70 a fault of ours; 130 and 141 stopped by Ctrl-C
 
 import os
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,9 @@ import typer
 
 from wrapdetect.cli import collected_app, monitor_app, target_app
 from wrapdetect.cli.end import exit_code_of
-from wrapdetect.cli.options import HERE, Options, with_options
+from wrapdetect.cli.options import AnswerField, Format, ModelField, Options, PromptField
+from wrapdetect.cli.shared import HERE, with_options
+from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.ways.output import guard
 
@@ -34,11 +38,6 @@ app.add_typer(library_app, name="library")
 app.add_typer(target_app.app, name="target")
 
 app.add_typer(monitor_app.app, name="monitor")
-
-Format = Annotated[
-    str | None,
-    typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
-]
 
 
 @app.command()
@@ -65,7 +64,7 @@ def audit(
     adaptive: Annotated[
         bool, typer.Option("--adaptive", help="With --library: choose each next question, stop when decided.")
     ] = False,
-    as_json: object = HERE,
+    report: object = HERE,
     embed: object = HERE,
     fail_at: object = HERE,
 ) -> None:
@@ -103,9 +102,9 @@ def match_answers(
     top: Annotated[int, typer.Option(min=1, help="Models to show.")] = 10,
     only: Annotated[str | None, typer.Option(help="Whose answers, where the table holds several speakers.")] = None,
     format_: Format = None,
-    model_field: Annotated[str | None, typer.Option(help="Column with the speaker. Default: guessed.")] = None,
-    prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
-    answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
+    model_field: ModelField = None,
+    prompt_field: PromptField = None,
+    answer_field: AnswerField = None,
     options: Options,
 ) -> None:
     """Whose answers are these? Compare recorded answers with a library; sends nothing."""
@@ -119,7 +118,7 @@ def match_answers(
         only=only,
         fields=Fields(model_field, prompt_field, answer_field),
         top=top,
-        as_json=options.as_json,
+        report=options.report,
         embed=options.embed,
         fail_at=options.fail_at,
     )
@@ -139,7 +138,7 @@ def replay(
     """Judge a recorded run again: same bytes in, same verdict out; sends nothing."""
     from wrapdetect.cli.commands.replay import judge_again as command
 
-    raise typer.Exit(command(run, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at))
+    raise typer.Exit(command(run, report=options.report, embed=options.embed, fail_at=options.fail_at))
 
 
 @app.command()
@@ -172,9 +171,7 @@ def outages(
     from wrapdetect.ways.clock import now
 
     reading = reading_of(since, until, assume_utc=assume_utc, format_=format_, now=now())
-    raise typer.Exit(
-        command(target, upstream, panel or [], reading=reading, window_min=window, as_json=options.as_json)
-    )
+    raise typer.Exit(command(target, upstream, panel or [], reading=reading, window_min=window, report=options.report))
 
 
 @app.command()
@@ -233,8 +230,8 @@ def library_import(
     settings: Annotated[str, typer.Option(help="Temperature, system prompt, host, as far as known.")] = "",
     licence: Annotated[str, typer.Option(help="Of the answers.")] = "",
     model_field: Annotated[str | None, typer.Option(help="Column with the model. Default: guessed.")] = None,
-    prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
-    answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
+    prompt_field: PromptField = None,
+    answer_field: AnswerField = None,
     embed: Annotated[
         bool, typer.Option("--embed", help="Keep embeddings too (needs [embed]; about 25 answers a second).")
     ] = False,
@@ -286,9 +283,33 @@ def library_drop(name: Annotated[str, typer.Argument(help="Of a library.")]) -> 
     drop(name)
 
 
+def _with_plug_ins(commands: typer.Typer) -> typer.Typer:
+    """Each command, but not its --help, first loads what other packages add; what does not fit is one line each."""
+    for command in commands.registered_commands:
+        if command.callback is not None:
+            command.callback = _after_loading(command.callback)
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _with_plug_ins(group.typer_instance)
+    return commands
+
+
+def _after_loading(command: Callable[..., object]) -> Callable[..., object]:
+    @wraps(command)
+    def loaded(**options: object) -> object:
+        from wrapdetect.store.plugins import load_plugins
+
+        for plug_in in load_plugins():
+            if plug_in.problem:
+                say(plug_in.warning)
+        return command(**options)
+
+    return loaded
+
+
 def run_app() -> None:
     """Run the command; whatever goes wrong is one line on standard error and an exit code."""
     # Before numpy loads: threads that wait for a busy core cost more than they save, and sums keep their order.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     guard()
-    sys.exit(exit_code_of(app))
+    sys.exit(exit_code_of(_with_plug_ins(app)))

@@ -6,16 +6,15 @@ from typing import Annotated
 
 import typer
 
+from wrapdetect.cli.options import Options
+from wrapdetect.cli.shared import with_options
+
 app = typer.Typer(
     help="Watch targets and candidates for weeks: outages, slowdowns and versions that go together.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-_Json = Annotated[bool, typer.Option("--json", help="Print as JSON on standard output.")]
-_FailAt = Annotated[
-    float | None, typer.Option(min=0.0, max=1.0, help="Exit with 10 where the probability is at or above this.")
-]
 MonitorFile = Annotated[Path, typer.Option("--config", help="Of the monitor; `monitor init` writes one.")]
 Since = Annotated[str | None, typer.Option(help="From this day on, such as 2026-05-01, or the last days, such as 30d.")]
 Target = Annotated[str | None, typer.Option(help="One target by name. Default: all.")]
@@ -54,17 +53,20 @@ def monitor_run(
 
 
 @app.command("status")
-def monitor_status(config: MonitorFile = Path("monitor.toml"), json_: _Json = False) -> None:
+@with_options("monitor status")
+def monitor_status(config: MonitorFile = Path("monitor.toml"), *, options: Options) -> None:
     """Up or down now, the day's budget, the feeds, and the evidence so far. Sends nothing."""
     from wrapdetect.cli.monitor.status import status
 
-    raise typer.Exit(status(config, as_json=json_))
+    raise typer.Exit(status(config, report=options.report))
 
 
 @app.command("incidents")
+@with_options("monitor incidents")
 def monitor_incidents(
     config: MonitorFile = Path("monitor.toml"),
-    json_: _Json = False,
+    *,
+    options: Options,
     target: Annotated[str | None, typer.Option(help="Of one service by name. Default: all but plain pages.")] = None,
     since: Since = None,
 ) -> None:
@@ -73,7 +75,7 @@ def monitor_incidents(
     from wrapdetect.cli.monitor.incidents import show_incidents
     from wrapdetect.ways.clock import now
 
-    show_incidents(config, target=target, since=since_of(since, now()), as_json=json_)
+    show_incidents(config, target=target, since=since_of(since, now()), report=options.report)
 
 
 @app.command("alert-test")
@@ -85,19 +87,22 @@ def monitor_alert_test(config: MonitorFile = Path("monitor.toml")) -> None:
 
 
 @app.command("judge")
+@with_options("monitor judge")
 def monitor_judge(
     config: MonitorFile = Path("monitor.toml"),
     since: Since = None,
     target: Target = None,
-    json_: _Json = False,
-    fail_at: _FailAt = None,
+    *,
+    options: Options,
 ) -> None:
     """The verdict on each target by what was watched, with the incidents as witnesses. Sends nothing."""
     from wrapdetect.cli.dates import since_of
     from wrapdetect.cli.monitor.judge import judge
     from wrapdetect.ways.clock import now
 
-    raise typer.Exit(judge(config, since=since_of(since, now()), target=target, as_json=json_, fail_at=fail_at))
+    raise typer.Exit(
+        judge(config, since=since_of(since, now()), target=target, report=options.report, fail_at=options.fail_at)
+    )
 
 
 @app.command("export")

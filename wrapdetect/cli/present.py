@@ -1,18 +1,17 @@
-"""Run -> report on standard output, and the exit code. Shared by audit and replay."""
+"""Run -> report on standard output, and the exit code: shared by whatever judges."""
 
-import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from wrapdetect.cli.terminal import width
+from wrapdetect.cli.reporting import fail_at_code, screen, show
 from wrapdetect.model import Run
-from wrapdetect.report import console, dependence_console, json_v1
+from wrapdetect.report import report_of
+from wrapdetect.report.nouns import Judged
 from wrapdetect.store.embed import embedder
 from wrapdetect.store.shipped import load_seeds
 
 if TYPE_CHECKING:
     from wrapdetect.evidence.analysis import Analysis
-
-FAIL_AT_EXIT = 10
 
 
 def analyse_run(run: Run, *, embed: bool | None) -> "Analysis":
@@ -22,15 +21,19 @@ def analyse_run(run: Run, *, embed: bool | None) -> "Analysis":
     return analyse(run, load_seeds(), embed=embedder(embed))
 
 
-def present(run: Run, *, as_json: bool, embed: bool | None, fail_at: float | None) -> int:
+def present(run: Run, *, report: str, embed: bool | None, fail_at: float | None) -> int:
     """Analyse, print, and give the exit code: 10 where the probability reaches `fail_at`, else 0."""
+    return present_each([run], report=report, embed=embed, fail_at=fail_at)
+
+
+def present_each(runs: Iterable[Run], *, report: str, embed: bool | None, fail_at: float | None) -> int:
+    """Of several targets one report; the exit code is that of the likeliest. Raises SpecError for an unknown report."""
+    form = report_of(report)
+    judged = [judged_run(run, embed=embed) for run in runs]
+    show(form.verdicts(judged, screen()))
+    return fail_at_code(max(j.verdict.probability for j in judged), fail_at)
+
+
+def judged_run(run: Run, *, embed: bool | None) -> Judged:
     analysis = analyse_run(run, embed=embed)
-    verdict = analysis.verdict
-    if as_json:
-        sys.stdout.write(json_v1.render(verdict, run))
-    else:
-        on_terminal = sys.stdout.isatty()
-        sys.stdout.write(console.render(verdict, run, width=width(), colour=on_terminal))
-        if analysis.outages:
-            sys.stdout.write(dependence_console.render(analysis.outages, width=width(), colour=on_terminal))
-    return FAIL_AT_EXIT if fail_at is not None and verdict.probability >= fail_at else 0
+    return Judged(run=run, verdict=analysis.verdict, outages=analysis.outages)

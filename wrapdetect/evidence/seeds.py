@@ -1,14 +1,14 @@
 """TOML text of seeds/ -> what the analysis starts from: vendors, rules, priors, likeness, neutral prompts."""
 
 import re
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from wrapdetect.errors import SeedError
 from wrapdetect.model import Axis, State, Weights
+from wrapdetect.targets.toml_lines import Misfit, TomlText
 
 
 class _Strict(BaseModel):
@@ -83,9 +83,9 @@ class Prior(_Strict):
         return self
 
 
-class Rule(_Strict):
-    """One comparison: its axis, the group it is averaged in, and how much it may say (nats). Where it says more than
-    `incidents_above`, its n_target counts incidents that were shared."""
+class RuleEntry(_Strict):
+    """What a ruleset says of a rule: its axis, the group it is averaged in, and how much it may say (nats). Where it
+    says more than `incidents_above`, its n_target counts incidents that were shared."""
 
     id: str
     axis: Axis
@@ -120,7 +120,7 @@ class Ruleset(_Strict):
 
     id: str
     prior: dict[Weights, Prior]
-    rule: list[Rule]
+    rule: list[RuleEntry]
     group: dict[str, Group] = {}
     state: list[StateRule]
 
@@ -130,9 +130,14 @@ class Ruleset(_Strict):
             raise ValueError("two rules share an id")
         return self
 
-    def rule_of(self, rule_id: str) -> Rule:
+    def rule_of(self, rule_id: str) -> RuleEntry:
         """Raises KeyError for an id that the ruleset does not hold."""
         return next((r for r in self.rule if r.id == rule_id), None) or _unknown(rule_id)
+
+    def completed(self, rules: Iterable[RuleEntry]) -> "Ruleset":
+        """With those of `rules` that it does not name, as they are; what it names stays as it says."""
+        named = {r.id for r in self.rule}
+        return self.model_copy(update={"rule": [*self.rule, *(r for r in rules if r.id not in named)]})
 
 
 class KnownLikeness(_Strict):
@@ -306,12 +311,15 @@ def parse_seeds(texts: Mapping[str, str]) -> Seeds:
 
 
 def _parse(kind: type[_T], texts: Mapping[str, str], part: str) -> _T:
-    name = FILES[part]
-    try:
-        return kind.model_validate(tomllib.loads(texts[name]))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise SeedError(f"seeds/{name}: {error}") from error
+    toml = TomlText(text=texts[FILES[part]], name=f"seeds/{FILES[part]}", refusal=SeedError)
+    return toml.check(kind, toml.loads(), lambda misfit: _said(misfit, toml))
 
 
-def _unknown(rule_id: str) -> Rule:
+def _said(misfit: Misfit, toml: TomlText) -> str:
+    line = toml.line(misfit.loc)
+    where = f"line {line}, " if line is not None else ""
+    return f"{toml.name}: {where}{'.'.join(map(str, misfit.loc))}: {misfit.message}"
+
+
+def _unknown(rule_id: str) -> RuleEntry:
     raise KeyError(rule_id)

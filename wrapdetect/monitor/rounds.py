@@ -7,10 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple, Protocol
 
-from wrapdetect.errors import StoreAway, StoreError
+from wrapdetect.errors import SpecError, StoreAway, StoreError
 from wrapdetect.model import Item
 from wrapdetect.model.history import Beat, Outcome, Print, Service
-from wrapdetect.monitor.schedule import Budget, Rhythm, Round, RoundSlot, cost_of, day_of, make_round
+from wrapdetect.monitor.schedule import (
+    Budget,
+    Rhythm,
+    Round,
+    RoundSlot,
+    cost_of,
+    day_of,
+    is_page,
+    longest_s,
+    make_round,
+)
 from wrapdetect.runs.plan import Cost
 from wrapdetect.runs.workload import Offload
 
@@ -30,7 +40,8 @@ PRINTING = 50
 class Sign(NamedTuple):
     """What came of one heartbeat. `sent_s`: when its first byte left, by the stopwatch; else as history.Beat.
 
-    `lagged`: it failed while our own event loop stood still, so that nothing is known of the service.
+    `lagged`: it failed while our own event loop stood still, so that nothing is known of the service. `waited_s`: how
+    long before `sent_s` it waited for its turn, which is no lateness of ours: pages are asked one after the other.
     """
 
     sent_s: float
@@ -38,6 +49,7 @@ class Sign(NamedTuple):
     latency_ms: int
     said: str = ""
     lagged: bool = False
+    waited_s: float = 0.0
 
 
 class Pulse(Protocol):
@@ -189,6 +201,7 @@ class _Asking:
         self._from_s = self._watch_s - (self._clock_s - from_s)
         self._end_s = self._from_s + watch.rhythm.cadence_s
         self._gate, self._printing = asyncio.Semaphore(watch.rhythm.concurrency), asyncio.Semaphore(PRINTING)
+        self._printing_pages = asyncio.Semaphore(1)
         self._news, self._over = asyncio.Event(), False
         self._fresh_beats: list[Beat] = []
         self._fresh_prints: list[Print] = []
@@ -261,6 +274,8 @@ class _Asking:
                 self._keep(slot, sign)
                 if self._round.prints and slot.service.endpoint and sign.outcome is Outcome.UP:
                     await self._print(slot.service)
+        except SpecError as error:  # what asks it is gone: a browser, the file of a login
+            self._bugs.append(f"{slot.service.name}: {error}; it stays unknown")
         except Exception as error:
             self._bugs.append(f"{slot.service.name}: {bug_of_ours(error)}; it stays unknown")
 
@@ -274,14 +289,14 @@ class _Asking:
             said=sign.said,
         )
         self._beats.append(beat)
-        self._late_s.append(max(sign.sent_s - self._from_s - slot.offset_s, 0.0))
+        self._late_s.append(max(sign.sent_s - sign.waited_s - self._from_s - slot.offset_s, 0.0))
         self._fresh_beats.append(beat)
         self._news.set()
 
     async def _print(self, service: Service) -> None:
-        async with self._printing:
+        async with self._printing_pages if is_page(service) else self._printing:
             for number, item in enumerate(self._watch.items):
-                if self._watch.stopwatch() + self._watch.rhythm.timeout_s > self._end_s:
+                if self._watch.stopwatch() + longest_s(service, self._watch.rhythm) > self._end_s:
                     self._unprinted += len(self._watch.items) - number
                     return
                 text = await self._watch.pulse.answer(service, item)

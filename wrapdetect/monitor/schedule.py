@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
+from wrapdetect.dialects.template.filling import is_frame
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Ask, AskKey, Item
+from wrapdetect.model import Ask, AskKey, Endpoint, Item
 from wrapdetect.model.history import Service
 from wrapdetect.runs.plan import Cost, estimate_tokens
 
@@ -26,6 +27,12 @@ SETTLE_S = 2
 """Between the last answer of a round and the next round: the last ones are recorded."""
 UNLIMITED_TOKENS = 500
 """Reserved for the answer of an endpoint that takes no token limit."""
+SHORT_TOKENS = 200
+"""Reserved for what a chat without such a setting is seen to say: what it thinks beside is on nobody's bill of ours."""
+PAGE_CADENCE_S = 300
+"""Pages are asked no more often: each time a browser of some 100 MB is started, and ended."""
+PAGE_EXTRA_S = 15
+"""What that takes, beside the timeout, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +119,40 @@ def phase_of(name: str, n_phases: int) -> int:
 
 def check_rhythm(rhythm: Rhythm, services: Sequence[Service]) -> None:
     """Raises SpecError where a round could still be waiting for answers when the next is due."""
+    pages = [s for s in services if is_page(s)]
+    if pages and rhythm.cadence_s < PAGE_CADENCE_S:
+        raise SpecError(
+            f"{pages[0].name} is a page, and every {rhythm.cadence_s} s is too often: each time a browser is started; "
+            f"make the cadence {PAGE_CADENCE_S} s or longer, or watch what the page sends, as a template"
+        )
     minutes = phases(_targets(services), rhythm.cadence_s) - 1
-    needed = minutes * PHASE_S + rhythm.jitter_s + rhythm.timeout_s + SETTLE_S
+    asking_s = max([rhythm.timeout_s, sum(longest_s(s, rhythm) for s in pages)])
+    needed = minutes * PHASE_S + rhythm.jitter_s + asking_s + SETTLE_S
     if needed > rhythm.cadence_s:
+        one_by_one = f", {len(pages)} pages one after the other" if pages else ""
         raise SpecError(
             f"a round of {len(services):,} services takes up to {needed} s (jitter {rhythm.jitter_s}, timeout "
-            f"{rhythm.timeout_s}) and the next is due after {rhythm.cadence_s} s; shorten jitter or timeout, "
-            f"or make the cadence longer"
+            f"{rhythm.timeout_s}{one_by_one}) and the next is due after {rhythm.cadence_s} s; shorten jitter or "
+            f"timeout, or make the cadence longer"
         )
+
+
+def is_page(service: Service) -> bool:
+    """Whether it is asked in a browser."""
+    return service.endpoint is not None and service.endpoint.dialect == "page"
+
+
+def longest_s(service: Service, rhythm: Rhythm) -> int:
+    """Most seconds that one question to it takes."""
+    return rhythm.timeout_s + (PAGE_EXTRA_S if is_page(service) else 0)
+
+
+def requests_of(endpoint: Endpoint) -> int:
+    """Requests that one question takes: before a template's are its steps, after it its polls, each counted once."""
+    template = endpoint.template
+    if template is None:
+        return 1
+    return 1 + sum(not is_frame(step) for step in template.steps) + len(template.polls)
 
 
 def make_round(services: Sequence[Service], due_s: int, *, rhythm: Rhythm, seed: int, prints: bool) -> Round:
@@ -156,16 +189,21 @@ def print_ask(item: Item) -> Ask:
 
 
 def cost_of(a_round: Round, items: Sequence[Item]) -> Cost:
-    """What a round takes at most: a request each, and of chat services the tokens of question and full answer."""
+    """What a round takes at most: requests, and of chat services the tokens of question and full answer."""
     asks = [heartbeat(a_round.due_s), *((print_ask(i) for i in items) if a_round.prints else ())]
     asked = sum(estimate_tokens(ask.turns[0]) for ask in asks)
     requests = tokens = 0
     for service, _ in a_round.slots:
-        requests += len(asks) if service.endpoint else 1
+        requests += len(asks) * requests_of(service.endpoint) if service.endpoint else 1
         if service.endpoint is not None:
-            unlimited = service.endpoint.token_limit == "omit"
-            tokens += asked + sum(UNLIMITED_TOKENS if unlimited else ask.max_tokens for ask in asks)
+            tokens += asked + sum(_most_tokens(service.endpoint, ask) for ask in asks)
     return Cost(requests, tokens)
+
+
+def _most_tokens(endpoint: Endpoint, ask: Ask) -> int:
+    if endpoint.dialect in ("template", "page"):
+        return SHORT_TOKENS
+    return UNLIMITED_TOKENS if endpoint.token_limit == "omit" else ask.max_tokens
 
 
 def _targets(services: Sequence[Service]) -> int:

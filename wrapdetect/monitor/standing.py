@@ -9,9 +9,9 @@ from zlib import crc32
 
 from wrapdetect.evidence.compare.dependence.episodes import own_faults, stamp
 from wrapdetect.model.history import DOWN, UNKNOWN, Beat, History, Outcome, columns
+from wrapdetect.monitor.alert import Alert, Bell, EventKind
+from wrapdetect.monitor.outside import UpkeepStore
 from wrapdetect.monitor.spec import MonitorConfig
-from wrapdetect.store.ledger import Ledger
-from wrapdetect.ways.alerts import Alert, Alerts, EventKind
 
 _ENDS: Mapping[EventKind, EventKind] = {"down": "up", "feed": "feed_back", "own": "own_over", "store": "store_back"}
 """What lasts, and its end."""
@@ -43,7 +43,7 @@ class LastingState(NamedTuple):
 class Standing:
     """Tells of what lasts. Raises what the memory of its alerts raises; call from a thread."""
 
-    alerts: Alerts
+    alerts: Bell
     say: Callable[[str], None]
     now_s: Callable[[], int]
 
@@ -97,7 +97,9 @@ def _event(kind: EventKind, group: Sequence[LastingState], at_s: int) -> Alert:
     )
 
 
-def states_of(config: MonitorConfig, ledger: Ledger, round_s: int) -> tuple[list[LastingState], LastingState | None]:
+def states_of(
+    config: MonitorConfig, ledger: UpkeepStore, round_s: int
+) -> tuple[list[LastingState], LastingState | None]:
     """Targets and candidates as the last rounds saw them, those of which nothing can be said left out; and whether the
     fault is ours (None without plain sites). Where it is, nothing is said of anybody."""
     latest = ledger.latest(_LOOKED_AT)
@@ -118,7 +120,7 @@ def _ours(rounds: Sequence[int], own: set[int]) -> LastingState | None:
     return LastingState(SITES, None, "") if rounds and rounds[-1] not in own else None
 
 
-def _published(ledger: Ledger, names: Sequence[str], now_s: int) -> Iterator[LastingState]:
+def _published(ledger: UpkeepStore, names: Sequence[str], now_s: int) -> Iterator[LastingState]:
     """Of services that are not asked, what their status pages say."""
     known = ledger.history(since_s=now_s - FORGOTTEN_S, services=names, beats=False).incidents if names else ()
     for name in names:
@@ -132,7 +134,7 @@ def _published(ledger: Ledger, names: Sequence[str], now_s: int) -> Iterator[Las
         )
 
 
-def disk_of(ledger: Ledger, now_s: int) -> LastingState | None:
+def disk_of(ledger: UpkeepStore, now_s: int) -> LastingState | None:
     """Whether the store's disk is nearly full; None for a server's."""
     free = ledger.bytes_free()
     if free is None:
@@ -160,7 +162,7 @@ def lasting_state(name: str, beats: Sequence[Beat], own: set[int]) -> LastingSta
     return LastingState(name, since_s, f"{name} does not answer since {stamp(since_s)}: {telling[-1].said}")
 
 
-def _own_rounds(config: MonitorConfig, ledger: Ledger, latest: Mapping[str, list[Beat]], round_s: int) -> set[int]:
+def _own_rounds(config: MonitorConfig, ledger: UpkeepStore, latest: Mapping[str, list[Beat]], round_s: int) -> set[int]:
     """Rounds that were our own fault, by the rule of the verdicts: a site counts that answered within the day."""
     sites = [s.name for s in config.sites]
     day = ledger.history(since_s=round_s - _DAY_S, services=[n for n in sites if n in latest])

@@ -15,19 +15,16 @@ from wrapdetect.evidence.compare.dependence.outages import FEWEST_HITS
 from wrapdetect.evidence.compare.dependence.together import evidence, outages_of_each
 from wrapdetect.evidence.compare.dependence.vantages import own_view
 from wrapdetect.evidence.compare.dependence.versions import change_points
+from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model.history import DOWN, Beat, Dependence, History, Outcome
+from wrapdetect.monitor.alert import Alert, Bell, EventKind, PassingMemory
 from wrapdetect.monitor.as_runs import restricted
 from wrapdetect.monitor.feeds import FEEDS
 from wrapdetect.monitor.feeds.moments import continued
+from wrapdetect.monitor.outside import FeedState, Fetch, Figures, OpenPages, UpkeepStore
 from wrapdetect.monitor.rounds import Done, FaultKind
 from wrapdetect.monitor.spec import FeedSpec, MonitorConfig
 from wrapdetect.monitor.standing import LastingState, Standing, disk_of, states_of
-from wrapdetect.store.ledger import Ledger
-from wrapdetect.store.ledger.rows import FeedState
-from wrapdetect.store.shipped import load_seeds
-from wrapdetect.ways.alerts import Alert, Alerts, EventKind, PassingMemory
-from wrapdetect.ways.metrics import Metrics
-from wrapdetect.ways.status_pages import Client, fetch, plain_client
 
 Args = TypeVarTuple("Args")
 
@@ -51,9 +48,11 @@ class Upkeep:
     after it was done, and the next round makes up for what is not."""
 
     config: MonitorConfig
-    ledger: Ledger
-    alerts: Alerts
-    metrics: Metrics | None
+    ledger: UpkeepStore
+    alerts: Bell
+    metrics: Figures | None
+    pages: OpenPages
+    seeds: Callable[[], Seeds]
     now: Callable[[], datetime]
     say: Callable[[str], None]
     weighed_s: int = 0
@@ -156,17 +155,15 @@ class Upkeep:
         if not due:
             return
         gate = asyncio.Semaphore(FEEDS_AT_ONCE)
-        async with plain_client() as client, asyncio.TaskGroup() as group:
+        async with self.pages() as fetch, asyncio.TaskGroup() as group:
             for feed in due:
-                group.create_task(self._due_feed(feed, client, states.get(feed.name), gate))
+                group.create_task(self._due_feed(feed, fetch, states.get(feed.name), gate))
 
-    async def _due_feed(
-        self, feed: FeedSpec, client: Client, before: FeedState | None, gate: asyncio.Semaphore
-    ) -> None:
+    async def _due_feed(self, feed: FeedSpec, fetch: Fetch, before: FeedState | None, gate: asyncio.Semaphore) -> None:
         async with gate:
-            await self._read_feed(feed, client, before)
+            await self._read_feed(feed, fetch, before)
 
-    async def _read_feed(self, feed: FeedSpec, client: Client, before: FeedState | None) -> None:
+    async def _read_feed(self, feed: FeedSpec, fetch: Fetch, before: FeedState | None) -> None:
         now_s, seen_s = self._now_s(), before.at_s if before and before.ok else None
         detail = before.detail if before and before.ok else "read"
         # a page that did not change is read again where what counts of it did
@@ -174,7 +171,7 @@ class Upkeep:
         anew = not await asyncio.to_thread(self.ledger.marked, reading)
         etag, changed = (before.etag or "", before.last_modified or "") if before and not anew else ("", "")
         try:
-            page = await fetch(feed.url, client=client, timeout_s=FEED_TIMEOUT_S, etag=etag, last_modified=changed)
+            page = await fetch(feed.url, timeout_s=FEED_TIMEOUT_S, etag=etag, last_modified=changed)
             if page.data is not None:
                 detail = await asyncio.to_thread(self._keep_page, feed, page.data, seen_s)
             else:
@@ -280,7 +277,7 @@ class Upkeep:
 
     def _weigh_all(self) -> None:
         history = self.ledger.history(services=[s.name for s in self.config.services()])
-        for outages in outages_of_each(history, [t.name for t in self.config.targets], load_seeds()):
+        for outages in outages_of_each(history, [t.name for t in self.config.targets], self.seeds()):
             for found in outages.found:
                 self._evidence(found)
         self._versions(own_view(history))

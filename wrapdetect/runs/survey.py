@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from wrapdetect.dialects import DIALECTS, decode
+from wrapdetect.dialects import decode, encode
 from wrapdetect.dialects.address import with_version
 from wrapdetect.errors import PreflightError, TargetSilent
 from wrapdetect.model import Ask, Endpoint, Exchange, Instrument, Pack, Run
@@ -196,7 +196,7 @@ async def answers_with_version(endpoint: Endpoint, ask: Ask, open_: Open) -> str
         return ""
     moved = replace(endpoint, url=url)
     async with open_((moved,)) as send:
-        exchange = await send(moved, ask, 0, 0, DIALECTS[moved.dialect].encode(ask, (), moved))
+        exchange = await send(moved, ask, 0, 0, encode(ask, (), moved))
     return "" if decode(exchange, moved).failure else f"it answers at {url}: give that address"
 
 

@@ -1,28 +1,25 @@
 """Endpoints as the user gives them: name=url#model@KEY on the command line, or tables of a TOML file."""
 
-from collections.abc import Iterator
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import idna
 from pydantic import Field
 
-from wrapdetect.dialects.address import ApiPlace, Pairs, is_secret, place_of
-from wrapdetect.dialects.template.problems import OWN_HEADERS, Problem
-from wrapdetect.dialects.template.sources import TOKEN
-from wrapdetect.errors import ConfigError, SpecError
+from wrapdetect.dialects import DIALECTS
+from wrapdetect.dialects.address import ApiPlace, is_secret, place_of
+from wrapdetect.dialects.azure import Pairs
+from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Role, Template, TokenLimit, Weights
 from wrapdetect.model.prose import quote
 from wrapdetect.secrets.names import secret_name
 from wrapdetect.secrets.variables import check_variable
 from wrapdetect.targets.settings import Given
 from wrapdetect.targets.tables import (
-    STREAMED,
     EndpointTable,
     Strict,
     dialect_of,
     page_of,
-    problems,
     template_of,
 )
 from wrapdetect.targets.toml_lines import UNKNOWN_KEY, Loc, Misfit, TomlText, did_you_mean, keys_at, table_at
@@ -30,7 +27,6 @@ from wrapdetect.targets.toml_lines import UNKNOWN_KEY, Loc, Misfit, TomlText, di
 OF_WAYS = {"template", "page", "hosts", "private", "dialect", "headers", "query"}
 """Keys that docs/ways.md tells of, and not the README."""
 NO_API = ("template", "page", "pasted")
-LIKE_A_SECRET = "looks like a secret (value not shown)"
 AFTER_THE_PATH = (
     "the URL has a query or fragment (not shown, it may hold a key); "
     "expected the base address of the API only, such as https://bot.example/v1"
@@ -47,16 +43,12 @@ class Config(Strict):
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Raises SpecError for an address, key variable or name that cannot be used."""
-        return tuple(_endpoint(table, "target" if loc[0] == "target" else "reference") for loc, table in self.tables())
-
-    def tables(self) -> Iterator[tuple[Loc, EndpointTable]]:
-        """Each table of an endpoint, and where it stands."""
-        if self.target is not None:
-            yield ("target",), self.target
-        yield from ((("reference", index), table) for index, table in enumerate(self.reference))
+        target = (endpoint_of(self.target, "target"),) if self.target is not None else ()
+        return (*target, *(endpoint_of(table, "reference") for table in self.reference))
 
 
-def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
+def endpoint_of(table: EndpointTable, role: Role) -> Endpoint:
+    """Raises SpecError for an address, key variable or name that cannot be used."""
     host = (urlsplit(table.url).hostname or "") if table.way in ("template", "page") else ""
     return make_endpoint(
         name=table.name or (TARGET if role == "target" else table.model or host),
@@ -69,7 +61,7 @@ def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
         weights=table.weights,
         token_limit=table.token_limit,
         send_temperature=table.send_temperature,
-        template=template_of(table),
+        template=template_of(table.template) if table.template else None,
         page=page_of(table),
         hosts=tuple(table.hosts),
         private=table.private,
@@ -79,39 +71,18 @@ def _endpoint(table: EndpointTable, role: Role) -> Endpoint:
     )
 
 
-def api_problems(table: EndpointTable) -> Iterator[Problem]:
-    """Headers and query values that cannot go out, or may not stand in a file; no value is shown."""
-    for name, value in table.headers.items():
-        if not TOKEN.fullmatch(name) or name.lower() in OWN_HEADERS:
-            yield Problem(("headers", name), "is no header that may be set here; expected one such as x-title")
-        elif not value.isprintable():
-            yield Problem(("headers", name), "holds a character that no header has")
-        elif is_secret(name, value, header=True):
-            yield Problem(("headers", name), f"{LIKE_A_SECRET}; write {{env:NAME}}, and set that variable")
-    for name, value in table.query.items():
-        if is_secret(name, value):
-            yield Problem(("query", name), f"{LIKE_A_SECRET}; write {{env:NAME}}, and set that variable")
-
-
 def parse_config(text: str, name: str) -> Config:
     """`name` is how errors call the text. Raises ConfigError, one line, naming the file, the line and the key."""
     toml = TomlText(text=text, name=name)
-    config = toml.check(Config, toml.loads(), lambda misfit: _refusal(toml, misfit.loc, _said(misfit)))
-    for at, table in config.tables():
-        for loc, what in (*problems(table), *api_problems(table)):
-            raise ConfigError(_refusal(toml, (*at, *loc), what))
-    return config
+    return toml.check(Config, toml.loads(), lambda misfit: _refusal(toml, misfit))
 
 
-def _refusal(toml: TomlText, loc: Loc, what: str) -> str:
-    spelt = ".".join(" ".join(str(p).split()) for p in loc)
-    page = "docs/ways.md" if OF_WAYS & set(loc) else "the README"
-    return f"{toml.at(loc)}: {spelt}: {what}; see {page} for the keys of a config file"
-
-
-def _said(misfit: Misfit) -> str:
-    # The value is not repeated: a key may have been put there by mistake.
-    return f"unknown key{_meant(misfit.loc)}" if misfit.kind == UNKNOWN_KEY else " ".join(misfit.message.split())
+def _refusal(toml: TomlText, misfit: Misfit) -> str:
+    """The value is not repeated: a key may have been put there by mistake."""
+    spelt = ".".join(" ".join(str(p).split()) for p in misfit.loc)
+    what = f"unknown key{_meant(misfit.loc)}" if misfit.kind == UNKNOWN_KEY else misfit.message
+    page = "docs/ways.md" if OF_WAYS & set(misfit.loc) else "the README"
+    return f"{toml.at(misfit.loc)}: {spelt}: {what}; see {page} for the keys of a config file"
 
 
 def _meant(loc: Loc) -> str:
@@ -179,7 +150,7 @@ def make_endpoint(
     else:
         place = check_api(url, where)
         base, query, model = place.url, (*place.query, *query), model or place.model
-        dialect = dialect or STREAMED[place.family or "openai"][0 if stream else 1]
+        dialect = dialect or DIALECTS[place.family or "openai"].manner(stream=stream)
     return Endpoint(
         name=name,
         role=role,

@@ -3,38 +3,85 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, time
-from typing import Annotated, Literal
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
+from wrapdetect.dialects import DIALECTS
+from wrapdetect.dialects.address import is_secret
 from wrapdetect.dialects.template.filling import names_in, parts_of
-from wrapdetect.dialects.template.problems import Problem, template_problems
+from wrapdetect.dialects.template.problems import OWN_HEADERS, Problem, template_problems
+from wrapdetect.dialects.template.sources import TOKEN
 from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, TokenLimit, Weights
 from wrapdetect.model.template import AutoReply, PageStep, Poll, When
-from wrapdetect.targets.toml_lines import Loc
+from wrapdetect.targets.one_of import one_of
+from wrapdetect.targets.toml_lines import STRICT, refuse_unfit
 
-_Api = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
-Way = Literal["openai", "responses", "anthropic", "ollama", "gemini", "template", "page"]
 
-STREAMED: Mapping[_Api, tuple[Dialect, Dialect]] = {
-    "openai": ("openai_stream", "openai_plain"),
-    "responses": ("responses_stream", "responses_plain"),
-    "anthropic": ("anthropic_stream", "anthropic_plain"),
-    "ollama": ("ollama_stream", "ollama_plain"),
-    "gemini": ("gemini_stream", "gemini_plain"),
-}
-"""How a config calls an API -> its dialect with `stream`, and without."""
+def _dialect(value: object) -> str:
+    """Raises PydanticKnownError for what no config can name."""
+    return one_of(value, (name for name, wire in DIALECTS.items() if not wire.by_hand))
 
+
+Way = Annotated[str, BeforeValidator(_dialect)]
+"""The name of a dialect, as a config has it."""
 API_ONLY = ("stream", "token_limit", "send_temperature", "headers", "query")
+LIKE_A_SECRET = "looks like a secret (value not shown)"
+_BY_ENV = "write {env:NAME}, and set that variable"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 
 
 class Strict(BaseModel):
-    """No unknown keys, no values of another type."""
+    """A table. Whatever in it has the right shape and cannot be used as written is one of its `problems`."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = STRICT
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        refuse_unfit(self.problems())
+        return self
+
+    def problems(self) -> Iterator[Problem]:
+        yield from ()
+
+
+def _host(host: str) -> str:
+    if not _HOST.fullmatch(host):
+        refuse_unfit([((), "is no name of a host; expected one such as api.bot.example, without a path")])
+    return host
+
+
+def _some_seconds(seconds: float) -> float:
+    if not (math.isfinite(seconds) and seconds > 0):
+        refuse_unfit([((), "is no number of seconds above 0")])
+    return seconds
+
+
+def _seconds_or_never(seconds: float) -> float:
+    if not (math.isfinite(seconds) and seconds >= 0):
+        refuse_unfit([((), "is no number of seconds; expected 0 (never) or more")])
+    return seconds
+
+
+def _api_headers(headers: dict[str, str]) -> dict[str, str]:
+    refuse_unfit(((name,), what) for name, value in headers.items() if (what := _header_problem(name, value)))
+    return headers
+
+
+def _header_problem(name: str, value: str) -> str:
+    """Why a header cannot go out, or may not stand in a file; no value is shown."""
+    if not TOKEN.fullmatch(name) or name.lower() in OWN_HEADERS:
+        return "is no header that may be set here; expected one such as x-title"
+    if not value.isprintable():
+        return "holds a character that no header has"
+    return f"{LIKE_A_SECRET}; {_BY_ENV}" if is_secret(name, value, header=True) else ""
+
+
+def _api_query(query: dict[str, str]) -> dict[str, str]:
+    refuse_unfit(((name,), f"{LIKE_A_SECRET}; {_BY_ENV}") for name, value in query.items() if is_secret(name, value))
+    return query
 
 
 class _RequestTable(Strict):
@@ -44,6 +91,12 @@ class _RequestTable(Strict):
     body: str = ""
     json_body: dict[str, object] | list[object] | None = Field(default=None, alias="json")
     keep: dict[str, str] = {}
+
+    def problems(self) -> Iterator[Problem]:
+        if self.json_body is not None and self.body:
+            yield Problem(("json",), "stands beside body; leave out one of the two")
+        elif _holds_a_date(self.json_body):
+            yield Problem(("json",), "holds a TOML date or a number that JSON has not; write it as a text")
 
     def text(self) -> str:
         return self.body if self.json_body is None else json.dumps(self.json_body, ensure_ascii=False)
@@ -81,7 +134,7 @@ class TemplateTable(_RequestTable):
     done: str = ""
     error: str = ""
     model: str = ""
-    quiet_s: float = 0.0
+    quiet_s: Annotated[float, AfterValidator(_seconds_or_never)] = 0.0
     variables: list[str] | None = None
     step: list[StepTable] = []
     poll: list[PollTable] = []
@@ -96,6 +149,12 @@ class LoginTable(Strict):
     press: str = ""
     wait: str = ""
 
+    def problems(self) -> Iterator[Problem]:
+        if sum(map(bool, (self.fill, self.press, self.wait))) != 1:
+            yield Problem((), "needs exactly one of fill, press and wait, with a selector")
+        if bool(self.fill) != bool(self.text):
+            yield Problem((), 'fill and text go together: fill = "#user", text = "{env:USER}"')
+
 
 class PageTable(Strict):
     """[target.page]"""
@@ -105,7 +164,7 @@ class PageTable(Strict):
     answer: str = ""
     new_chat: str = ""
     accept: list[str] = []
-    quiet_s: float = 1.0
+    quiet_s: Annotated[float, AfterValidator(_some_seconds)] = 1.0
     open: str = ""
     login: list[LoginTable] = []
 
@@ -122,9 +181,9 @@ class EndpointTable(Strict):
     weights: Weights = "unknown"
     token_limit: TokenLimit = "max_tokens"
     send_temperature: bool = True
-    headers: dict[str, str] = {}
-    query: dict[str, str] = {}
-    hosts: list[str] = []
+    headers: Annotated[dict[str, str], AfterValidator(_api_headers)] = {}
+    query: Annotated[dict[str, str], AfterValidator(_api_query)] = {}
+    hosts: list[Annotated[str, AfterValidator(_host)]] = []
     private: bool = False
     storage_state: str = ""
     template: TemplateTable | None = None
@@ -134,18 +193,21 @@ class EndpointTable(Strict):
     def way(self) -> Way:
         return self.dialect or ("template" if self.template else "page" if self.page else "openai")
 
+    def problems(self) -> Iterator[Problem]:
+        yield from _of_another_way(self)
+        if self.template is not None and self.way == "template":
+            built = template_of(self.template)
+            yield from (Problem(("template", *p.loc), p.what) for p in template_problems(built))
+            yield from _placeholder_needs(self, built)
+
 
 def dialect_of(table: EndpointTable) -> Dialect:
     """The dialect with its manner: streamed or plain."""
-    way = table.way
-    return way if way == "template" or way == "page" else STREAMED[way][0 if table.stream else 1]
+    return DIALECTS[table.way].manner(stream=table.stream)
 
 
-def template_of(table: EndpointTable) -> Template | None:
-    """The template, where the way is one."""
-    given = table.template
-    if given is None:
-        return None
+def template_of(given: TemplateTable) -> Template:
+    """The template of its table."""
     return Template(
         method=given.method or ("GET" if given.framing == "websocket" or not given.text() else "POST"),
         path=given.path,
@@ -206,61 +268,25 @@ def page_of(table: EndpointTable) -> Page | None:
     )
 
 
-def problems(table: EndpointTable) -> Iterator[Problem]:
-    """Whatever in a table of the right shape cannot be used as written; locations are within the table."""
-    way, template = table.way, table.template
-    if table.model is None and way in STREAMED:
+def _of_another_way(table: EndpointTable) -> Iterator[Problem]:
+    """Keys that its way does not know, or lacks."""
+    way = table.way
+    is_api = DIALECTS[way].is_api
+    if table.model is None and is_api:
         yield Problem(("model",), "Field required: the name of the model, as its API expects it")
-    if template is not None and way != "template":
+    if table.template is not None and way != "template":
         yield Problem(("template",), f'does not go with dialect = "{way}"; leave out one of the two')
     if table.page is not None and way != "page":
         yield Problem(("page",), f'does not go with dialect = "{way}"; leave out one of the two')
-    if way == "template" and template is None:
+    if way == "template" and table.template is None:
         yield Problem(("dialect",), 'dialect = "template" needs a table [target.template], or [reference.template]')
     for key in API_ONLY:
-        if way not in STREAMED and key in table.model_fields_set:
+        if not is_api and key in table.model_fields_set:
             yield Problem((key,), f"is for APIs, and has no meaning with a {way}; leave it out")
-    for index, host in enumerate(table.hosts):
-        if not _HOST.fullmatch(host):
-            yield Problem(
-                ("hosts", index), "is no name of a host; expected one such as api.bot.example, without a path"
-            )
-    if table.page is not None and not (math.isfinite(table.page.quiet_s) and table.page.quiet_s > 0):
-        yield Problem(("page", "quiet_s"), "is no number of seconds above 0")
     if way == "page" and table.key_env is not None:
         yield Problem(("key_env",), "has no meaning with a page; log in by storage_state or [[target.page.login]]")
-    if table.storage_state and way in STREAMED:
+    if table.storage_state and is_api:
         yield Problem(("storage_state",), f'is for pages and templates, and has no meaning with dialect = "{way}"')
-    for index, step in enumerate(table.page.login if table.page is not None else ()):
-        yield from (Problem(("page", "login", index), what) for what in _step_problems(step))
-    if template is not None and way == "template":
-        yield from (Problem(("template", *p.loc), p.what) for p in _tables_problems(template))
-        built = template_of(table) if not list(_tables_problems(template)) else None
-        if built is not None:
-            yield from (Problem(("template", *p.loc), p.what) for p in template_problems(built))
-            yield from _placeholder_needs(table, built)
-
-
-def _step_problems(step: LoginTable) -> Iterator[str]:
-    if sum(map(bool, (step.fill, step.press, step.wait))) != 1:
-        yield "needs exactly one of fill, press and wait, with a selector"
-    if bool(step.fill) != bool(step.text):
-        yield 'fill and text go together: fill = "#user", text = "{env:USER}"'
-
-
-def _tables_problems(table: TemplateTable) -> Iterator[Problem]:
-    """Of what the nouns cannot hold: a body given twice, a json table that is no JSON."""
-    places: list[tuple[Loc, _RequestTable]] = [((), table)]
-    places += [(("step", n), s) for n, s in enumerate(table.step)] + [
-        (("poll", n), p) for n, p in enumerate(table.poll)
-    ]
-    for loc, request in places:
-        if request.json_body is not None and request.body:
-            yield Problem((*loc, "json"), "stands beside body; leave out one of the two")
-        elif _holds_a_date(request.json_body):
-            yield Problem((*loc, "json"), "holds a TOML date or a number that JSON has not; write it as a text")
-    if not (math.isfinite(table.quiet_s) and table.quiet_s >= 0):
-        yield Problem(("quiet_s",), "is no number of seconds; expected 0 (never) or more")
 
 
 def _holds_a_date(value: object) -> bool:

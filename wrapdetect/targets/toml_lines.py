@@ -1,12 +1,13 @@
 """Does a TOML text hold what it should, and if not, on which line? tomllib gives values without lines."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from wrapdetect.errors import ConfigError, WrapdetectError
 from wrapdetect.model.prose import quote
@@ -45,10 +46,18 @@ class TomlText:
         except (ValueError, RecursionError) as error:  # ValueError: no TOML, or a number of thousands of digits
             raise self.refusal(f"{self.name}: not TOML: {quote(str(error))}") from error
 
-    def check(self, kind: type[_Table], raw: object, words: Callable[[Misfit], str]) -> _Table:
-        """The table as its model. Raises the refusal, in `words`, for what does not fit."""
+    def check(
+        self,
+        kind: type[_Table],
+        raw: object,
+        words: Callable[[Misfit], str],
+        *,
+        context: Mapping[str, object] | None = None,
+    ) -> _Table:
+        """The table as its model, whose validators may want a `context`. Raises the refusal, in `words`, for what does
+        not fit."""
         try:
-            return kind.model_validate(raw)
+            return kind.model_validate(raw, context=context)
         except ValidationError as error:
             raise self.refusal(words(first_misfit(error))) from error
 
@@ -68,6 +77,14 @@ def first_misfit(error: ValidationError) -> Misfit:
     errors = error.errors(include_url=False, include_context=False)
     first = min(errors, key=lambda e: (e["type"] != UNKNOWN_KEY, e["type"] == UNFIT))
     return Misfit(first["loc"], first["type"], first["msg"], first["input"], len(errors) - 1)
+
+
+def refuse_unfit(problems: Iterable[tuple[Loc, str]]) -> None:
+    """For a validator, which checks what is of the right shape: whatever cannot be used as written, and where in the
+    value it stands. Raises ValidationError."""
+    errors = [InitErrorDetails(type=PydanticCustomError(UNFIT, what), loc=loc, input=None) for loc, what in problems]
+    if errors:
+        raise ValidationError.from_exception_data(UNFIT, errors)
 
 
 def keys_at(kind: type[BaseModel], loc: Loc) -> tuple[str, ...]:

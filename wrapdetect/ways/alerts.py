@@ -8,11 +8,10 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Self
 from urllib.parse import quote as percent
 from urllib.parse import unquote
 
@@ -20,12 +19,8 @@ import apprise
 
 from wrapdetect.errors import SpecError
 from wrapdetect.model.prose import quote
+from wrapdetect.monitor.alert import Alert, Delivery, EventKind, Memory
 
-EventKind = Literal[
-    "evidence", "version", "reference", "budget", "blocked",
-    "down", "up", "feed", "feed_back", "own", "own_over", "store", "store_back", "test",
-]  # fmt: skip
-_Outcome = Literal["sent", "held", "known", "off", "failed"]
 SERVICE_TIMEOUT_S = 20
 MEMORY_S = 30 * 86_400
 """Messages held back longer ago are no longer counted in the next."""
@@ -48,51 +43,6 @@ TITLES: Mapping[EventKind, tuple[str, apprise.NotifyType]] = {
     "test": ("test message", apprise.NotifyType.INFO),
     "blocked": ("the monitor is blocked", URGENT),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """Something to tell. `key` is the same whenever the same event is found again; `subject` is whom it is about. What
-    `lasts` and was held back is told when it is found again after the quiet time; all else is counted in the next."""
-
-    key: str
-    kind: EventKind
-    subject: str
-    text: str
-    at_s: int
-    lasts: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """What became of an event: told now, held back, told before, nobody to tell, or not delivered. `trouble` is one
-    line for stderr, "" where there is none; a message that reached some of its services is `sent`, with trouble."""
-
-    outcome: _Outcome
-    trouble: str = ""
-
-    def __bool__(self) -> bool:
-        return self.outcome != "failed"
-
-
-class Remembered(Protocol):
-    """An entry of the ledger's events."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def at_s(self) -> int: ...
-
-
-class Memory(Protocol):
-    """What is asked of the ledger (store/ledger.Ledger)."""
-
-    def marked(self, key: str) -> bool: ...
-    def first_time(self, key: str, at_s: int) -> bool: ...
-    def note_event(self, key: str, at_s: int, text: str) -> None: ...
-    def events(self, since_s: int | None = None) -> Sequence[Remembered]: ...
-    def standing(self) -> Mapping[str, int]: ...
-    def stand(self, key: str, since_s: int | None) -> None: ...
 
 
 def read_alert_urls(names: Iterable[str]) -> dict[str, str]:
@@ -122,7 +72,7 @@ class Alerts:
             logger.addFilter(self._scrubber)
         self._services = {name: _service(name, url) for name, url in urls.items()}
 
-    def with_memory(self, memory: Memory) -> "Alerts":
+    def with_memory(self, memory: Memory) -> Self:
         """The same services, and another memory of what was told."""
         twin = copy(self)
         twin._memory = memory
@@ -192,44 +142,6 @@ def _mark(what: str, event: Alert) -> str:
 def _place(what: str, event: Alert) -> str:
     """The ledger's event that tells what became of this very alert."""
     return _mark(what, event) + percent(event.key, safe="")
-
-
-class PassingMemory:
-    """What was told, for as long as this process lives: of the store itself, which cannot remember while it is away."""
-
-    def __init__(self) -> None:
-        self._marks: set[str] = set()
-        self._events: list[_Passing] = []
-        self._standing: dict[str, int] = {}
-
-    def marked(self, key: str) -> bool:
-        return key in self._marks
-
-    def first_time(self, key: str, at_s: int) -> bool:
-        new = key not in self._marks
-        self._marks.add(key)
-        return new
-
-    def note_event(self, key: str, at_s: int, text: str) -> None:
-        self._events.append(_Passing(key=key, at_s=at_s))
-
-    def events(self, since_s: int | None = None) -> Sequence[Remembered]:
-        return [e for e in self._events if since_s is None or e.at_s >= since_s]
-
-    def standing(self) -> dict[str, int]:
-        return dict(self._standing)
-
-    def stand(self, key: str, since_s: int | None) -> None:
-        if since_s is None:
-            self._standing.pop(key, None)
-        else:
-            self._standing[key] = since_s
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Passing:
-    key: str
-    at_s: int
 
 
 def _service(name: str, url: str) -> apprise.Apprise:

@@ -15,7 +15,8 @@ from typing import NamedTuple, Protocol, cast
 
 import httpx
 
-from wrapdetect.dialects.address import Pairs, is_secret, key_place
+from wrapdetect.dialects.address import is_secret
+from wrapdetect.dialects.azure import Pairs, key_place
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint, Role
 from wrapdetect.targets.config import make_endpoint, parse_reference, title

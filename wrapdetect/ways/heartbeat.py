@@ -1,45 +1,44 @@
 """Heartbeats: the cheapest honest request to a service, and what came of it; and the short answers of a fingerprint.
 
-The requests are those of ways/http, under its rules: one origin a request, no redirects, no retries, a limit on bytes,
-only the headers named there, and a key goes to its own endpoint alone. Here each request has a connection of its own,
+A template or a page is asked by the sender of an audit (ways/send), each time in a conversation of its own, which is
+closed after it; of pages one at a time, for a browser of some 100 MB. The requests to an API are those of ways/http,
+under its rules: one origin a request, no redirects, no retries, a limit on bytes, only the headers named there, and a
+key goes to its own endpoint alone. Here each request has a connection of its own,
 and all share the certificates they trust (10,000 targets with their own would take minutes and gigabytes). Connections
 are not kept: rounds are minutes apart, and a heartbeat that finds a dead connection would speak of the connection. (A
 pool, too, looks through all that are open, for every request.) A site's name may lead to a private address: the user
 named that site, and nothing secret goes there.
 """
 
+import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 import httpx
 
 from wrapdetect import __version__
-from wrapdetect.dialects import DIALECTS, Reply, decode
+from wrapdetect.dialects import Reply, decode, encode
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.dialects.body.ending import ending_of
 from wrapdetect.dialects.template.filling import variables_of
-from wrapdetect.model import Ask, AskKey, Exchange, Failure, FailureKind, Item
+from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange, Failure, FailureKind, Item
 from wrapdetect.model.history import Outcome, Service
 from wrapdetect.model.prose import quote
 from wrapdetect.monitor.rounds import Sign
-from wrapdetect.monitor.schedule import heartbeat, print_ask
+from wrapdetect.monitor.schedule import heartbeat, is_page, print_ask
 from wrapdetect.runs.workload import worked
-from wrapdetect.ways.http import (
-    BYTE_LIMIT,
-    SENT_HEADERS,
-    StampingTransport,
-    Tape,
-    api_request,
-    attempt,
-    connections,
-    current_tape,
-    exhaust,
-    sent_by,
-)
+from wrapdetect.secrets.variables import login_variables
+from wrapdetect.ways.http import BYTE_LIMIT, SENT_HEADERS, api_request, exhaust, sent_by
 from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.net.failures import attempt
 from wrapdetect.ways.net.lag import Lag
+from wrapdetect.ways.net.lines import connections
+from wrapdetect.ways.net.tape import StampingTransport, Tape, current_tape
+from wrapdetect.ways.send import OWN_WAYS, Sender
 
 SAID_LIMIT = 200
 PAGE_LIMIT = 4096
@@ -65,7 +64,7 @@ class _Line:
 
 
 class HttpPulse:
-    """`pulse` for watch, over real HTTP.
+    """`pulse` for watch, over real HTTP, real sockets and a real browser.
 
     Raises KeyError for a service that it was not made for. A remote failure is in the Sign, never raised.
     """
@@ -83,18 +82,29 @@ class HttpPulse:
     ) -> None:
         self._now, self._stopwatch, self._timeout_s = now, stopwatch, timeout_s
         self._transport, self._lag = transport or connections(), lag or Lag(stopwatch)
+        self._page = asyncio.Lock()
         self._lines: Mapping[str, _Line] = {s.name: _line(s, keyring) for s in services}
 
+    async def check(self) -> None:
+        """Raises SpecError where the browser for a page is not installed."""
+        if any(is_page(line.service) for line in self._lines.values()):
+            async with self._sender("page", (), Keyring({})):
+                pass
+
     async def beat(self, service: Service, round_s: int) -> Sign:
-        """One heartbeat: of a chat service a question with one token to answer, of a site its page."""
+        """One heartbeat: of a chat service a question with one token to answer, of a site its page.
+
+        Raises SpecError where what asks it is gone: the browser, or the file of a login.
+        """
         line = self._lines[service.name]
         if line.service.endpoint is None:
-            exchange, start_s = await self._put(line, None)
+            exchange, start_s, _ = await self._put(line, None)
             return _as_lagged(_site_sign(exchange, start_s), exchange, exchange.failure)
         endpoint = line.service.endpoint
-        exchange, start_s = await self._put(line, heartbeat(round_s))
+        exchange, start_s, waited_s = await self._ask(line, endpoint, heartbeat(round_s))
         reply = await worked(exchange, lambda: decode(exchange, endpoint))
-        return _as_lagged(_sign(exchange, start_s, reply), exchange, reply.failure)
+        sign = _as_lagged(_sign(exchange, start_s, reply), exchange, reply.failure)
+        return sign._replace(waited_s=waited_s)
 
     async def answer(self, service: Service, item: Item) -> str | None:
         """The answer to one question of the fingerprint; None where none came."""
@@ -102,13 +112,33 @@ class HttpPulse:
         endpoint = line.service.endpoint
         if endpoint is None:
             return None
-        exchange, _ = await self._put(line, print_ask(item))
+        exchange, *_ = await self._ask(line, endpoint, print_ask(item))
         reply = await worked(exchange, lambda: decode(exchange, endpoint))
         kept = await worked(exchange, lambda: line.keyring.withheld(exchange, reply))
         return None if reply.failure or kept.failure else reply.text
 
-    async def _put(self, line: _Line, ask: Ask | None) -> tuple[Exchange, float]:
-        """The exchange, keys masked, and when its first byte left, by the stopwatch."""
+    async def _ask(self, line: _Line, endpoint: Endpoint, ask: Ask) -> "_Asked":
+        if endpoint.dialect not in OWN_WAYS:
+            return await self._put(line, ask)
+        due_s, call = self._stopwatch(), encode(ask, (), endpoint)
+        async with (
+            self._page if endpoint.dialect == "page" else nullcontext(),
+            self._sender(endpoint.dialect, (endpoint,), line.keyring) as send,
+        ):
+            start_s = self._stopwatch()
+            with self._lag.watched() as lagged_s:
+                exchange = await send(endpoint, ask, 0, 0, call)
+                lag_s = lagged_s()
+        return _Asked(replace(exchange, lag_s=lag_s) if lag_s else exchange, start_s, start_s - due_s)
+
+    def _sender(
+        self, dialect: Dialect, endpoints: tuple[Endpoint, ...], keyring: Keyring
+    ) -> AbstractAsyncContextManager[Sender]:
+        return OWN_WAYS[dialect](
+            endpoints, keyring=keyring, now=self._now, stopwatch=self._stopwatch, timeout_s=self._timeout_s
+        )
+
+    async def _put(self, line: _Line, ask: Ask | None) -> "_Asked":
         tape, started = Tape(start_s=self._stopwatch()), self._now()
         current_tape.set(tape)
         with self._lag.watched() as lagged_s:
@@ -124,7 +154,7 @@ class HttpPulse:
             failure=failure,
         )
         exchange = replace(exchange, lag_s=lag_s) if lag_s else exchange
-        return await worked(exchange, lambda: line.keyring.clean(exchange)), tape.start_s
+        return _Asked(await worked(exchange, lambda: line.keyring.clean(exchange)), tape.start_s)
 
     async def _perform(self, line: _Line, request: httpx.Request, tape: Tape) -> Failure | None:
         endpoint = line.service.endpoint
@@ -144,10 +174,18 @@ class HttpPulse:
         return await attempt(send(), tape, timeout_s=self._timeout_s, byte_limit=line.byte_limit)
 
 
+class _Asked(NamedTuple):
+    """An exchange, keys masked; when its first byte left, by the stopwatch; and how long it had waited for its turn."""
+
+    exchange: Exchange
+    start_s: float
+    waited_s: float = 0.0
+
+
 def _line(service: Service, keyring: Keyring) -> _Line:
     endpoint = service.endpoint
     key = keyring.key_of(endpoint) if endpoint else None
-    variables = {name: keyring.variables[name] for name in (variables_of(endpoint) if endpoint else ())}
+    variables = {name: keyring.variables[name] for name in (_variables(endpoint, keyring) if endpoint else ())}
     return _Line(
         service=service,
         url=httpx.URL(endpoint.url if endpoint else service.url),
@@ -157,11 +195,19 @@ def _line(service: Service, keyring: Keyring) -> _Line:
     )
 
 
+def _variables(endpoint: Endpoint, keyring: Keyring) -> Iterator[str]:
+    """Names of those that an endpoint wants, and of the values from the file of its login (keyring.read_keys)."""
+    yield from variables_of(endpoint)
+    yield from login_variables(endpoint.page.login if endpoint.page else ())
+    if endpoint.storage_state:
+        yield from (name for name in keyring.variables if name.startswith(f"{endpoint.storage_state} "))
+
+
 def _request(line: _Line, ask: Ask | None) -> httpx.Request:
     endpoint = line.service.endpoint
     if ask is None or endpoint is None:
         return httpx.Request("GET", line.url, headers=[("accept", "*/*"), ("accept-encoding", "identity"), *_OURS])
-    call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
+    call = encode(ask, (), endpoint)
     request = api_request(endpoint, call, line.key, line.keyring.variables)
     request.headers.update(_OURS)
     return request

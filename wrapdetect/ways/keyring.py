@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import TypeVar
-from urllib.parse import unquote_plus
 
 from wrapdetect.dialects.base import Reply
 from wrapdetect.dialects.body.unpacked import BodyError, Headers, cut_alike, encoding_of, inflate
@@ -15,15 +14,13 @@ from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
 from wrapdetect.model.text import one_line, whole
 from wrapdetect.secrets.mask import Masker, masker
+from wrapdetect.secrets.named import clean_url
 from wrapdetect.secrets.names import SHORTEST_LEARNT, SHORTEST_MASKED, TOKEN_HEADERS, like_a_secret, secret_name
 from wrapdetect.secrets.variables import login_variables
 from wrapdetect.ways.output import forbid
 from wrapdetect.ways.page.login_state import read_login
 
 RAW_CHUNKS: Missing = "raw_chunks"
-
-_LONG_VALUE = 20
-"""A value in a URL's query that is as long as this, with digits and letters and no space, is taken for a token."""
 
 LIKE_A_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 LEARNT_LIMIT = 256
@@ -99,28 +96,6 @@ class Keyring:
             if len(value) >= SHORTEST_MASKED:
                 yield value
             yield from (p for p in _parts(value) if like_a_secret(p))
-
-
-def clean_url(url: str, shortest: int = _LONG_VALUE) -> str:
-    """The address with the names in its query, and without values that are like secrets: by their names, or mixed of
-    digits and letters and no shorter than `shortest`.
-
-    >>> clean_url("https://bot.example/a?lang=en&token=s3cr3t#x")
-    'https://bot.example/a?lang=en&token=******#x'
-    """
-    head, mark, query = url.partition("?")
-    query, hash_sign, fragment = query.partition("#")
-    pairs = [pair.partition("=") for pair in query.split("&")]
-    shown = "&".join(
-        f"{n}{e}{'*' * len(v) if _is_secret(unquote_plus(n), unquote_plus(v), shortest) else v}" for n, e, v in pairs
-    )
-    return f"{head}{mark}{shown}{hash_sign}{fragment if '=' not in fragment else '*' * len(fragment)}"
-
-
-def _is_secret(name: str, value: str, shortest: int) -> bool:
-    mixed = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
-    long = len(value) >= shortest and mixed and not any(c.isspace() for c in value)
-    return long or secret_name(name, "query")
 
 
 NO_KEYS = Keyring({})

@@ -16,6 +16,7 @@ from wrapdetect.dialects import decode
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, AskKey, Endpoint, Exchange, Run
 from wrapdetect.model.prose import quote
+from wrapdetect.report import CONSOLE
 from wrapdetect.runs.plan import Cost, Slot, estimate_cost, make_plan
 from wrapdetect.runs.survey import Asker, SurveyPlan
 from wrapdetect.store import run_file
@@ -137,7 +138,7 @@ def _show(text: str) -> None:
 
 
 def _judge(run: Run, out: Path, options: Options) -> int:
-    if run.references or options.as_json:
-        return present(run, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
+    if run.references or options.report != CONSOLE:
+        return present(run, report=options.report, embed=options.embed, fail_at=options.fail_at)
     say(next_steps(out))
     return 0

@@ -13,6 +13,7 @@ from wrapdetect.cli.options import Options
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint, Pack, Run
+from wrapdetect.report import report_of
 from wrapdetect.runs.ask import StoppedByHand
 from wrapdetect.runs.survey import Advance, Open, SurveyPlan, World, new_run, survey
 from wrapdetect.store.run_file import RunFileAt
@@ -25,7 +26,9 @@ INTERRUPTED_EXIT = 130
 
 
 def check_resume(options: Options) -> None:
-    """Raises SpecError for --resume without the file to go on with."""
+    """Raises SpecError for --resume without the file to go on with, and for a report that nobody knows: before
+    anything is asked."""
+    report_of(options.report)
     if options.resume and options.out is None:
         raise SpecError("--resume needs --out: the run file to go on with")
 

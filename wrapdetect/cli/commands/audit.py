@@ -35,7 +35,7 @@ def run_audit(
         words=audit_words,
         greeted=lambda: None if looked is None else _write(looked, run, options),
     )
-    judge = partial(present, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
+    judge = partial(present, report=options.report, embed=options.embed, fail_at=options.fail_at)
     return conduct(plan, options, timeout_s=chosen.timeout_s, judge=judge)
 
 

@@ -15,6 +15,7 @@ from wrapdetect.dialects import decode
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint, Run
 from wrapdetect.model.prose import quote
+from wrapdetect.report import CONSOLE
 from wrapdetect.runs.collected import Collection, asked_together, without_times
 from wrapdetect.runs.plan import Cost, Slot, make_plan
 from wrapdetect.runs.survey import SurveyPlan
@@ -22,7 +23,7 @@ from wrapdetect.store import run_file
 from wrapdetect.store.answers import More, read_answers
 from wrapdetect.store.config_file import load_config
 from wrapdetect.store.har import is_har, read_har, without_tokens
-from wrapdetect.store.shipped import HELLO, load_packs, neutral_prompts
+from wrapdetect.store.shipped import HELLO, load_packs, neutral_prompts, with_hello
 from wrapdetect.store.tables import TABLE_FORMATS, Fields
 from wrapdetect.targets.config import Config, check_names, parse_reference
 from wrapdetect.targets.settings import DEFAULT_PACKS, Chosen
@@ -80,8 +81,8 @@ def make_run(
     out = recorded_at(run, options)
     run_file.write(out, run)
     say(f"recorded in {out}")
-    if run.references or options.as_json:
-        return present(run, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
+    if run.references or options.report != CONSOLE:
+        return present(run, report=options.report, embed=options.embed, fail_at=options.fail_at)
     say(next_steps(out))
     return 0
 
@@ -138,14 +139,14 @@ def _against(run: Run, references: tuple[Endpoint, ...], chosen: Chosen, options
     whole = replace(
         without_times(run),
         endpoints=(*run.endpoints, *references),
-        packs=(*load_packs([HELLO]), *run.packs),
+        packs=(*with_hello([]), *run.packs),
         variants=neutral_prompts(chosen.enrol),
     )
     check_names(whole.endpoints)
     plan = SurveyPlan(
         run=whole, slots=_slots(whole, references, chosen.draws), limits=chosen.limits, words=_words(references, chosen)
     )
-    judge = partial(present, as_json=options.as_json, embed=options.embed, fail_at=options.fail_at)
+    judge = partial(present, report=options.report, embed=options.embed, fail_at=options.fail_at)
     return conduct(plan, options, timeout_s=chosen.timeout_s, judge=judge)
 
 

@@ -1,15 +1,15 @@
 """wrapdetect match: whose answers are these? Offline: recorded answers against a library, nothing is sent."""
 
 import gc
-import sys
 from pathlib import Path
 
-from wrapdetect.cli.present import FAIL_AT_EXIT
-from wrapdetect.cli.terminal import say, width
+from wrapdetect.cli.reporting import fail_at_code, screen, show
+from wrapdetect.cli.terminal import say
 from wrapdetect.errors import LibraryError
 from wrapdetect.library.matching import Heard, hear_rows, hear_run, refuse_strange
 from wrapdetect.model import Match, Run
-from wrapdetect.report import match_console, match_json_v1
+from wrapdetect.report import report_of
+from wrapdetect.report.nouns import Matched
 from wrapdetect.store import run_file
 from wrapdetect.store.shelf import match_shelf, shelf
 from wrapdetect.store.shipped import HELLO
@@ -25,7 +25,7 @@ def match_file(
     only: str | None,
     fields: Fields,
     top: int,
-    as_json: bool,
+    report: str,
     embed: bool | None,
     fail_at: float | None,
 ) -> int:
@@ -38,16 +38,13 @@ def match_file(
     heard = heard_in_run(_recording(path)) if kind == "run" else _heard_in_table(path, format_, only, fields)
     refuse_strange(heard, known, str(path))
     found = match_shelf(heard, known, embed=embed, today=clock.now().date())
-    return show_match(found, top=top, as_json=as_json, fail_at=fail_at)
+    return show_match(found, top=top, report=report, fail_at=fail_at)
 
 
-def show_match(found: Match, *, top: int, as_json: bool, fail_at: float | None) -> int:
+def show_match(found: Match, *, top: int, report: str, fail_at: float | None) -> int:
     """Print a match; gives the exit code: 10 where the probability reaches `fail_at`, else 0."""
-    if as_json:
-        sys.stdout.write(match_json_v1.render(found, top=top))
-    else:
-        sys.stdout.write(match_console.render(found, top=top, width=width(), colour=sys.stdout.isatty()))
-    return FAIL_AT_EXIT if fail_at is not None and found.probability >= fail_at else 0
+    show(report_of(report).match(Matched(match=found, top=top), screen()))
+    return fail_at_code(found.probability, fail_at)
 
 
 def _recording(path: Path) -> Run:

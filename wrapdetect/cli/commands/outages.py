@@ -1,23 +1,22 @@
 """wrapdetect outages: the statistic alone, on anybody's lists of incidents. Opens no socket."""
 
-import json
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from wrapdetect.cli.dates import moment_of
-from wrapdetect.cli.terminal import say, width
+from wrapdetect.cli.reporting import screen, show
+from wrapdetect.cli.terminal import say
 from wrapdetect.errors import FeedError, SpecError
-from wrapdetect.evidence.compare.dependence.episodes import from_incidents, stamp, union
+from wrapdetect.evidence.compare.dependence.episodes import from_incidents, union
 from wrapdetect.evidence.compare.dependence.outages import Setting, dependence
-from wrapdetect.model.history import Dependence, Timeline
+from wrapdetect.model.history import Timeline
 from wrapdetect.model.prose import quote
-from wrapdetect.monitor.feeds import FEED_FORMATS, FEEDS, FeedFormat, Parsed
+from wrapdetect.monitor.feeds import FEEDS, FeedFormat, Parsed
 from wrapdetect.monitor.feeds.shapes import likely
-from wrapdetect.report import dependence_console
-from wrapdetect.runs.codec import rounded
+from wrapdetect.report import report_of
+from wrapdetect.report.nouns import ListsCompared
 from wrapdetect.store.shipped import load_seeds
 
 FEWEST_SHARED_DAYS = 1.0
@@ -35,7 +34,7 @@ class _Reading:
 
 
 def judge_outages(
-    target: str, upstreams: Sequence[str], panel: Sequence[str], *, reading: _Reading, window_min: float, as_json: bool
+    target: str, upstreams: Sequence[str], panel: Sequence[str], *, reading: _Reading, window_min: float, report: str
 ) -> int:
     """Each list is PATH or NAME=PATH. Raises SpecError, FeedError."""
     lines = [read_list(spec, reading) for spec in (target, *upstreams, *panel)]
@@ -50,23 +49,11 @@ def judge_outages(
         warn_apart(mine, line)
     setting = Setting(window_s=window_min * 60, common=load_seeds().common_causes.spans())
     found = dependence(mine, theirs, others, setting)
-    if as_json:
-        report = {"window_min": window_min, "panel": [o.service for o in others], **to_json(found)}
-        sys.stdout.write(json.dumps(report, indent=1) + "\n")
-    else:
-        panel_said = f"{len(others)} unrelated lists" if others else "none: a common cause could not be seen (--panel)"
-        how = f"Onsets coincide within {window_min:g} minutes. Panel: {panel_said}. Watched: {_span(mine)}."
-        sys.stdout.write(dependence_console.render(found, width=width(), colour=sys.stdout.isatty(), how=how))
+    compared = ListsCompared(
+        target=mine, panel=tuple(o.service for o in others), window_min=window_min, found=tuple(found)
+    )
+    show(report_of(report).outages(compared, screen()))
     return 0
-
-
-def _span(line: Timeline) -> str:
-    return ", ".join(f"{stamp(a)} to {stamp(b)}" for a, b in line.watched[:3]) or "nothing"
-
-
-def to_json(found: Sequence[Dependence]) -> dict[str, object]:
-    """All candidates of one target, as they came."""
-    return {"target": found[0].target, "upstreams": [rounded(asdict(d), 6) for d in found]}
 
 
 def read_list(spec: str, reading: _Reading) -> Timeline:
@@ -106,15 +93,15 @@ def guess(data: bytes) -> FeedFormat:
     ('csv', 'statuspage', 'atom')
     """
     seems = likely(data)
-    return next((f for f in FEED_FORMATS if f == seems), "csv")
+    return next((f for f in FEEDS if f == seems), "csv")
 
 
 def reading_of(
     since: str | None, until: str | None, *, assume_utc: bool, format_: str | None, now: datetime
 ) -> _Reading:
     """Options as given. Raises SpecError."""
-    if format_ is not None and format_ not in FEED_FORMATS:
-        raise SpecError(f"--format: {quote(format_)} is none of {', '.join(FEED_FORMATS)}")
+    if format_ is not None and format_ not in FEEDS:
+        raise SpecError(f"--format: {quote(format_)} is none of {', '.join(FEEDS)}")
     start, end = moment_of(since, "--since"), moment_of(until, "--until")
     if (start is None) != (end is None):
         raise SpecError("--since and --until go together: the time that all lists cover")
@@ -122,7 +109,7 @@ def reading_of(
         raise SpecError(f"--until {end:%Y-%m-%d} is still to come; what has not happened was not watched")
     if start and end and end <= start:
         raise SpecError(f"--until {end:%Y-%m-%d} is not after --since {start:%Y-%m-%d}")
-    chosen = next((f for f in FEED_FORMATS if f == format_), None)
+    chosen = next((f for f in FEEDS if f == format_), None)
     return _Reading(since=start, until=end, assume_utc=assume_utc, format=chosen)
 
 
@@ -142,7 +129,7 @@ def _parse(data: bytes, service: str, name: str, format_: FeedFormat, reading: _
         zone = UTC if reading.assume_utc else None
         parsed = FEEDS[format_](data, service=service, feed=name, fetched_s=fetched_s, zone=zone)
     except FeedError as error:
-        raise FeedError(f"{error} (or give --format: {', '.join(FEED_FORMATS)})") from error
+        raise FeedError(f"{error} (or give --format: {', '.join(FEEDS)})") from error
     if parsed.coverage is None or format_ == "csv":
         return parsed
     last = max((i.ended_s or i.began_s for i in parsed.incidents), default=parsed.coverage.since_s)

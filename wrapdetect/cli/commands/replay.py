@@ -9,7 +9,7 @@ from wrapdetect.store import run_file
 from wrapdetect.verbs import check_judgeable, recording_at
 
 
-def judge_again(path: Path, *, as_json: bool, embed: bool | None, fail_at: float | None) -> int:
+def judge_again(path: Path, *, report: str, embed: bool | None, fail_at: float | None) -> int:
     """`path` is a run file, a folder with run.jsonl, or the name of a shipped run. Raises RunFormatError;
     SpecError for a run of a library's questions or of collected answers, which has no references."""
     gc.disable()  # one pass over facts, then the end: collecting takes a seventh of the time and frees nothing
@@ -17,4 +17,4 @@ def judge_again(path: Path, *, as_json: bool, embed: bool | None, fail_at: float
     for remark in run_file.remarks(loaded, path):
         say(remark)
     check_judgeable(loaded.run, str(path))
-    return present(loaded.run, as_json=as_json, embed=embed, fail_at=fail_at)
+    return present(loaded.run, report=report, embed=embed, fail_at=fail_at)

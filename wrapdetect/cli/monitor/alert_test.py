@@ -5,8 +5,8 @@ from pathlib import Path
 from wrapdetect.cli.monitor.rounds import fingerprint, make_alerts
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
-from wrapdetect.monitor.config import load_monitor
-from wrapdetect.ways.alerts import PassingMemory
+from wrapdetect.monitor.alert import PassingMemory
+from wrapdetect.store.monitor_file import load_monitor
 
 FAILED_EXIT = 2
 

@@ -1,12 +1,11 @@
 """wrapdetect monitor judge, export, import: what a store knows, as runs. Sends nothing."""
 
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from wrapdetect.cli.monitor.rounds import SEED, Monitor, opened_monitor
-from wrapdetect.cli.present import present
+from wrapdetect.cli.present import present_each
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Run
@@ -17,21 +16,12 @@ from wrapdetect.ways import clock
 from wrapdetect.ways.instrument import instrument
 
 
-def judge(path: Path, *, since: datetime | None, target: str | None, as_json: bool, fail_at: float | None) -> int:
-    """The verdict on each target, as `replay` gives it on the exported run. As JSON, one target is its report, and
-    several are a list of theirs, in the order of the config."""
+def judge(path: Path, *, since: datetime | None, target: str | None, report: str, fail_at: float | None) -> int:
+    """The verdict on each target, as `replay` gives it on the exported run, in the order of the config."""
     with opened_monitor(path, claimed=False) as monitor:
         history = _history(monitor, since)
-    names = _wanted(history, target)
-    codes = []
-    for before, name in zip(("[\n", *(",\n" for _ in names)), names, strict=False):
-        if as_json and len(names) > 1:
-            sys.stdout.write(before)
-        run_ = exported(history, name, monitor.config.vantage)
-        codes.append(present(run_, as_json=as_json, embed=False, fail_at=fail_at))
-    if as_json and len(names) > 1:
-        sys.stdout.write("]\n")
-    return max(codes)
+    runs = (exported(history, name, monitor.config.vantage) for name in _wanted(history, target))
+    return present_each(runs, report=report, embed=False, fail_at=fail_at)
 
 
 def export(path: Path, out: Path, *, since: datetime | None, target: str | None) -> None:

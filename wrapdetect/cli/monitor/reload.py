@@ -1,20 +1,20 @@
 """A running monitor rereads its config: what changed is said, and a config that does not fit leaves the old one."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wrapdetect.errors import SpecError, WrapdetectError
 from wrapdetect.model import Item
 from wrapdetect.model.history import Service
-from wrapdetect.monitor.config import load_monitor
+from wrapdetect.monitor.alert import Bell
 from wrapdetect.monitor.rounds import Watch
 from wrapdetect.monitor.spec import MonitorConfig
 from wrapdetect.monitor.upkeep import Upkeep
 from wrapdetect.store.ledger import Ledger
 from wrapdetect.store.ledger.rows import change
-from wrapdetect.ways.alerts import Alerts
+from wrapdetect.store.monitor_file import load_monitor
 
 _NAMED = 12
 SETTINGS: Mapping[str, Callable[[MonitorConfig], object]] = {
@@ -35,8 +35,8 @@ class Reload:
     items: tuple[Item, ...]
     ledger: Ledger
     upkeep: Upkeep
-    alerts: Callable[[MonitorConfig], Alerts]
-    watch: Callable[[MonitorConfig], Watch]
+    alerts: Callable[[MonitorConfig], Bell]
+    watch: Callable[[MonitorConfig], Awaitable[Watch]]
     say: Callable[[str], None]
 
     async def __call__(self) -> Watch | None:
@@ -52,7 +52,7 @@ class Reload:
         config = await asyncio.to_thread(load_monitor, self.path, self.items)
         if config.store != before.store:
             raise SpecError(f"{self.path}: store is another now; stop the monitor and start it anew")
-        alerts, watch = self.alerts(config), self.watch(config)
+        alerts, watch = self.alerts(config), await self.watch(config)
         # Last, since it stays: the store refuses a name that now stands for another service.
         await asyncio.to_thread(self._store, config)
         self.upkeep.config, self.upkeep.alerts = config, alerts

@@ -8,24 +8,28 @@ from functools import partial
 from pathlib import Path
 
 from wrapdetect.cli.monitor.reload import Reload
+from wrapdetect.cli.monitor.signals import renew_on_signal, stop_on_signals
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError, StoreAway
 from wrapdetect.evidence.compare.dependence.episodes import stamp
 from wrapdetect.model import Item
 from wrapdetect.model.history import History, Outcome
-from wrapdetect.monitor.config import FILL_IN, load_monitor, parse_monitor, template
+from wrapdetect.monitor.alert import Memory
+from wrapdetect.monitor.config import FILL_IN, parse_monitor
 from wrapdetect.monitor.rounds import Done, Watch
 from wrapdetect.monitor.spec import MonitorConfig, daily_cost
 from wrapdetect.monitor.upkeep import Upkeep
-from wrapdetect.monitor.watch import Renewal, keep_watch, once, renew_on_signal, stop_on_signals
+from wrapdetect.monitor.watch import Renewal, keep_watch, once
 from wrapdetect.store import owner
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.store.shipped import load_pack
+from wrapdetect.store.monitor_file import load_monitor, template
+from wrapdetect.store.shipped import load_pack, load_seeds
 from wrapdetect.ways import clock
-from wrapdetect.ways.alerts import Alerts, Memory, read_alert_urls
+from wrapdetect.ways.alerts import Alerts, read_alert_urls
 from wrapdetect.ways.heartbeat import HttpPulse
 from wrapdetect.ways.keyring import read_keys
 from wrapdetect.ways.metrics import Metrics, serve_metrics
+from wrapdetect.ways.status_pages import open_pages
 
 FINGERPRINT = "fingerprint"
 NOTHING_ASKED_EXIT = 3
@@ -62,7 +66,7 @@ def init(path: Path) -> None:
     say(f"written: {path}. Put your own values where {FILL_IN} stands, then: wrapdetect monitor once --config {path}")
     say(
         "as it stands, "
-        + cost_line(parse_monitor(text.replace(FILL_IN, "example.org"), path, fingerprint()), fingerprint())
+        + cost_line(parse_monitor(text.replace(FILL_IN, "example.org"), str(path), fingerprint()), fingerprint())
     )
 
 
@@ -140,8 +144,16 @@ def opened_monitor(path: Path, *, claimed: bool = True) -> Iterator[Monitor]:
 
 def make_upkeep(monitor: Monitor, metrics: Metrics | None) -> Upkeep:
     """What is due beside the rounds. Raises SpecError for an alert variable that is not set."""
-    alerts = make_alerts(monitor.config, monitor.ledger)
-    return Upkeep(config=monitor.config, ledger=monitor.ledger, alerts=alerts, metrics=metrics, now=clock.now, say=say)
+    return Upkeep(
+        config=monitor.config,
+        ledger=monitor.ledger,
+        alerts=make_alerts(monitor.config, monitor.ledger),
+        metrics=metrics,
+        pages=open_pages,
+        seeds=load_seeds,
+        now=clock.now,
+        say=say,
+    )
 
 
 def make_alerts(config: MonitorConfig, memory: Memory) -> Alerts:
@@ -152,7 +164,7 @@ def make_alerts(config: MonitorConfig, memory: Memory) -> Alerts:
 async def _once(monitor: Monitor, upkeep: Upkeep) -> Done:
     stop = asyncio.Event()
     stop_on_signals(stop)
-    done = await once(_watch(monitor, upkeep, monitor.config), stop=stop)
+    done = await once(await _watch(monitor, upkeep, monitor.config), stop=stop)
     if not stop.is_set():
         await upkeep.after(done)
         await upkeep.finish()
@@ -172,15 +184,24 @@ async def _run(monitor: Monitor, upkeep: Upkeep, path: Path) -> None:
         watch=lambda config: _watch(monitor, upkeep, config),
         say=say,
     )
-    watch = _watch(monitor, upkeep, monitor.config)
+    watch = await _watch(monitor, upkeep, monitor.config)
     await keep_watch(watch, after_round=upkeep.after, stop=stop, renewal=Renewal(wanted=wanted, watch=reload))
     with suppress(TimeoutError, StoreAway):  # what is left undone is done after the next start
         async with asyncio.timeout(STOPPING_S):
             await upkeep.finish()
 
 
-def _watch(monitor: Monitor, upkeep: Upkeep, config: MonitorConfig) -> Watch:
+async def _watch(monitor: Monitor, upkeep: Upkeep, config: MonitorConfig) -> Watch:
+    """Raises SpecError for a key that is not set, and where there is no browser for a page."""
     services = config.asked()
+    pulse = HttpPulse(
+        services,
+        keyring=read_keys([s.endpoint for s in services if s.endpoint]),
+        now=clock.now,
+        stopwatch=clock.stopwatch,
+        timeout_s=config.rhythm.timeout_s,
+    )
+    await pulse.check()
     return Watch(
         services=services,
         rhythm=config.rhythm,
@@ -188,13 +209,7 @@ def _watch(monitor: Monitor, upkeep: Upkeep, config: MonitorConfig) -> Watch:
         items=monitor.items,
         seed=SEED,
         ledger=monitor.ledger,
-        pulse=HttpPulse(
-            services,
-            keyring=read_keys([s.endpoint for s in services if s.endpoint]),
-            now=clock.now,
-            stopwatch=clock.stopwatch,
-            timeout_s=config.rhythm.timeout_s,
-        ),
+        pulse=pulse,
         now=clock.now,
         stopwatch=clock.stopwatch,
         sleep=asyncio.sleep,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from wrapdetect.cli.target.detecting import look_at, toml_of, write_new
 from wrapdetect.cli.terminal import say
-from wrapdetect.dialects import DIALECTS, Call, decode
+from wrapdetect.dialects import Call, decode, encode
 from wrapdetect.dialects.body.hints import next_step
 from wrapdetect.dialects.body.unpacked import header_of
 from wrapdetect.dialects.template.problems import ENDLESS, is_endless
@@ -26,7 +26,6 @@ from wrapdetect.targets.written import dump_target
 from wrapdetect.ways.send import ways_to
 
 NOTHING_EXIT = TargetSilent.exit_code
-CHECK_TIMEOUT_S = 60.0
 MOST_HOPS = 12
 """Requests beside the question that are shown one by one."""
 MOST_TOLD = 5
@@ -51,7 +50,7 @@ def detect_target(url: str, *, key_env: str | None, model: str | None, out: Path
     return 0
 
 
-def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = None) -> int:
+def check_target(config: Path, *, prompt: str | None, timeout_s: float) -> int:
     """Ask the target of a config file one question, and show what went out and what came back.
 
     3 where no answer came, or one that is still wrapped in events or JSON; else 0.
@@ -68,8 +67,8 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = 
         temperature=item.temperature,
         max_tokens=item.max_tokens,
     )
-    call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
-    open_ = ways_to((endpoint,), say=say, timeout_s=timeout_s or CHECK_TIMEOUT_S)
+    call = encode(ask, (), endpoint)
+    open_ = ways_to((endpoint,), say=say, timeout_s=timeout_s)
     exchange = asyncio.run(_put(endpoint, ask, call, open_))
     for line in shown_lines(endpoint, call, exchange):
         print(line)

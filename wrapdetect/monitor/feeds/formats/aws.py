@@ -8,18 +8,8 @@ status 0 to 3 (over, information, degradation, disruption), event_log of summary
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from wrapdetect.monitor.feeds.base import (
-    FeedEntry,
-    FeedSource,
-    Parsed,
-    Told,
-    entry_of,
-    gather_entries,
-    latest,
-    momentary,
-)
+from wrapdetect.monitor.feeds import base, document
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import JsonObject, mapping, objects_in, page_json, shape_of, texts_in, word
 from wrapdetect.monitor.feeds.status import UNSTATED, Update, letters, phase
 from wrapdetect.monitor.feeds.titles import marked
 
@@ -29,61 +19,63 @@ NO_ISSUES = frozenset({"scheduledchange", "accountnotification"})
 SEVERITIES = {"1": 1, "2": 2, "3": 3}
 
 
-def parse(data: bytes, source: FeedSource) -> Parsed:
+def parse(data: bytes, source: base.FeedSource) -> base.Parsed:
     """A list speaks of the moment; an object of lists, by service, of the time since its oldest event.
 
     Raises FeedError for a page of another shape.
     """
-    tree = page_json(data, source, _EXPECTED)
+    tree = document.page_json(data, source, _EXPECTED)
     if isinstance(tree, Mapping):
         listed = [entry for value in tree.values() if isinstance(value, list) for entry in value]
         fits = bool(tree) and all(isinstance(value, list) for value in tree.values())
     else:
         listed, fits = (tree, True) if isinstance(tree, list) else ([], False)
-    if not fits or (listed and not any(k in e for e in objects_in(listed) for k in _KEYS)):
-        raise source.wrong(shape_of(tree), _EXPECTED)
+    if not fits or (listed and not any(k in e for e in document.objects_in(listed) for k in _KEYS)):
+        raise source.wrong(document.shape_of(tree), _EXPECTED)
     found = ((f"event {i}", entry) for i, entry in enumerate(listed, 1))
-    events = gather_entries(found, partial(_entry, source=source), source)
-    return (momentary if isinstance(tree, list) else latest)(events, source)
+    events = base.gather_entries(found, partial(_entry, source=source), source)
+    return (base.momentary if isinstance(tree, list) else base.latest)(events, source)
 
 
-def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
-    entry = mapping(raw)
+def _entry(raw: object, *, source: base.FeedSource) -> base.FeedEntry:
+    entry = document.mapping(raw)
     date_s = source.time(entry, "date", "start_time", "startTime")
     updates = tuple(_updates(entry, source))
     posted_s = min((u.at_s for u in updates), default=date_s)
     if posted_s is None:
         raise EntryError("it has neither a date nor an event_log with a timestamp")
-    summary = marked(word(entry, "summary"))
+    summary = marked(document.word(entry, "summary"))
     ended_s, unread = source.end(entry, "end_time", "endTime")
-    grades = [SEVERITIES.get(word(e, "status"), 0) for e in (entry, *objects_in(entry.get("event_log")))]
-    told = Told(
-        id=word(entry, "arn") or f"{word(entry, 'service', 'service_name')} {date_s or posted_s}",
-        title=summary.bare or word(entry, "eventTypeCode"),
+    grades = [
+        SEVERITIES.get(document.word(e, "status"), 0) for e in (entry, *document.objects_in(entry.get("event_log")))
+    ]
+    told = base.Told(
+        id=document.word(entry, "arn") or f"{document.word(entry, 'service', 'service_name')} {date_s or posted_s}",
+        title=summary.bare or document.word(entry, "eventTypeCode"),
         posted_s=posted_s,
         started_s=date_s if date_s is not None and date_s <= posted_s else None,
-        severity=0 if letters(word(entry, "eventTypeCategory")) in NO_ISSUES else max(grades) or UNSTATED,
+        severity=0 if letters(document.word(entry, "eventTypeCategory")) in NO_ISSUES else max(grades) or UNSTATED,
         status=_status(entry),
         updates=updates,
         stated_s=ended_s,
-        components=texts_in([word(entry, "service_name"), word(entry, "service")]),
+        components=document.texts_in([document.word(entry, "service_name"), document.word(entry, "service")]),
         unread=unread,
         noted=len(updates) > 1,
     )
-    return entry_of(told, source)
+    return base.entry_of(told, source)
 
 
-def _updates(entry: JsonObject, source: FeedSource) -> Iterator[Update]:
-    for post in objects_in(entry.get("event_log")):
+def _updates(entry: document.JsonObject, source: base.FeedSource) -> Iterator[Update]:
+    for post in document.objects_in(entry.get("event_log")):
         at_s = source.time(post, "timestamp", "date")
         if at_s is not None:
             yield Update(at_s, _status(post))
 
 
-def _status(post: JsonObject) -> str:
+def _status(post: document.JsonObject) -> str:
     """Of an event or a post of it: what its summary is marked with, else its number."""
-    said = marked(word(post, "summary")).status
+    said = marked(document.word(post, "summary")).status
     if phase(said) is not None:
         return said
-    number = word(post, "status", "statusCode")
+    number = document.word(post, "status", "statusCode")
     return "resolved" if number == "0" else "open" if number in SEVERITIES else number

@@ -10,18 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from wrapdetect.monitor.feeds.base import (
-    FeedEntry,
-    FeedSource,
-    Parsed,
-    Told,
-    entry_of,
-    gather_entries,
-    latest,
-    newest_of,
-)
+from wrapdetect.monitor.feeds import base, document
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import JsonObject, entry_name, mapping, objects_in, page_json, shape_of, word
 from wrapdetect.monitor.feeds.status import UNSTATED, Update, is_planned, phase, severity_of
 
 _EXPECTED = "Better Stack JSON, an index.json with `data` and `included`, or a list of status reports in `data`"
@@ -33,23 +23,23 @@ _STATES = ("downtime", "degraded", "maintenance", "resolved", "operational")
 class _Beside:
     """What lies beside the reports: the updates of each, and the names of resources by id."""
 
-    updates: Mapping[str, list[JsonObject]]
+    updates: Mapping[str, list[document.JsonObject]]
     names: Mapping[str, str]
 
 
-def parse(data: bytes, source: FeedSource) -> Parsed:
+def parse(data: bytes, source: base.FeedSource) -> base.Parsed:
     """Reports since the oldest; maintenance as severity 0. Raises FeedError for a page of another shape."""
-    tree = page_json(data, source, _EXPECTED)
+    tree = document.page_json(data, source, _EXPECTED)
     page = tree.get("data") if isinstance(tree, dict) else None
     if not isinstance(tree, dict) or not _fits(page):
-        raise source.wrong(shape_of(tree), _EXPECTED)
-    included = list(objects_in(tree.get("included")))
-    reports = [e for e in (*objects_in(page), *included) if word(e, "type") == "status_report"]
+        raise source.wrong(document.shape_of(tree), _EXPECTED)
+    included = list(document.objects_in(tree.get("included")))
+    reports = [e for e in (*document.objects_in(page), *included) if document.word(e, "type") == "status_report"]
     found = ((f"report {i}", entry) for i, entry in enumerate(reports, 1))
-    entries = gather_entries(found, partial(_entry, source=source, beside=_beside(included)), source)
+    entries = base.gather_entries(found, partial(_entry, source=source, beside=_beside(included)), source)
     pages = tree.get("pagination")
-    newest_of(entries, source, more=isinstance(pages, dict) and bool(pages.get("next")))
-    return latest(entries, source)
+    base.newest_of(entries, source, more=isinstance(pages, dict) and bool(pages.get("next")))
+    return base.latest(entries, source)
 
 
 def _fits(page: object) -> bool:
@@ -58,24 +48,24 @@ def _fits(page: object) -> bool:
     return isinstance(page, dict) and page.get("type") in ("status_page", "status_report")
 
 
-def _beside(included: list[JsonObject]) -> _Beside:
-    updates: dict[str, list[JsonObject]] = {}
+def _beside(included: list[document.JsonObject]) -> _Beside:
+    updates: dict[str, list[document.JsonObject]] = {}
     names: dict[str, str] = {}
     for entry in included:
         fields = entry.get("attributes")
         if not isinstance(fields, dict):
             continue
-        if word(entry, "type") == "status_update":
-            updates.setdefault(word(entry, "id"), []).append(fields)
-            updates.setdefault(f"of {word(fields, 'status_report_id')}", []).append(fields)
-        elif word(entry, "type") == "status_page_resource":
-            names[word(entry, "id")] = word(fields, "public_name", "name")
+        if document.word(entry, "type") == "status_update":
+            updates.setdefault(document.word(entry, "id"), []).append(fields)
+            updates.setdefault(f"of {document.word(fields, 'status_report_id')}", []).append(fields)
+        elif document.word(entry, "type") == "status_page_resource":
+            names[document.word(entry, "id")] = document.word(fields, "public_name", "name")
     return _Beside(updates=updates, names=names)
 
 
-def _entry(raw: object, *, source: FeedSource, beside: _Beside) -> FeedEntry:
-    entry = mapping(raw)
-    fields, id_ = mapping(entry.get("attributes"), "attributes"), entry_name(entry, "id")
+def _entry(raw: object, *, source: base.FeedSource, beside: _Beside) -> base.FeedEntry:
+    entry = document.mapping(raw)
+    fields, id_ = document.mapping(entry.get("attributes"), "attributes"), document.entry_name(entry, "id")
     posts = _posts(entry, id_, beside)
     started_s = source.time(fields, "starts_at")
     updates: list[Update] = []
@@ -90,18 +80,22 @@ def _entry(raw: object, *, source: FeedSource, beside: _Beside) -> FeedEntry:
     if posted_s is None:
         raise EntryError("it has neither starts_at nor an update with published_at")
     ended_s, wrong = source.end(fields, "ends_at")
-    grades = [_state(p.get("affected_resources")) for p in (fields, *posts)] + [word(fields, "aggregate_state")]
-    planned = is_planned(word(fields, "report_type"))
-    now = phase(word(fields, "aggregate_state"))
+    grades = [_state(p.get("affected_resources")) for p in (fields, *posts)] + [
+        document.word(fields, "aggregate_state")
+    ]
+    planned = is_planned(document.word(fields, "report_type"))
+    now = phase(document.word(fields, "aggregate_state"))
     newest = max(updates, key=lambda u: u.at_s, default=None)
     goes_on = newest is not None and ended_s is not None and newest.at_s > ended_s and phase(newest.status) == "open"
     over = now == "over" or (ended_s is not None and ended_s <= source.fetched_s and not goes_on)
     touched = [
-        word(r, "status_page_resource_id") for p in (fields, *posts) for r in objects_in(p.get("affected_resources"))
+        document.word(r, "status_page_resource_id")
+        for p in (fields, *posts)
+        for r in document.objects_in(p.get("affected_resources"))
     ]
-    told = Told(
+    told = base.Told(
         id=id_,
-        title=word(fields, "title"),
+        title=document.word(fields, "title"),
         posted_s=posted_s,
         started_s=started_s,
         severity=0
@@ -113,18 +107,18 @@ def _entry(raw: object, *, source: FeedSource, beside: _Beside) -> FeedEntry:
         components=tuple(dict.fromkeys(name for t in touched if (name := beside.names.get(t, "")))),
         unread=wrong or unread,
     )
-    return entry_of(told, source)
+    return base.entry_of(told, source)
 
 
-def _posts(entry: JsonObject, id_: str, beside: _Beside) -> list[JsonObject]:
+def _posts(entry: document.JsonObject, id_: str, beside: _Beside) -> list[document.JsonObject]:
     """Updates of a report, by the ids that it names, else by those that name it."""
     related = entry.get("relationships")
     named = related.get("status_updates") if isinstance(related, dict) else None
-    ids = [word(e, "id") for e in objects_in(named.get("data"))] if isinstance(named, dict) else []
+    ids = [document.word(e, "id") for e in document.objects_in(named.get("data"))] if isinstance(named, dict) else []
     return [post for i in ids for post in beside.updates.get(i, [])] or beside.updates.get(f"of {id_}", [])
 
 
 def _state(resources: object) -> str:
     """The worst state of the resources of a post; "" where it names none."""
-    states = {word(r, "status") for r in objects_in(resources)}
+    states = {document.word(r, "status") for r in document.objects_in(resources)}
     return next((s for s in _STATES if s in states), "")

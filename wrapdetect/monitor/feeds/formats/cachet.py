@@ -7,28 +7,8 @@ the oldest first, unless ?sort=id&order=desc. Source: docs.cachethq.io.
 from collections.abc import Mapping
 from functools import partial
 
-from wrapdetect.monitor.feeds.base import (
-    FeedEntry,
-    FeedSource,
-    Parsed,
-    Told,
-    entry_of,
-    gather_entries,
-    latest,
-    newest_of,
-)
+from wrapdetect.monitor.feeds import base, document
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import (
-    JsonObject,
-    entry_name,
-    mapping,
-    objects_in,
-    page_json,
-    shape_of,
-    texts_in,
-    updates_of,
-    word,
-)
 from wrapdetect.monitor.feeds.status import UNSTATED, is_planned
 
 _EXPECTED = "Cachet JSON, an object with `data`, a list of incidents with occurred_at or created_at"
@@ -39,24 +19,28 @@ TIMES = {"occurred": "occurred_at", "created": "created_at", "updated": "updated
 """Times of version 3, each an object, and what version 2 calls them."""
 
 
-def parse(data: bytes, source: FeedSource) -> Parsed:
+def parse(data: bytes, source: base.FeedSource) -> base.Parsed:
     """Incidents since the oldest; maintenance as severity 0. Raises FeedError for a page of another shape."""
-    tree = page_json(data, source, _EXPECTED)
+    tree = document.page_json(data, source, _EXPECTED)
     listed = tree.get("data") if isinstance(tree, dict) else None
-    if not isinstance(tree, dict) or not isinstance(listed, list) or not all(_fits(e) for e in objects_in(listed)):
-        raise source.wrong(shape_of(tree), _EXPECTED)
+    if (
+        not isinstance(tree, dict)
+        or not isinstance(listed, list)
+        or not all(_fits(e) for e in document.objects_in(listed))
+    ):
+        raise source.wrong(document.shape_of(tree), _EXPECTED)
     found = ((f"incident {i}", entry) for i, entry in enumerate(listed, 1))
-    entries = gather_entries(found, partial(_entry, source=source), source)
-    newest_of(entries, source, more=_more(tree))
-    return latest(entries, source)
+    entries = base.gather_entries(found, partial(_entry, source=source), source)
+    base.newest_of(entries, source, more=_more(tree))
+    return base.latest(entries, source)
 
 
-def _fits(entry: JsonObject) -> bool:
+def _fits(entry: document.JsonObject) -> bool:
     fields = _plain(entry)
     return any(k in fields for k in ("occurred_at", "created_at", "human_status", "is_resolved"))
 
 
-def _more(tree: JsonObject) -> bool:
+def _more(tree: document.JsonObject) -> bool:
     """Whether another page follows."""
     meta, links = tree.get("meta"), tree.get("links")
     pages = meta.get("pagination") if isinstance(meta, dict) else None
@@ -64,46 +48,46 @@ def _more(tree: JsonObject) -> bool:
     return isinstance(told, dict) and bool(told.get("next_page") or told.get("next"))
 
 
-def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
-    entry = _plain(mapping(raw))
+def _entry(raw: object, *, source: base.FeedSource) -> base.FeedEntry:
+    entry = _plain(document.mapping(raw))
     occurred_s, created_s = source.time(entry, "occurred_at", "scheduled_at"), source.time(entry, "created_at")
     posted_s = created_s if created_s is not None else occurred_s
     if posted_s is None:
         raise EntryError("it has neither occurred_at nor created_at")
-    posts = [_plain(u) for u in objects_in(entry.get("updates", entry.get("incident_updates")))]
+    posts = [_plain(u) for u in document.objects_in(entry.get("updates", entry.get("incident_updates")))]
     told_posts = [{**post, "status": _status(post)} for post in posts]
-    updates, unread = updates_of(source, told_posts, ("status",), ("created_at",))
+    updates, unread = document.updates_of(source, told_posts, ("status",), ("created_at",))
     status = "resolved" if entry.get("is_resolved") in (True, "1") else _status(entry)
     component = entry.get("component")
-    grade = _GRADES.get(word(component, "status") if isinstance(component, dict) else "", UNSTATED)
-    told = Told(
-        id=entry_name(entry, "id"),
-        title=word(entry, "name"),
+    grade = _GRADES.get(document.word(component, "status") if isinstance(component, dict) else "", UNSTATED)
+    told = base.Told(
+        id=document.entry_name(entry, "id"),
+        title=document.word(entry, "name"),
         posted_s=posted_s,
         started_s=occurred_s,
         severity=0 if is_planned(status) else grade or UNSTATED,
         status=status,
         updates=updates,
         changed_s=source.end(entry, "updated_at")[0],
-        components=texts_in([component, *objects_in(entry.get("components"))], "name"),
+        components=document.texts_in([component, *document.objects_in(entry.get("components"))], "name"),
         unread=unread,
         noted=bool(updates),
     )
-    return entry_of(told, source)
+    return base.entry_of(told, source)
 
 
-def _status(post: JsonObject) -> str:
+def _status(post: document.JsonObject) -> str:
     """The newest status: `latest_status` where updates changed it; a number, a word, or an object of both."""
     for name in ("latest_status", "latest_human_status", "status", "human_status"):
         value = post.get(name)
         value = value.get("value", value.get("human")) if isinstance(value, Mapping) else value
-        found = word({"status": value}, "status")
+        found = document.word({"status": value}, "status")
         if found:
             return STATUSES.get(found, found)
     return ""
 
 
-def _plain(entry: JsonObject) -> JsonObject:
+def _plain(entry: document.JsonObject) -> document.JsonObject:
     """An entry of version 3 as one of version 2."""
     fields = entry.get("attributes")
     if not isinstance(fields, Mapping):

@@ -10,31 +10,8 @@ Shapes, as seen in public clients and in docs.incident.io (Status Pages V2):
 
 from functools import partial
 
-from wrapdetect.monitor.feeds.base import (
-    LAST_POST_S,
-    FeedEntry,
-    FeedSource,
-    Onset,
-    Parsed,
-    Told,
-    entry_of,
-    gather_entries,
-    latest,
-    momentary,
-    onset,
-)
+from wrapdetect.monitor.feeds import base, document
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import (
-    JsonObject,
-    entry_name,
-    mapping,
-    objects_in,
-    page_json,
-    shape_of,
-    texts_in,
-    updates_of,
-    word,
-)
 from wrapdetect.monitor.feeds.status import UNSTATED, is_planned, severity_of
 
 _EXPECTED = "incident.io JSON, an object with a list of incidents, incident_links or ongoing_incidents"
@@ -42,45 +19,45 @@ _LISTS = ("status_page_incidents", "incidents", "incident_links")
 OPEN = ("ongoing_incidents", "in_progress_maintenances", "scheduled_maintenances")
 
 
-def parse(data: bytes, source: FeedSource) -> Parsed:
+def parse(data: bytes, source: base.FeedSource) -> base.Parsed:
     """Incidents; maintenance as severity 0. A list covers the time since its oldest post, the widget the moment.
 
     Raises FeedError for a page of another shape.
     """
-    tree = page_json(data, source, _EXPECTED)
+    tree = document.page_json(data, source, _EXPECTED)
     page = tree.get("summary", tree) if isinstance(tree, dict) else None
     if not isinstance(page, dict):
-        raise source.wrong(shape_of(page), _EXPECTED)
+        raise source.wrong(document.shape_of(page), _EXPECTED)
     lists = [n for n in _LISTS if isinstance(page.get(n), list)][:1]
     names = lists or [n for n in OPEN if isinstance(page.get(n), list)]
     if not names:
-        raise source.wrong(shape_of(page), _EXPECTED)
+        raise source.wrong(document.shape_of(page), _EXPECTED)
     impacts = _impacts_by_incident(page)
     found = ((f"{name} {i}", entry) for name in names for i, entry in enumerate(page[name], 1))
-    entries = gather_entries(found, partial(_entry, source=source, impacts=impacts), source)
-    return (latest if lists else momentary)(entries, source)
+    entries = base.gather_entries(found, partial(_entry, source=source, impacts=impacts), source)
+    return (base.latest if lists else base.momentary)(entries, source)
 
 
-def _impacts_by_incident(page: JsonObject) -> dict[str, list[JsonObject]]:
-    impacts: dict[str, list[JsonObject]] = {}
-    for impact in objects_in(page.get("component_impacts")):
-        impacts.setdefault(word(impact, "status_page_incident_id"), []).append(impact)
+def _impacts_by_incident(page: document.JsonObject) -> dict[str, list[document.JsonObject]]:
+    impacts: dict[str, list[document.JsonObject]] = {}
+    for impact in document.objects_in(page.get("component_impacts")):
+        impacts.setdefault(document.word(impact, "status_page_incident_id"), []).append(impact)
     return impacts
 
 
-def _entry(raw: object, *, source: FeedSource, impacts: dict[str, list[JsonObject]]) -> FeedEntry:
-    entry = mapping(raw)
-    id_ = entry_name(entry, "id")
-    own = [*objects_in(entry.get("component_impacts")), *impacts.get(id_, [])]
-    status = word(entry, "status", "incident_status")
+def _entry(raw: object, *, source: base.FeedSource, impacts: dict[str, list[document.JsonObject]]) -> base.FeedEntry:
+    entry = document.mapping(raw)
+    id_ = document.entry_name(entry, "id")
+    own = [*document.objects_in(entry.get("component_impacts")), *impacts.get(id_, [])]
+    status = document.word(entry, "status", "incident_status")
     began, posted_s = _onset(entry, own, source)
-    updates, wrong = updates_of(
+    updates, wrong = document.updates_of(
         source, entry.get("updates"), ("to_status", "incident_status", "status"), ("published_at",)
     )
     stated_s, unread = _ended(own, source)
-    told = Told(
+    told = base.Told(
         id=id_,
-        title=word(entry, "name"),
+        title=document.word(entry, "name"),
         posted_s=posted_s,
         began=began,
         severity=0 if _planned(entry, status) else _severity(entry, own),
@@ -90,26 +67,28 @@ def _entry(raw: object, *, source: FeedSource, impacts: dict[str, list[JsonObjec
         components=_components(entry, own),
         unread=unread or wrong,
     )
-    return entry_of(told, source)
+    return base.entry_of(told, source)
 
 
-def _onset(entry: JsonObject, impacts: list[JsonObject], source: FeedSource) -> tuple[Onset, int]:
+def _onset(
+    entry: document.JsonObject, impacts: list[document.JsonObject], source: base.FeedSource
+) -> tuple[base.Onset, int]:
     """The first impact's start, else the publishing. The widget gives neither: an incident of which only the last
     update is known began up to three hours before it."""
     starts = [t for i in impacts if (t := source.time(i, "start_at")) is not None]
     started_s = min(starts, default=source.time(entry, "started_at", "starts_at"))
     posted_s = source.time(entry, "published_at")
     if posted_s is not None:
-        return onset(started_s, posted_s), posted_s
+        return base.onset(started_s, posted_s), posted_s
     if started_s is not None:
-        return onset(started_s, started_s), started_s
+        return base.onset(started_s, started_s), started_s
     updated_s = source.time(entry, "last_update_at")
     if updated_s is None:
         raise EntryError("it has no published_at, no impact with a start_at and no last_update_at")
-    return Onset(updated_s, LAST_POST_S, 0), updated_s
+    return base.Onset(updated_s, base.LAST_POST_S, 0), updated_s
 
 
-def _ended(impacts: list[JsonObject], source: FeedSource) -> tuple[int | None, str]:
+def _ended(impacts: list[document.JsonObject], source: base.FeedSource) -> tuple[int | None, str]:
     """The end of its last impact, where all have one; and what is wrong with the first that cannot be read."""
     ends = [source.end(i, "end_at") for i in impacts]
     stated = [at_s for at_s, _ in ends if at_s is not None]
@@ -117,17 +96,19 @@ def _ended(impacts: list[JsonObject], source: FeedSource) -> tuple[int | None, s
     return max(stated) if stated and len(stated) == len(ends) else None, wrong
 
 
-def _components(entry: JsonObject, impacts: list[JsonObject]) -> tuple[str, ...]:
-    listed = texts_in(entry.get("affected_components"), "name")
-    return tuple(dict.fromkeys([*listed, *(n for i in impacts if (n := word(i, "component_name", "name")))]))
+def _components(entry: document.JsonObject, impacts: list[document.JsonObject]) -> tuple[str, ...]:
+    listed = document.texts_in(entry.get("affected_components"), "name")
+    return tuple(dict.fromkeys([*listed, *(n for i in impacts if (n := document.word(i, "component_name", "name")))]))
 
 
-def _planned(entry: JsonObject, status: str) -> bool:
-    return word(entry, "type") == "maintenance" or is_planned(status)
+def _planned(entry: document.JsonObject, status: str) -> bool:
+    return document.word(entry, "type") == "maintenance" or is_planned(status)
 
 
-def _severity(entry: JsonObject, impacts: list[JsonObject]) -> int:
+def _severity(entry: document.JsonObject, impacts: list[document.JsonObject]) -> int:
     """The worst impact; an incident that touched no component is a notice, where impacts are told at all."""
-    words = [word(i, "status", "component_status") for i in impacts] + [word(entry, "current_worst_impact")]
+    words = [document.word(i, "status", "component_status") for i in impacts] + [
+        document.word(entry, "current_worst_impact")
+    ]
     known = [severity_of(w) for w in words if w]
     return max(known, default=0 if isinstance(entry.get("component_impacts"), list) else UNSTATED)

@@ -7,18 +7,8 @@ summary.json: {"page": {"status": "UP"}, "activeIncidents": [{name, started, sta
 
 from functools import partial
 
-from wrapdetect.monitor.feeds.base import (
-    FeedEntry,
-    FeedSource,
-    Parsed,
-    Told,
-    entry_of,
-    gather_entries,
-    latest,
-    momentary,
-)
+from wrapdetect.monitor.feeds import base, document
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import entries_of, mapping, page_json, shape_of, texts_in, updates_of, word
 from wrapdetect.monitor.feeds.shapes import INSTATUS_STATES
 from wrapdetect.monitor.feeds.status import UNSTATED, is_planned, severity_of
 
@@ -26,36 +16,38 @@ _EXPECTED = "Instatus JSON, a summary.json with `activeIncidents` or a list of i
 _LISTS = ("activeIncidents", "activeMaintenances")
 
 
-def parse(data: bytes, source: FeedSource) -> Parsed:
+def parse(data: bytes, source: base.FeedSource) -> base.Parsed:
     """What is open now, maintenance as severity 0; or a list. Raises FeedError for a page of another shape."""
-    tree = page_json(data, source, _EXPECTED)
+    tree = document.page_json(data, source, _EXPECTED)
     if isinstance(tree, list):
         if tree and not any(isinstance(e, dict) and "started" in e for e in tree):
-            raise source.wrong(shape_of(tree), _EXPECTED)
+            raise source.wrong(document.shape_of(tree), _EXPECTED)
         found = [(f"incident {i}", e, "") for i, e in enumerate(tree, 1)]
     else:
         page = tree.get("page") if isinstance(tree, dict) else None
-        known = isinstance(page, dict) and word(page, "status") in INSTATUS_STATES
+        known = isinstance(page, dict) and document.word(page, "status") in INSTATUS_STATES
         if not isinstance(tree, dict) or not (known or any(isinstance(tree.get(n), list) for n in _LISTS)):
-            raise source.wrong(shape_of(tree), _EXPECTED)
-        found = [(f"{name} {i}", e, name) for name in _LISTS for i, e in enumerate(entries_of(tree.get(name)), 1)]
+            raise source.wrong(document.shape_of(tree), _EXPECTED)
+        found = [
+            (f"{name} {i}", e, name) for name in _LISTS for i, e in enumerate(document.entries_of(tree.get(name)), 1)
+        ]
     read = partial(_entry, source=source)
-    entries = gather_entries(((place, (e, name)) for place, e, name in found), read, source)
-    return (latest if isinstance(tree, list) else momentary)(entries, source)
+    entries = base.gather_entries(((place, (e, name)) for place, e, name in found), read, source)
+    return (base.latest if isinstance(tree, list) else base.momentary)(entries, source)
 
 
-def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
+def _entry(raw: object, *, source: base.FeedSource) -> base.FeedEntry:
     assert isinstance(raw, tuple)
-    entry = mapping(raw[0])
-    status, impact = word(entry, "status"), word(entry, "impact")
+    entry = document.mapping(raw[0])
+    status, impact = document.word(entry, "status"), document.word(entry, "impact")
     started_s = source.time(entry, "started", "start", "createdAt")
     if started_s is None:
         raise EntryError("it has neither started nor start")
-    title = word(entry, "name")
-    updates, wrong = updates_of(source, entry.get("updates"), ("status",), ("started", "createdAt"))
+    title = document.word(entry, "name")
+    updates, wrong = document.updates_of(source, entry.get("updates"), ("status",), ("started", "createdAt"))
     ended_s, unread = source.end(entry, "resolved", "resolvedAt")
-    told = Told(
-        id=word(entry, "id", "url") or f"{title} {started_s}",
+    told = base.Told(
+        id=document.word(entry, "id", "url") or f"{title} {started_s}",
         title=title,
         posted_s=started_s,
         severity=0
@@ -67,7 +59,7 @@ def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
         updates=updates,
         stated_s=ended_s,
         changed_s=source.end(entry, "updatedAt")[0],
-        components=texts_in(entry.get("components"), "name"),
+        components=document.texts_in(entry.get("components"), "name"),
         unread=unread or wrong,
     )
-    return entry_of(told, source)
+    return base.entry_of(told, source)

@@ -14,23 +14,8 @@ from xml.parsers import expat
 import feedparser  # type: ignore[import-untyped]  # ships no types
 
 from wrapdetect.model.prose import quote
-from wrapdetect.monitor.feeds import wording
-from wrapdetect.monitor.feeds.base import (
-    LAST_POST_S,
-    POST_ONLY_S,
-    POSTED_LATE_S,
-    FeedEntry,
-    FeedSource,
-    Onset,
-    Parsed,
-    Told,
-    entry_of,
-    gather_entries,
-    latest,
-    onset,
-)
+from wrapdetect.monitor.feeds import base, document, wording
 from wrapdetect.monitor.feeds.dates import EntryError
-from wrapdetect.monitor.feeds.document import describe, texts_in
 from wrapdetect.monitor.feeds.posts import Post, together
 from wrapdetect.monitor.feeds.status import UNSTATED, Update, is_planned, phase, severity_of
 from wrapdetect.monitor.feeds.titles import marked
@@ -67,21 +52,23 @@ AFFECTED = re.compile(r"\bAffected Components?:\s{0,3}(?:</?[a-z]{1,8}>\s{0,3}){
 """Instatus's: "Affected Components: API, Web<br>"."""
 
 
-def parse_rss(data: bytes, source: FeedSource) -> Parsed:
+def parse_rss(data: bytes, source: base.FeedSource) -> base.Parsed:
     """Raises FeedError for what is no well-formed RSS."""
     return _parse(data, source, {"rss", "RDF"}, "an RSS feed, <rss>")
 
 
-def parse_atom(data: bytes, source: FeedSource) -> Parsed:
+def parse_atom(data: bytes, source: base.FeedSource) -> base.Parsed:
     """Raises FeedError for what is no well-formed Atom."""
     return _parse(data, source, {"feed"}, "an Atom feed, <feed>")
 
 
-def _parse(data: bytes, source: FeedSource, roots: set[str], expected: str) -> Parsed:
+def _parse(data: bytes, source: base.FeedSource, roots: set[str], expected: str) -> base.Parsed:
     data = data.lstrip(b" \t\r\n")  # some programs print a line before it
     root = _root(data, source, expected)
     if root not in roots:
-        raise source.wrong(describe(data) if root == "html" else f"XML whose root is <{quote(root, 40)}>", expected)
+        raise source.wrong(
+            document.describe(data) if root == "html" else f"XML whose root is <{quote(root, 40)}>", expected
+        )
     # a stream: bytes that happen to be a path would be opened. Ill-formed XML, for which its loose parser is, is gone.
     tree = feedparser.parse(io.BytesIO(data), sanitize_html=False, resolve_relative_uris=False)
     posts: list[Post] = []
@@ -92,10 +79,10 @@ def _parse(data: bytes, source: FeedSource, roots: set[str], expected: str) -> P
         except EntryError as error:
             unread.append((f"entry {i}", error))
     found = [(f"entry {key}", (key, some)) for key, some in together(posts).items()]
-    return latest(gather_entries([*found, *unread], partial(_entry, source=source), source), source)
+    return base.latest(base.gather_entries([*found, *unread], partial(_entry, source=source), source), source)
 
 
-def _root(data: bytes, source: FeedSource, expected: str) -> str:
+def _root(data: bytes, source: base.FeedSource, expected: str) -> str:
     """The name of the root element. Raises FeedError for XML that is ill-formed, declares entities (bombs), nests or
     lists more than any feed does: feedparser takes time that grows with the square of the depth."""
     root, depth, entries = "", 0, 0
@@ -123,11 +110,11 @@ def _root(data: bytes, source: FeedSource, expected: str) -> str:
     try:
         parser.Parse(data, True)
     except (expat.ExpatError, ValueError, LookupError) as error:
-        raise source.wrong(f"{describe(data)} ({quote(str(error), 80)})", expected) from error
+        raise source.wrong(f"{document.describe(data)} ({quote(str(error), 80)})", expected) from error
     return root
 
 
-def _post(raw: Mapping[str, object], source: FeedSource) -> Post:
+def _post(raw: Mapping[str, object], source: base.FeedSource) -> Post:
     markup = str(_content(raw) or "")[:TEXT_READ]
     title, text = marked(quote(_plain(raw.get("title")), 200)), _plain(markup)
     posted_s = _own_time(raw, source)
@@ -156,7 +143,7 @@ def _post(raw: Mapping[str, object], source: FeedSource) -> Post:
     )
 
 
-def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
+def _entry(raw: object, *, source: base.FeedSource) -> base.FeedEntry:
     """Posts about one incident, put together."""
     if isinstance(raw, EntryError):
         raise raw
@@ -167,11 +154,11 @@ def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
     # one last post only, "resolved": its beginning is not told, so that it is no note of zero length
     several = any(p.whole for p in posts) or len(updates) > 1
     stated, doubt = _stated(posts, updates)
-    told = Told(
+    told = base.Told(
         id=key,
         title=posts[-1].title,
         posted_s=posts[0].posted_s,
-        began=_onset(updates, several) if stated.began_s is None else onset(stated.began_s, updates[0].at_s),
+        began=_onset(updates, several) if stated.began_s is None else base.onset(stated.began_s, updates[0].at_s),
         severity=0 if any(p.planned for p in posts) or _planned(updates) else max(p.severity for p in posts),
         updates=tuple(updates),
         stated_s=stated.ended_s,
@@ -179,7 +166,7 @@ def _entry(raw: object, *, source: FeedSource) -> FeedEntry:
         unread=doubt,
         noted=several,
     )
-    return entry_of(told, source)
+    return base.entry_of(told, source)
 
 
 def _not_ahead(stated: wording.Stated, posted_s: int) -> wording.Stated:
@@ -194,7 +181,7 @@ def _stated(posts: list[Post], updates: list[Update]) -> tuple[wording.Stated, s
     began_s = next((p.stated.began_s for p in reversed(posts) if p.stated.began_s is not None), None)
     ended_s = next((p.stated.ended_s for p in reversed(posts) if p.stated.ended_s is not None), None)
     lasting = [u.at_s for u in updates if phase(u.status) in (None, "open")]
-    if ended_s is not None and lasting and max(lasting) - ended_s > POSTED_LATE_S:
+    if ended_s is not None and lasting and max(lasting) - ended_s > base.POSTED_LATE_S:
         return wording.Stated(None, None), "its text states an end before a post that it lasts: the posts count"
     if not any(u.status for u in updates) and ended_s is None:
         return wording.Stated(began_s, None), "no status is told: whether it is over is not known"
@@ -205,14 +192,14 @@ def _planned(updates: Iterable[Update]) -> bool:
     return any(is_planned(u.status) for u in updates)
 
 
-def _onset(updates: list[Update], several: bool) -> Onset:
+def _onset(updates: list[Update], several: bool) -> base.Onset:
     first = updates[0]
     if several:
-        return onset(None, first.at_s)
-    return Onset(first.at_s, POST_ONLY_S if phase(first.status) in (None, "open") else LAST_POST_S, 0)
+        return base.onset(None, first.at_s)
+    return base.Onset(first.at_s, base.POST_ONLY_S if phase(first.status) in (None, "open") else base.LAST_POST_S, 0)
 
 
-def _own_time(raw: Mapping[str, object], source: FeedSource) -> int:
+def _own_time(raw: Mapping[str, object], source: base.FeedSource) -> int:
     """The entry's own time: RSS pubDate, Atom published, else updated. Raises EntryError where it has none."""
     fields = {name: raw[name] for name in ("published", "updated") if name in raw}
     at_s = source.time(fields, "published", "updated")
@@ -226,7 +213,7 @@ def _components(raw: Mapping[str, object], markup: str) -> tuple[str, ...]:
     listed = AFFECTED.search(markup)
     named = [name for name, _ in COMPONENT.findall(markup)]
     named += [name.strip() for name in listed[1].split(",")] if listed else []
-    return texts_in(named) or texts_in(raw.get("tags"), "term")
+    return document.texts_in(named) or document.texts_in(raw.get("tags"), "term")
 
 
 def _content(raw: Mapping[str, object]) -> object:

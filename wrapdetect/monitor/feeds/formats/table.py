@@ -12,18 +12,8 @@ from functools import partial
 
 from wrapdetect.model.history import Incident
 from wrapdetect.model.prose import quote
-from wrapdetect.monitor.feeds.base import (
-    STATED_S,
-    FeedEntry,
-    FeedSource,
-    Parsed,
-    gather_entries,
-    parsed,
-    spoken,
-    stretch,
-)
+from wrapdetect.monitor.feeds import base, document
 from wrapdetect.monitor.feeds.dates import EntryError, instant
-from wrapdetect.monitor.feeds.document import describe, mapping, page_text, word
 from wrapdetect.monitor.feeds.status import SEVERITY, UNSTATED, letters, severity_of
 
 _EXPECTED = "CSV with the columns start,end[,title,severity,id], or JSON lines with these fields"
@@ -41,7 +31,7 @@ def parse(
     assume_utc: bool = False,
     since_s: int | None = None,
     until_s: int | None = None,
-) -> Parsed:
+) -> base.Parsed:
     """Incidents, by onset. `assume_utc`: times without a zone are UTC; else they are refused, with their line.
 
     Covers the time from the first start to the last end or start, unless `since_s` or `until_s` say otherwise: such a
@@ -49,24 +39,26 @@ def parse(
     end is its start is kept as it is: the list says so. Raises FeedError for a page of another shape.
     """
     zone = UTC if assume_utc else None
-    source = FeedSource(service=service, feed=feed, fetched_s=fetched_s, zone=zone)
+    source = base.FeedSource(service=service, feed=feed, fetched_s=fetched_s, zone=zone)
     return rows_of_table(data, source, since_s=since_s, until_s=until_s)
 
 
-def rows_of_table(data: bytes, source: FeedSource, *, since_s: int | None = None, until_s: int | None = None) -> Parsed:
+def rows_of_table(
+    data: bytes, source: base.FeedSource, *, since_s: int | None = None, until_s: int | None = None
+) -> base.Parsed:
     """The same for a source whose zone, where it has one, is that of times without one."""
-    text = page_text(data, source, _EXPECTED)
+    text = document.page_text(data, source, _EXPECTED)
     rows = _json_lines(text, source) if text.lstrip().startswith("{") else _csv(text, data, source)
-    found = gather_entries(rows, partial(_entry, source=source), source)
+    found = base.gather_entries(rows, partial(_entry, source=source), source)
     ends = [e.incident.ended_s or e.incident.began_s for e in found.entries]
     first = since_s if since_s is not None else min((e.incident.began_s for e in found.entries), default=None)
     last = until_s if until_s is not None else max(ends, default=None)
     known = first is not None and last is not None and first <= last
-    covered = stretch(source, first, last) if known and first is not None and last is not None else None
-    return parsed(found, covered)
+    covered = base.stretch(source, first, last) if known and first is not None and last is not None else None
+    return base.parsed(found, covered)
 
 
-def _csv(text: str, data: bytes, source: FeedSource) -> Iterator[tuple[str, object]]:
+def _csv(text: str, data: bytes, source: base.FeedSource) -> Iterator[tuple[str, object]]:
     """Rows by column, with their line. Raises FeedError without a column `start`, and for what csv cannot read."""
     header = next((line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")), "")
     delimiter = max(DELIMITERS, key=header.count)
@@ -76,7 +68,7 @@ def _csv(text: str, data: bytes, source: FeedSource) -> Iterator[tuple[str, obje
         # a first line may say where the list comes from
         columns = next((names for _, row in filled if (names := _columns(row)) and not names[0].startswith("#")), [])
         if "start" not in columns:
-            raise source.wrong(f"{describe(data)} (columns {quote(', '.join(columns), 80)})", _EXPECTED)
+            raise source.wrong(f"{document.describe(data)} (columns {quote(', '.join(columns), 80)})", _EXPECTED)
         for line, row in filled:
             yield f"line {line}", dict(zip(columns, row, strict=False))
     except csv.Error as error:
@@ -87,7 +79,7 @@ def _columns(row: Sequence[str]) -> list[str]:
     return [cell.strip().lower() for cell in row]
 
 
-def _json_lines(text: str, source: FeedSource) -> Iterator[tuple[str, object]]:
+def _json_lines(text: str, source: base.FeedSource) -> Iterator[tuple[str, object]]:
     """Raises FeedError where not even the first line is JSON; a later one is refused by its line."""
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -100,31 +92,31 @@ def _json_lines(text: str, source: FeedSource) -> Iterator[tuple[str, object]]:
             yield f"line {number}", EntryError(f"is no JSON ({quote(str(error), 80)})")
 
 
-def _entry(raw: object, *, source: FeedSource) -> FeedEntry | None:
+def _entry(raw: object, *, source: base.FeedSource) -> base.FeedEntry | None:
     if isinstance(raw, EntryError):
         raise raw
-    row = mapping(raw, "the line")
+    row = document.mapping(raw, "the line")
     if "_scripted" in row and "start" not in row:
         return None
     start_s, end_s = _time(row, "start", source), _time(row, "end", source)
     if start_s is None:
         raise EntryError("it has no start")
-    title = word(row, "title")
+    title = document.word(row, "title")
     incident = Incident(
         service=source.service,
         feed=source.feed,
-        id=word(row, "id") or f"{spoken(start_s)} {title}".strip(),
+        id=document.word(row, "id") or f"{base.spoken(start_s)} {title}".strip(),
         title=title,
         began_s=start_s,
-        early_s=STATED_S,
-        late_s=STATED_S,
+        early_s=base.STATED_S,
+        late_s=base.STATED_S,
         ended_s=end_s,
         severity=_severity(row),
     )
-    return FeedEntry(incident, start_s)
+    return base.FeedEntry(incident, start_s)
 
 
-def _time(row: Mapping[str, object], name: str, source: FeedSource) -> int | None:
+def _time(row: Mapping[str, object], name: str, source: base.FeedSource) -> int | None:
     """A cell as a time; of a day alone nothing is guessed."""
     text = row.get(name)
     if isinstance(text, str):
@@ -136,7 +128,7 @@ def _time(row: Mapping[str, object], name: str, source: FeedSource) -> int | Non
 
 def _severity(row: Mapping[str, object]) -> int:
     """0 to 3, or a word of a status page; UNSTATED where none is given. Raises EntryError for anything else."""
-    text = word(row, "severity")
+    text = document.word(row, "severity")
     if not text:
         return UNSTATED
     if text in ("0", "1", "2", "3"):

@@ -11,7 +11,9 @@ from rich.text import Text
 
 from wrapdetect.model.history import Dependence, Weighed
 from wrapdetect.model.prose import quote
-from wrapdetect.report.console import printed
+from wrapdetect.report.console.monitor import shown_moment
+from wrapdetect.report.console.parts import printed
+from wrapdetect.report.nouns import ListsCompared
 
 _LONGEST = 12
 _WORDS = (
@@ -33,6 +35,14 @@ def render(
         for one in ranked:
             parts += _incidents(one)
     return printed(parts, width=width, colour=colour)
+
+
+def how_compared(compared: ListsCompared) -> str:
+    """By which choices lists were compared, in words."""
+    n = len(compared.panel)
+    panel = f"{n} unrelated lists" if n else "none: a common cause could not be seen (--panel)"
+    spans = ", ".join(f"{shown_moment(a)} to {shown_moment(b)}" for a, b in compared.target.watched[:3]) or "nothing"
+    return f"Onsets coincide within {compared.window_min:g} minutes. Panel: {panel}. Watched: {spans}."
 
 
 def _headline(ranked: Sequence[Dependence]) -> str:
