@@ -21,13 +21,14 @@ from wrapdetect.report.notebook import MatchReport, VerdictReport
 from wrapdetect.runs import codec
 from wrapdetect.runs.recording import Say, remarks
 from wrapdetect.store import run_file
+from wrapdetect.store.plugins import load_plugins
 from wrapdetect.store.shipped import HELLO, folder, load_seeds
 
 if TYPE_CHECKING:  # they load what compares, or what asks
     from wrapdetect.library.answers import Row
     from wrapdetect.library.matching import Heard
     from wrapdetect.store.tables import Fields
-    from wrapdetect.ways.client import Asked
+    from wrapdetect.ways.client import Askable
 
 LIBRARY = "library"
 """Pack of a run that asked the questions of a library, as `audit --library` names it."""
@@ -48,7 +49,7 @@ class Readable(Protocol):
 
 Source = str | os.PathLike[str] | bytes | Readable
 """A run file: its path or its folder's, the name of a shipped run such as feb21, its bytes, or an open file."""
-Answers = str | os.PathLike[str] | Run | Iterable[Mapping[str, object]]
+Matchable = str | os.PathLike[str] | Run | Iterable[Mapping[str, object]]
 """A table or a run file, a run, or rows."""
 
 
@@ -56,8 +57,16 @@ def _silent(text: str, /) -> None:
     pass
 
 
+def _plug_in(say: Say = _silent) -> None:
+    """Have what other packages add; a part of theirs that is left out is told of."""
+    for plug_in in load_plugins():
+        if plug_in.problem:
+            say(plug_in.warning)
+
+
 def load_run(source: Source, *, say: Say = _silent) -> Run:
     """A recording, whatever format it has. Raises RunFormatError where it cannot be read."""
+    _plug_in(say)
     loaded, name = _loaded(source)
     for remark in remarks(loaded, name):
         say(remark)
@@ -69,6 +78,7 @@ def judge(run: Run, *, embed: bool | None = None) -> VerdictReport:
 
     Raises EmbeddingError for weights that are not those known.
     """
+    _plug_in()
     return VerdictReport.on(_verdict(run, embed), run)
 
 
@@ -77,6 +87,7 @@ def replay(source: Source, *, embed: bool | None = None, say: Say = _silent) -> 
 
     Raises RunFormatError where it cannot be read, SpecError where it holds nothing to judge by.
     """
+    _plug_in(say)
     loaded, name = _loaded(source)
     said = tuple(remarks(loaded, name))
     for remark in said:
@@ -86,7 +97,7 @@ def replay(source: Source, *, embed: bool | None = None, say: Say = _silent) -> 
 
 
 def match(
-    answers: Answers,
+    answers: Matchable,
     library: str,
     *,
     only: str | None = None,
@@ -102,10 +113,11 @@ def match(
     several speakers, a model, of which `only` chooses one). Raises LibraryError for what does not fit.
     """
     from wrapdetect.library.matching import refuse_strange
-    from wrapdetect.store.shelf import match_shelf, shelf
+    from wrapdetect.store.libraries.shelf import match_shelf, shelf
     from wrapdetect.store.tables import Fields
     from wrapdetect.ways.clock import now
 
+    _plug_in(say)
     known = shelf(library)
     heard, name = _heard(answers, Fields(model_field, prompt_field, answer_field), only, say)
     refuse_strange(heard, known, name)
@@ -113,7 +125,7 @@ def match(
         return MatchReport.on(match_shelf(heard, known, embed=embed, today=now().date()))
 
 
-def _heard(answers: Answers, fields: "Fields", only: str | None, say: Say) -> tuple["Heard", str]:
+def _heard(answers: Matchable, fields: "Fields", only: str | None, say: Say) -> tuple["Heard", str]:
     """What a target said, and how errors call the place. Raises LibraryError, RunFormatError."""
     from wrapdetect.library.matching import hear_rows, hear_run
     from wrapdetect.store.tables import guess_format, read_table
@@ -156,8 +168,8 @@ def _rows(records: Iterable[Mapping[str, object]], fields: "Fields") -> "Iterato
 
 
 async def audit_async(
-    target: "Asked",
-    references: "Sequence[Asked] | Mapping[str, Asked]" = (),
+    target: "Askable",
+    references: "Sequence[Askable] | Mapping[str, Askable]" = (),
     *,
     model: str = "",
     key_env: str | None = None,
@@ -190,6 +202,7 @@ async def audit_async(
     from wrapdetect.ways.keyring import read_keys
     from wrapdetect.ways.send import ways_to
 
+    _plug_in(say)
     endpoints, handed = await gather_asked(target, references, model, key_env)
     check_names(endpoints)
     if resume and out is None:
