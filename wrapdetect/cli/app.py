@@ -241,7 +241,7 @@ def library_import(
     from wrapdetect.cli.commands.library import import_library
     from wrapdetect.cli.dates import read_date
     from wrapdetect.library.answers import AnswersSource
-    from wrapdetect.store.shelf import index_of
+    from wrapdetect.store.libraries.shelf import index_of
     from wrapdetect.store.tables import Fields
     from wrapdetect.ways.clock import now
 
@@ -297,11 +297,9 @@ def _with_plug_ins(commands: typer.Typer) -> typer.Typer:
 def _after_loading(command: Callable[..., object]) -> Callable[..., object]:
     @wraps(command)
     def loaded(**options: object) -> object:
-        from wrapdetect.store.plugins import load_plugins
+        from wrapdetect.store.plugins import load_and_tell
 
-        for plug_in in load_plugins():
-            if plug_in.problem:
-                say(plug_in.warning)
+        load_and_tell(say)
         return command(**options)
 
     return loaded
