@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from tests.lab.pages import Pages, serve_pages
 from wrapdetect.cli.demo.bots import RecordedBot, Schedule
-from wrapdetect.dialects import DIALECTS, decode
+from wrapdetect.dialects import decode, encode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Page
 from wrapdetect.ways import clock
 from wrapdetect.ways.keyring import Keyring
@@ -53,7 +53,7 @@ async def _measure(pages: Pages, layout: str, turns: tuple[str, ...]) -> tuple[l
     ) as send:
         for turn in range(len(turns)):
             pages.pieces.clear()
-            begun, call = time.time(), DIALECTS["page"].encode(ask, answers, endpoint)
+            begun, call = time.time(), encode(ask, answers, endpoint)
             exchange = await send(endpoint, ask, turn, 0, call)
             took = time.time() - begun
             assert exchange.failure is None, exchange.failure

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from wrapdetect.dialects import DIALECTS, decode
+from wrapdetect.dialects import decode, encode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Template
 from wrapdetect.ways import clock
 from wrapdetect.ways.keyring import Keyring
@@ -111,7 +111,7 @@ async def _asked(endpoint: Endpoint, together: int) -> list[Exchange]:
     async with TemplateSender(
         (endpoint,), keyring=Keyring({}), now=clock.now, stopwatch=clock.stopwatch, timeout_s=60
     ) as send:
-        calls = [send(endpoint, ask, 0, 0, DIALECTS["template"].encode(ask, [], endpoint)) for ask in asks]
+        calls = [send(endpoint, ask, 0, 0, encode(ask, [], endpoint)) for ask in asks]
         return list(await asyncio.gather(*calls))
 
 

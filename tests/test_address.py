@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wrapdetect.dialects.address import ApiPlace, is_azure, is_secret, key_place, place_of, with_version
+from wrapdetect.dialects.address import ApiPlace, is_secret, place_of, with_version
+from wrapdetect.dialects.azure import is_azure, key_place
 
 BASE = "https://bot.example/v1"
 AZURE = "https://x.openai.azure.com"

@@ -11,19 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wrapdetect.dialects.body.models import MODELS
 from wrapdetect.dialects.template.filling import request_of
 from wrapdetect.targets.detect import (
     MOST_LOOKS,
-    RECOGNISERS,
     Detection,
     Look,
     Seen,
     base_of,
     detect,
     next_looks,
+    recognisers,
     report,
 )
-from wrapdetect.targets.detect.apis import MODELS, chosen_model
+from wrapdetect.targets.detect.apis import chosen_model
 from wrapdetect.targets.detect.base import NEEDED_KEY, NO_MODEL
 
 HOST = "https://bot.example"
@@ -475,7 +476,7 @@ def test_whatever_json_comes_each_recogniser_says_something_or_nothing(
     assert len(seen) <= MOST_LOOKS
     detection = detect(HOST, seen, key_env="K" if has_key else None)
     assert all("\n" not in line for line in report(detection, seen))
-    assert len(RECOGNISERS) == 10
+    assert len(recognisers()) == 10
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint, an_exchange, failed, read_as
-from wrapdetect.dialects import DIALECTS, Piece, Reply
+from wrapdetect.dialects import DIALECTS, Piece, Reply, encode
 from wrapdetect.dialects.body.unpacked import DECODED_LIMIT
 from wrapdetect.model import Ask, AskKey, Chunk, Dialect, Endpoint, Exchange
 
@@ -333,7 +333,7 @@ def an_ask(*turns: str, system: str = "") -> Ask:
 
 
 def body_of(ask: Ask, answers: list[str], endpoint: Endpoint, dialect: Dialect = "openai_plain") -> dict[str, object]:
-    return DIALECTS[dialect].encode(ask, answers, endpoint).body
+    return DIALECTS["openai"].encode(ask, answers, endpoint, stream=dialect == "openai_stream").body
 
 
 def test_a_request_holds_the_earlier_turns_with_their_answers() -> None:
@@ -373,7 +373,7 @@ def test_the_temperature_is_left_out_for_an_endpoint_that_refuses_it() -> None:
 
 @pytest.mark.parametrize("dialect", BOTH)
 def test_only_the_streaming_dialect_asks_for_a_stream(dialect: Dialect) -> None:
-    call = DIALECTS[dialect].encode(an_ask("A?"), [], an_endpoint("target"))
+    call = encode(an_ask("A?"), [], an_endpoint("target", dialect=dialect))
     assert (call.stream, call.body.get("stream", False)) == (
         (True, True) if dialect == "openai_stream" else (False, False)
     )

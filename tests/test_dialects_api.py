@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint, an_exchange, failed, read_as
-from wrapdetect.dialects import DIALECTS, Call, Piece, Reply
+from wrapdetect.dialects import DIALECTS, Call, Piece, Reply, encode
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.model import Ask, AskKey, Chunk, Dialect, Exchange
 
@@ -157,7 +157,7 @@ def asked(dialect: Dialect, answers: tuple[str, ...] = (), **more: object) -> Ca
     ask = Ask(key=KEY, turns=("One?", "Two?"), system="Be brief.", temperature=0.7, max_tokens=40)
     fields: dict[str, object] = {"dialect": dialect, "model": "m-1", "url": "https://bot.example/v1", **more}
     endpoint = an_endpoint("bot", "target", **fields)
-    return DIALECTS[dialect].encode(ask, answers, endpoint)
+    return encode(ask, answers, endpoint)
 
 
 USER, ASSISTANT = {"role": "user", "content": "One?"}, {"role": "assistant", "content": "Yes."}
@@ -240,8 +240,8 @@ def test_what_an_endpoint_refuses_is_not_sent(dialect: Dialect) -> None:
 def test_limits_of_an_api_are_kept_within() -> None:
     hot = Ask(key=KEY, turns=("Hi.",), system="", temperature=1.5, max_tokens=1)
     endpoint = an_endpoint("bot", "target")
-    assert DIALECTS["anthropic_plain"].encode(hot, (), endpoint).body["temperature"] == 1.0
-    assert DIALECTS["responses_plain"].encode(hot, (), endpoint).body["max_output_tokens"] == 16
+    assert DIALECTS["anthropic"].encode(hot, (), endpoint, stream=False).body["temperature"] == 1.0
+    assert DIALECTS["responses"].encode(hot, (), endpoint, stream=False).body["max_output_tokens"] == 16
 
 
 # What comes back

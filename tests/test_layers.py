@@ -181,7 +181,7 @@ def test_requests_leave_by_few_files_and_by_no_vendors_client() -> None:
 
 
 PLUG_INS = {
-    "read", "compare", "parse", "render", "SHAPE", "app",
+    "read", "compare", "parse", "render", "SHAPE", "DIALECT", "app",
     "upgrade", "revision", "down_revision", "branch_labels", "depends_on",
 }  # fmt: skip
 """Names that each plug-in of a registry defines (alembic's migrations are one), with one meaning for all of them."""

@@ -34,12 +34,12 @@ def read(chunks: tuple[Chunk, ...], failure: Failure | None = None) -> Reply:
         ended_s=1.0,
         failure=failure,
     )
-    return PAGE.decode(exchange, BOT)
+    return PAGE.decode(exchange, BOT, stream=True)
 
 
 def test_only_the_turn_that_is_due_is_typed() -> None:
-    assert PAGE.encode(ASK, [], BOT).body == {"prompt": "One?"}
-    assert PAGE.encode(ASK, ["Yes."], BOT).body == {"prompt": "Two?"}
+    assert PAGE.encode(ASK, [], BOT, stream=True).body == {"prompt": "One?"}
+    assert PAGE.encode(ASK, ["Yes."], BOT, stream=True).body == {"prompt": "Two?"}
     assert PAGE.remembers(BOT)
     assert not PAGE.takes_system(BOT)
 

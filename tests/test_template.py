@@ -281,7 +281,7 @@ def an_ask(*turns: str, system: str = "") -> Ask:
 
 def test_a_call_holds_the_values_of_the_placeholders() -> None:
     codec, endpoint = DIALECTS["template"], bot(Template(body="{prompt}", framing="sse"))
-    call = codec.encode(an_ask("A?", "B?", system="Be nice."), ["a"], endpoint)
+    call = codec.encode(an_ask("A?", "B?", system="Be nice."), ["a"], endpoint, stream=True)
     assert call.stream
     assert call.body == {
         "prompt": "B?",
@@ -294,7 +294,7 @@ def test_a_call_holds_the_values_of_the_placeholders() -> None:
         "system": "Be nice.",
     }
     apart = bot(Template(body='["{messages}", "{system}"]'))
-    assert codec.encode(an_ask("A?", system="Be nice."), [], apart).body["messages"] == [
+    assert codec.encode(an_ask("A?", system="Be nice."), [], apart, stream=True).body["messages"] == [
         {"role": "user", "content": "A?"}
     ]
 

@@ -1,20 +1,19 @@
 """Errors in bodies: by the code or type inside, as HTTP would have said it, in every dialect, by status too"""
 
 import json
-from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint, an_exchange, read_as
-from wrapdetect.dialects import decode
+from wrapdetect.dialects import decode, dialect_names
 from wrapdetect.dialects.body.told import is_refusal, kind_of_text, kind_told
 from wrapdetect.dialects.body.unpacked import refused_by
 from wrapdetect.model import AskKey, Chunk, Dialect, Exchange, Template
 
 KEY = AskKey("style", "tides", 0)
-APIS = [d for d in get_args(Dialect) if d not in ("template", "page", "pasted")]
+APIS = [d for d in dialect_names() if d not in ("template", "page", "pasted")]
 
 LIMITED: list[object] = [
     {"error": {"code": 429, "message": "slow down"}},

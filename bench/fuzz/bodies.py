@@ -23,7 +23,7 @@ APIS: dict[str, Api] = {
     "ollama": OLLAMA,
     "gemini": GEMINI,
 }
-KNOWN: tuple[Dialect, ...] = tuple(d for d in DIALECTS if d.rpartition("_")[0] in APIS)
+KNOWN: tuple[Dialect, ...] = tuple(name for api in APIS for name in DIALECTS[api].names)
 TEXTS = (
     "The tides follow the moon.",
     "Ebbe und Flut — „Mond“ 🌊🌊, 潮汐。\n\n- one\n- two\n",

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from tests.conftest import an_endpoint
 from tests.edge.misbehaving import Behaviour, Peer, Server, fixed, serving
-from wrapdetect.dialects import DIALECTS, Reply, decode
+from wrapdetect.dialects import Reply, decode, encode
 from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange, FailureKind, Page, Template
 from wrapdetect.runs.ask import Send
 from wrapdetect.ways import clock
@@ -216,7 +216,7 @@ async def converse(
     for turn in range(len(ask.turns)):
         if turn and between:
             await between()
-        call = DIALECTS[endpoint.dialect].encode(ask, answers, endpoint)
+        call = encode(ask, answers, endpoint)
         exchanges.append(await send(endpoint, ask, turn, 0, call))
         reply = decode(exchanges[-1], endpoint)
         if reply.failure is not None:

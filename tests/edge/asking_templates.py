@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import httpx
 
 from tests.conftest import an_endpoint
-from wrapdetect.dialects import DIALECTS, decode
+from wrapdetect.dialects import decode, encode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Template
 from wrapdetect.runs.ask import Send
 from wrapdetect.ways import clock
@@ -48,7 +48,7 @@ async def converse(send: Send, endpoint: Endpoint, ask: Ask) -> list[Exchange]:
     """All turns, as long as answers come."""
     found, answers = list[Exchange](), list[str]()
     for turn in range(len(ask.turns)):
-        found.append(await send(endpoint, ask, turn, 0, DIALECTS["template"].encode(ask, answers, endpoint)))
+        found.append(await send(endpoint, ask, turn, 0, encode(ask, answers, endpoint)))
         reply = decode(found[-1], endpoint)
         if reply.failure is not None:
             break

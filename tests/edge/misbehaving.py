@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.conftest import an_endpoint
-from wrapdetect.dialects import DIALECTS
+from wrapdetect.dialects import encode
 from wrapdetect.model import Ask, AskKey, Dialect, Exchange
 from wrapdetect.ways import clock
 from wrapdetect.ways.http import BYTE_LIMIT, HttpSender
@@ -176,7 +176,7 @@ def ask_once(
         ) as send:
             for number in range(times):
                 between(number)
-                found.append(await send(endpoint, ask, 0, number, DIALECTS[dialect].encode(ask, [], endpoint)))
+                found.append(await send(endpoint, ask, 0, number, encode(ask, [], endpoint)))
         return found
 
     return asyncio.run(go())

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import START, a_pack, a_run, an_endpoint, an_item
 from tests.edge.misbehaving import completion, echo_key, fixed, serving
 from tests.edge.test_pulse import a_chat, beat
-from wrapdetect.dialects import DIALECTS
+from wrapdetect.dialects import encode
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange
 from wrapdetect.model.history import Outcome, Service
@@ -31,7 +31,7 @@ def asked(endpoint: Endpoint, keyring: Keyring) -> Exchange:
     async def go() -> Exchange:
         sender = HttpSender((endpoint,), keyring=keyring, now=lambda: START, stopwatch=clock.stopwatch, timeout_s=5.0)
         async with sender as send:
-            return await send(endpoint, ask, 0, 0, DIALECTS[endpoint.dialect].encode(ask, [], endpoint))
+            return await send(endpoint, ask, 0, 0, encode(ask, [], endpoint))
 
     return asyncio.run(go())
 

@@ -28,7 +28,7 @@ from tests.edge.test_pulse import a_chat, with_pulse
 from wrapdetect.cli.demo.bots import RecordedBot
 from wrapdetect.cli.demo.server import Served, serve
 from wrapdetect.cli.demo.voice import Messages
-from wrapdetect.dialects import DIALECTS, decode
+from wrapdetect.dialects import decode, encode
 from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange
 from wrapdetect.model.history import Outcome
 from wrapdetect.ways import clock
@@ -71,7 +71,6 @@ def exchanges_with(
             byte_limit=byte_limit,
             transport=transport,
         ) as send:
-            encode = DIALECTS[endpoint.dialect].encode
             if at_once:
                 return list(await asyncio.gather(*(send(endpoint, a, 0, 0, encode(a, (), endpoint)) for a in asks)))
             return [await send(endpoint, a, 0, 0, encode(a, (), endpoint)) for a in asks]
@@ -154,7 +153,7 @@ def test_a_conversation_behind_a_system_prompt_reaches_the_bot_whole() -> None:
             timeout_s=10,
             transport=CONNECTIONS,
         ) as send:
-            call = DIALECTS[endpoint.dialect].encode(ask, ("Ja.",), endpoint)
+            call = encode(ask, ("Ja.",), endpoint)
             return await send(endpoint, ask, 1, 0, call)
 
     with serve(bot) as served:

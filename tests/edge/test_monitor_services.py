@@ -6,12 +6,13 @@ import pytest
 
 from tests.conftest import an_item
 from tests.edge.test_monitor_config import CANDIDATE, LEAST, SITE, TARGET, load, refused
+from wrapdetect.dialects import DIALECTS
 from wrapdetect.model.template import PageStep, Step
 from wrapdetect.monitor.config import parse_monitor
 from wrapdetect.monitor.schedule import SHORT_TOKENS, cost_of, heartbeat, make_round
 from wrapdetect.runs.plan import estimate_tokens
 from wrapdetect.targets.config import parse_config
-from wrapdetect.targets.tables import STREAMED, EndpointTable
+from wrapdetect.targets.tables import EndpointTable
 
 TEMPLATE = """\
 [[target]]
@@ -46,7 +47,7 @@ PAGES = "".join(f'[[target]]\nname = "page{n}"\nurl = "https://p{n}.example"\ndi
 
 
 @pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize("api", STREAMED)
+@pytest.mark.parametrize("api", [name for name, wire in DIALECTS.items() if wire.is_api])
 def test_every_api_is_watched_in_its_dialect(api: str, stream: bool, tmp_path: Path) -> None:
     text = TARGET + f'dialect = "{api}"\nstream = {str(stream).lower()}\n' + CANDIDATE
     endpoint = load(tmp_path, text).targets[0].endpoint

@@ -14,7 +14,7 @@ import pytest
 
 from tests.lab.pages import COOKIE, LAYOUTS, QUERIED, STORED, Pages, serve_pages
 from wrapdetect.cli.demo.bots import RecordedBot, Schedule
-from wrapdetect.dialects import DIALECTS, decode
+from wrapdetect.dialects import decode, encode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind, Page
 from wrapdetect.runs.codec import dump_exchange
 from wrapdetect.ways import clock
@@ -81,7 +81,7 @@ async def converse(send: PageSender, endpoint: Endpoint, ask: Ask) -> list[Excha
     exchanges: list[Exchange] = []
     answers: list[str] = []
     for turn in range(len(ask.turns)):
-        call = DIALECTS["page"].encode(ask, answers, endpoint)
+        call = encode(ask, answers, endpoint)
         exchanges.append(await send(endpoint, ask, turn, 0, call))
         reply = decode(exchanges[-1], endpoint)
         if reply.failure is not None:

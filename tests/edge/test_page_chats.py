@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.edge.chat_pages import ALL, TRUTH, Chat, launched, serving_chats
-from wrapdetect.dialects import DIALECTS, decode
+from wrapdetect.dialects import decode, encode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind, Page
 from wrapdetect.ways import clock
 from wrapdetect.ways.keyring import Keyring
@@ -27,7 +27,7 @@ async def put(endpoints: list[Endpoint], timeout_s: float = LIMIT_S) -> dict[str
     ask = Ask(key=AskKey("style", "tides", 0), turns=(QUESTION,), system="", temperature=0.7, max_tokens=100)
 
     async def one(send: PageSender, endpoint: Endpoint) -> None:
-        call = DIALECTS["page"].encode(ask, (), endpoint)
+        call = encode(ask, (), endpoint)
         found[endpoint.name] = await send(endpoint, ask, 0, 0, call)
 
     async with (

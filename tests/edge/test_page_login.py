@@ -12,7 +12,7 @@ import pytest
 
 from tests.edge.chat_pages import TRUTH
 from tests.edge.login_site import COOKIE, PASSWORD, STORED, USER, serving_login
-from wrapdetect.dialects import DIALECTS, decode
+from wrapdetect.dialects import decode, encode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind, Page, Template
 from wrapdetect.model.template import PageStep
 from wrapdetect.runs.codec import dump_exchange
@@ -32,7 +32,7 @@ STEPS = (
 def put(endpoint: Endpoint, timeout_s: float = 60.0) -> Exchange:
     async def go() -> Exchange:
         ask = Ask(key=AskKey("style", "tides", 0), turns=("Why tides?",), system="", temperature=0.7, max_tokens=100)
-        call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
+        call = encode(ask, (), endpoint)
         ways = open_ways(
             (endpoint,),
             keyring=read_keys((endpoint,)),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import START, an_endpoint, read_as
-from wrapdetect.dialects import DIALECTS
+from wrapdetect.dialects import encode
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.model import Ask, AskKey, Exchange, FailureKind
 from wrapdetect.ways.person.clipboard import NO_CLIPBOARD, Clipboard, find_clipboard
@@ -69,7 +69,7 @@ class Desk:
             for ask in asks:
                 answers: list[str] = []
                 for turn in range(len(ask.turns)):
-                    call = DIALECTS["pasted"].encode(ask, answers, BOT)
+                    call = encode(ask, answers, BOT)
                     found.append(await send(BOT, ask, turn, 0, call))
                     reply = read_as(found[-1], "pasted")
                     if reply.failure is not None:
@@ -209,7 +209,7 @@ def test_many_questions_at_once_are_put_one_at_a_time() -> None:
     async def all_at_once(desk: Desk) -> list[Exchange]:
         async with desk.sender() as send:
             asks = [an_ask(item=f"i{n}") for n in range(5)]
-            calls = [send(BOT, a, 0, 0, DIALECTS["pasted"].encode(a, [], BOT)) for a in asks]
+            calls = [send(BOT, a, 0, 0, encode(a, [], BOT)) for a in asks]
             return await asyncio.gather(*calls)
 
     with typed(b"".join(b"%d\n.\n" % n for n in range(5))) as source:

@@ -17,7 +17,7 @@ from websockets.utils import accept_key
 
 from tests.edge.asking_templates import a_bot, an_ask, ask_one, converse, sender, texts
 from tests.edge.misbehaving import BEHAVIOURS, Behaviour, Peer, fixed, raw, serving
-from wrapdetect.dialects import DIALECTS, decode
+from wrapdetect.dialects import decode, encode
 from wrapdetect.model import Ask, Exchange, Failure, Step, Template
 from wrapdetect.runs.codec import dump_exchange
 
@@ -211,7 +211,7 @@ def test_frames_that_nobody_asked_for_are_no_part_of_the_next_answer() -> None:
             ask, found = an_ask("a", "b"), list[Exchange]()
             async with sender(bot) as send:
                 for turn in range(2):
-                    found.append(await send(bot, ask, turn, 0, DIALECTS["template"].encode(ask, ["x"] * turn, bot)))
+                    found.append(await send(bot, ask, turn, 0, encode(ask, ["x"] * turn, bot)))
                     if turn == 0:
                         (connection,) = server.connections
                         await (await connection.ping())  # answered once all that was sent before has come

@@ -16,7 +16,7 @@ from tests.edge.misbehaving import BEHAVIOURS, LAST_CHUNK, STREAM_HEAD, Behaviou
 from tests.lab.chats import DOORS, WAYS, Chat, Door, Way, serve_chat, template_of
 from wrapdetect.cli.demo.bots import Down
 from wrapdetect.cli.demo.voice import Messages
-from wrapdetect.dialects import DIALECTS, decode
+from wrapdetect.dialects import decode, encode
 from wrapdetect.model import Exchange, Failure, Framing, Step, Template
 from wrapdetect.runs.codec import dump_exchange
 
@@ -154,7 +154,7 @@ def test_after_a_429_the_conversation_goes_on(chat: Chat) -> None:
             raise Down(429)
 
     async def go() -> list[Exchange]:
-        call = DIALECTS["template"].encode(ask, [], bot)
+        call = encode(ask, [], bot)
         async with sender(bot) as send:
             return [await send(bot, ask, 0, attempt, call) for attempt in range(2)]
 

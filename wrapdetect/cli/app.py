@@ -14,7 +14,8 @@ import typer
 
 from wrapdetect.cli import collected_app, monitor_app, target_app
 from wrapdetect.cli.end import exit_code_of
-from wrapdetect.cli.options import HERE, Options, with_options
+from wrapdetect.cli.options import AnswerField, Format, ModelField, Options, PromptField
+from wrapdetect.cli.shared import HERE, with_options
 from wrapdetect.errors import SpecError
 from wrapdetect.ways.output import guard
 
@@ -34,11 +35,6 @@ app.add_typer(library_app, name="library")
 app.add_typer(target_app.app, name="target")
 
 app.add_typer(monitor_app.app, name="monitor")
-
-Format = Annotated[
-    str | None,
-    typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or run. Default: guessed."),
-]
 
 
 @app.command()
@@ -103,9 +99,9 @@ def match_answers(
     top: Annotated[int, typer.Option(min=1, help="Models to show.")] = 10,
     only: Annotated[str | None, typer.Option(help="Whose answers, where the table holds several speakers.")] = None,
     format_: Format = None,
-    model_field: Annotated[str | None, typer.Option(help="Column with the speaker. Default: guessed.")] = None,
-    prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
-    answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
+    model_field: ModelField = None,
+    prompt_field: PromptField = None,
+    answer_field: AnswerField = None,
     options: Options,
 ) -> None:
     """Whose answers are these? Compare recorded answers with a library; sends nothing."""
@@ -231,8 +227,8 @@ def library_import(
     settings: Annotated[str, typer.Option(help="Temperature, system prompt, host, as far as known.")] = "",
     licence: Annotated[str, typer.Option(help="Of the answers.")] = "",
     model_field: Annotated[str | None, typer.Option(help="Column with the model. Default: guessed.")] = None,
-    prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
-    answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
+    prompt_field: PromptField = None,
+    answer_field: AnswerField = None,
     embed: Annotated[
         bool, typer.Option("--embed", help="Keep embeddings too (needs [embed]; about 25 answers a second).")
     ] = False,

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from wrapdetect.cli.options import HERE, Options, with_options
+from wrapdetect.cli.options import AnswerField, ModelField, Options, PromptField
+from wrapdetect.cli.shared import HERE, with_options
 from wrapdetect.errors import SpecError
 
 
@@ -30,9 +31,9 @@ def import_answers(
         str | None,
         typer.Option("--format", metavar="FORMAT", help="jsonl, csv, parquet, alpaca_eval or har. Default: guessed."),
     ] = None,
-    model_field: Annotated[str | None, typer.Option(help="Column with the speaker. Default: guessed.")] = None,
-    prompt_field: Annotated[str | None, typer.Option(help="Column with the prompt. Default: guessed.")] = None,
-    answer_field: Annotated[str | None, typer.Option(help="Column with the answer. Default: guessed.")] = None,
+    model_field: ModelField = None,
+    prompt_field: PromptField = None,
+    answer_field: AnswerField = None,
     conversation_field: Annotated[
         str | None, typer.Option(help="Column with a list of {role, content}, for several turns. Default: guessed.")
     ] = None,

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from wrapdetect.cli.options import Options, with_options
+from wrapdetect.cli.options import Options
+from wrapdetect.cli.shared import with_options
 
 app = typer.Typer(
     help="Watch targets and candidates for weeks: outages, slowdowns and versions that go together.",

@@ -5,6 +5,10 @@ from typing import Annotated
 
 import typer
 
+from wrapdetect.cli.options import Options
+from wrapdetect.cli.shared import with_options
+from wrapdetect.targets.settings import resolve
+
 app = typer.Typer(
     help="What stands at a URL, how to talk to it, and whether that works.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -24,17 +28,17 @@ def target_detect(
 
 
 @app.command("check")
+@with_options("target check")
 def target_check(
     config: Annotated[Path, typer.Argument(help="TOML file with [target].")],
+    *,
     prompt: Annotated[str | None, typer.Option(help="Question to ask. Default: that of the pack hello.")] = None,
-    timeout: Annotated[
-        float | None, typer.Option(min=0.1, max=86_400, help="Seconds for the whole answer. Default 60.")
-    ] = None,
+    options: Options,
 ) -> None:
     """Ask a target one question; show the request, the answer and what was read of it."""
     from wrapdetect.cli.target.command import check_target
 
-    raise typer.Exit(check_target(config, prompt=prompt, timeout_s=timeout))
+    raise typer.Exit(check_target(config, prompt=prompt, timeout_s=resolve(options.said).timeout_s))
 
 
 @app.command("login")

@@ -1,35 +1,21 @@
-"""Where an API stands, and which one, by an address as users write it: its base, or one of its calls, whole.
-
-Azure: learn.microsoft.com/azure/ai-foundry/openai/reference (deployments, with api-version in the query) and
-.../api-version-lifecycle (the newer /openai/v1). Its key goes out as `api-key`.
-"""
+"""Where an API stands, and which one, by an address as users write it: its base, or one of its calls, whole."""
 
 import re
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from wrapdetect.dialects import DIALECTS
+from wrapdetect.dialects.azure import AZURE_HOSTS, DEPLOYMENT, Pairs
 from wrapdetect.secrets.names import secret_name
 
-Family = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
+_MODELS = re.compile(r"/models\Z", re.IGNORECASE)
+"""The list of an API's models, whose ever it is."""
 
-_CALLS: tuple[tuple[re.Pattern[str], Family | None], ...] = (
-    (re.compile(r"/chat/completions\Z", re.IGNORECASE), "openai"),
-    (re.compile(r"/responses\Z", re.IGNORECASE), "responses"),
-    (re.compile(r"/messages\Z", re.IGNORECASE), "anthropic"),
-    (re.compile(r"/api/(?:chat|generate|tags)\Z", re.IGNORECASE), "ollama"),
-    (re.compile(r"/models/(?P<model>[^/:]+):(?:streamG|g)enerateContent\Z"), "gemini"),
-    (re.compile(r"/models\Z", re.IGNORECASE), None),
-)
-"""What stands at the end of an address that is a call's, and whose."""
 _VERSION = re.compile(r"/V(?=\d)")
-DEPLOYMENT = re.compile(r"/openai/deployments/(?P<model>[^/]+)\Z")
-AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com", ".openai.azure.us")
 _OURS = ("alt",)
 """What a dialect itself puts into the query."""
 _LONG_VALUE = 20
 """A value as long as this that mixes digits and letters is taken for a token."""
-
-Pairs = tuple[tuple[str, str], ...]
 
 
 class ApiPlace(NamedTuple):
@@ -38,7 +24,7 @@ class ApiPlace(NamedTuple):
 
     url: str
     query: Pairs = ()
-    family: Family | None = None
+    family: str | None = None
     model: str = ""
 
 
@@ -54,31 +40,24 @@ def place_of(url: str) -> ApiPlace:
     path = _VERSION.sub("/v", re.sub(r"/{2,}", "/", parts.path)).rstrip("/")
     if parts.netloc.lower().endswith(AZURE_HOSTS[0]) and path in ("", "/openai"):
         path = "/openai/v1"
-    family, model = None, ""
-    for call, whose in _CALLS:
-        if match := call.search(path):
-            path, family, model = path[: match.start()], whose, unquote(match.groupdict().get("model") or "")
-            break
+    path, family, model = without_call(path)
     if deployment := DEPLOYMENT.search(path):
         model = unquote(deployment["model"])
     query = tuple((n, v) for n, v in parse_qsl(parts.query, keep_blank_values=True) if n not in _OURS)
     return ApiPlace(f"{parts.scheme}://{parts.netloc.lower()}{path}", query, family, model)
 
 
-def is_azure(url: str, query: Pairs = ()) -> bool:
-    """Whether an address is of Azure's kind, so that the key goes out as `api-key`.
+def without_call(path: str) -> tuple[str, str | None, str]:
+    """A path, or an address, without what stands at its end where it is that of a call; the name of the dialect of such
+    a call, and the model that it names.
 
-    >>> is_azure("https://x.openai.azure.com/openai/v1"), is_azure("https://api.groq.com/openai/v1")
-    (True, False)
+    >>> without_call("/v1beta/models/flash:generateContent"), without_call("/v1/models")
+    (('/v1beta', 'gemini', 'flash'), ('/v1', None, ''))
     """
-    parts = urlsplit(url)
-    named = any(name == "api-version" for name, _ in query)
-    return named or "/openai/deployments/" in parts.path or (parts.hostname or "").endswith(AZURE_HOSTS)
-
-
-def key_place(url: str, query: Pairs = ()) -> tuple[str, str]:
-    """The header in which the key of an API like OpenAI's goes out, and what stands before it."""
-    return ("api-key", "") if is_azure(url, query) else ("authorization", "Bearer ")
+    for family, wire in DIALECTS.items():
+        if wire.path is not None and (match := wire.path.search(path)):
+            return path[: match.start()], family, unquote(match.groupdict().get("model") or "")
+    return _MODELS.sub("", path), None, ""
 
 
 def with_version(url: str) -> str | None:

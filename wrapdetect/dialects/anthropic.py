@@ -8,10 +8,13 @@ from collections.abc import Sequence
 
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body.content import said_in, said_in_part
-from wrapdetect.dialects.body.json_text import Answer, Json, part, short
-from wrapdetect.dialects.body.replies import ReplyShape, both
+from wrapdetect.dialects.body.json_text import Answer, Json, objects, part, short, text_in
+from wrapdetect.dialects.body.models import GUARDED, MODELS
+from wrapdetect.dialects.body.replies import ReplyShape, decoder
 from wrapdetect.dialects.body.stream import Stream
 from wrapdetect.dialects.body.unpacked import BodyError
+from wrapdetect.dialects.sight import Known, Sight
+from wrapdetect.dialects.wire_format import WireFormat
 from wrapdetect.model import Ask, Endpoint, FailureKind
 
 HEADERS = (("anthropic-version", "2023-06-01"),)
@@ -82,4 +85,25 @@ def _shape_of(body: Json) -> ReplyShape:
     return "piece" if "type" in body else "unknown"
 
 
-STREAM, PLAIN = both(_encode, _read_stream, _read_plain, _shape_of)
+def _recognise(sight: Sight) -> Known | None:
+    """Models with a `display_name`, or errors of type "error"."""
+    for seen in sight.of("models_anthropic", *MODELS):
+        items = objects(seen.found.get("data"))
+        if items and all(m.get("type") == "model" and "display_name" in m for m in items):
+            return Known(found="Anthropic messages", seen=seen, models=tuple(text_in(m, "id") for m in items))
+    for seen in sight.of("models_anthropic", *MODELS):
+        error = seen.object.get("error")
+        if seen.status in GUARDED and seen.object.get("type") == "error" and isinstance(error, dict):
+            return Known(found="Anthropic messages", seen=seen, models=None)
+    return None
+
+
+DIALECT = WireFormat(
+    name="anthropic",
+    encode=_encode,
+    decode=decoder(_read_stream, _read_plain, _shape_of),
+    path=re.compile(r"/messages\Z", re.IGNORECASE),
+    recognise=_recognise,
+    ends=re.compile(rb'"type"\s{0,9}:\s{0,9}"message_stop"'),
+    may_end=re.compile(rb'"stop_reason"\s{0,9}:\s{0,9}"[^"]'),
+)

@@ -1,10 +1,10 @@
 """What every dialect speaks: Call out, Reply back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from wrapdetect.model import Ask, Endpoint, Exchange, Failure, FailureKind
+from wrapdetect.model import Ask, Failure, FailureKind
 
 EMPTY = "an empty answer"
 """Detail of the failure of a whole, well-formed reply without text: it says nothing, but its sender is up."""
@@ -44,20 +44,6 @@ class Reply:
     finish: str | None = None
     fields: tuple[tuple[str, str], ...] = field(default=())
     failure: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Codec:
-    """`encode` takes the ask, the answers already given to its earlier turns, and the endpoint.
-
-    `remembers` says whether the other side keeps the conversation, so that a turn cannot be asked again without those
-    before it; `takes_system` whether a system prompt can be sent.
-    """
-
-    encode: Callable[[Ask, Sequence[str], Endpoint], Call]
-    decode: Callable[[Exchange, Endpoint], Reply]
-    remembers: Callable[[Endpoint], bool] = lambda _: False
-    takes_system: Callable[[Endpoint], bool] = lambda _: True
 
 
 def without_text(text: str) -> Failure | None:

@@ -4,15 +4,19 @@ Source: Google's API reference, "Generating content". A question that a filter b
 Thoughts are not what is said.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body.content import said_in_part
-from wrapdetect.dialects.body.json_text import Answer, Json, part, parts, short
-from wrapdetect.dialects.body.replies import both
+from wrapdetect.dialects.body.json_text import Answer, Json, objects, part, parts, short, text_in
+from wrapdetect.dialects.body.models import MODELS
+from wrapdetect.dialects.body.replies import decoder
 from wrapdetect.dialects.body.stream import Stream
 from wrapdetect.dialects.body.unpacked import BodyError
+from wrapdetect.dialects.sight import Known, Sight, host
+from wrapdetect.dialects.wire_format import WireFormat
 from wrapdetect.model import Ask, Endpoint, FailureKind
 
 _ROLES = {"user": "user", "assistant": "model"}
@@ -89,4 +93,37 @@ def _refused(reply: Reply) -> Reply:
     return reply
 
 
-STREAM, PLAIN = both(_encode, _read_stream, _read_plain, lambda _: "unknown")
+def _messages(body: Mapping[str, object]) -> object:
+    contents = body.get("contents")
+    return (
+        [{**c, "content": c.get("parts")} if isinstance(c, dict) else c for c in contents]
+        if isinstance(contents, list)
+        else None
+    )
+
+
+def _recognise(sight: Sight) -> Known | None:
+    """Models named models/..., with what they can generate; without a key only at Google's own address."""
+    for seen in sight.of("gemini", *MODELS):
+        items = objects(seen.found.get("models"))
+        if items and all(text_in(m, "name").startswith("models/") for m in items):
+            able = [
+                m for m in items if "generateContent" in str(m.get("supportedGenerationMethods", "generateContent"))
+            ]
+            names = tuple(text_in(m, "name").removeprefix("models/") for m in able)
+            return Known(found="Gemini", seen=seen, models=names)
+        error = seen.object.get("error")
+        if isinstance(error, dict) and "status" in error and host(sight.url).endswith("googleapis.com"):
+            return Known(found="Gemini", seen=seen, models=None)
+    return None
+
+
+DIALECT = WireFormat(
+    name="gemini",
+    encode=_encode,
+    decode=decoder(_read_stream, _read_plain, lambda _: "unknown"),
+    path=re.compile(r"/models/(?P<model>[^/:]+):(?:streamG|g)enerateContent\Z"),
+    messages=_messages,
+    recognise=_recognise,
+    may_end=re.compile(rb'"finishReason"\s{0,9}:\s{0,9}"[^"]'),
+)

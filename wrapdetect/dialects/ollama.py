@@ -4,14 +4,18 @@ Source: Ollama's API reference, "Generate a chat completion", and api/types.go, 
 remote_host: where a server hands a question on to another.
 """
 
+import re
 from collections.abc import Sequence
 
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body.content import said_in
-from wrapdetect.dialects.body.json_text import Answer, Json, part, short
-from wrapdetect.dialects.body.replies import ReplyShape, both
+from wrapdetect.dialects.body.json_text import Answer, Json, objects, part, short, text_in
+from wrapdetect.dialects.body.models import OWNERS, server_name
+from wrapdetect.dialects.body.replies import ReplyShape, decoder
 from wrapdetect.dialects.body.stream import Stream
 from wrapdetect.dialects.body.unpacked import BodyError
+from wrapdetect.dialects.sight import Known, Sight
+from wrapdetect.dialects.wire_format import WireFormat
 from wrapdetect.model import Ask, Endpoint, FailureKind
 
 _TOLD = {
@@ -64,4 +68,24 @@ def _shape_of(body: Json) -> ReplyShape:
     return "piece" if body.get("done") is False else "unknown"
 
 
-STREAM, PLAIN = both(_encode, _read_stream, _read_plain, _shape_of)
+def _recognise(sight: Sight) -> Known | None:
+    """/api/tags with names and digests (llama.cpp has it too, and says so in its models)."""
+    tags = sight.one("tags")
+    items = objects(tags.found.get("models"))
+    known = [m for m in items if text_in(m, "name") and {"digest", "modified_at", "size"} & set(m)]
+    says_so = sight.page.text.startswith("Ollama is running")
+    if server_name(sight) == OWNERS["llamacpp"] or not (known or (says_so and "models" in tags.found)):
+        return None
+    version = text_in(sight.one("ollama_version").found, "version")
+    names = tuple(text_in(m, "name") for m in known)
+    return Known(found=f"Ollama {version}".strip(), seen=tags, models=names, ends="/api/tags")
+
+
+DIALECT = WireFormat(
+    name="ollama",
+    encode=_encode,
+    decode=decoder(_read_stream, _read_plain, _shape_of),
+    path=re.compile(r"/api/(?:chat|generate|tags)\Z", re.IGNORECASE),
+    recognise=_recognise,
+    ends=re.compile(rb'"done"\s{0,9}:\s{0,9}true'),
+)

@@ -1,14 +1,18 @@
 """OpenAI chat completions (POST {url}/chat/completions), streaming and plain."""
 
+import re
 from collections.abc import Iterable, Sequence
 
-from wrapdetect.dialects.address import key_place
+from wrapdetect.dialects.azure import key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body.content import said_in_message
-from wrapdetect.dialects.body.json_text import Answer, Json, part, parts, refuse_error, short
-from wrapdetect.dialects.body.replies import ReplyShape, both
+from wrapdetect.dialects.body.json_text import Answer, Json, part, parts, refuse_error, short, text_in
+from wrapdetect.dialects.body.models import GUARDED, MODELS, error_told, model_objects, server_name
+from wrapdetect.dialects.body.replies import ReplyShape, decoder
 from wrapdetect.dialects.body.stream import Stream
 from wrapdetect.dialects.body.unpacked import BodyError
+from wrapdetect.dialects.sight import Known, Seen, Sight
+from wrapdetect.dialects.wire_format import WireFormat
 from wrapdetect.model import Ask, Endpoint, FailureKind
 
 WITHHELD = ("content_filter", "sensitive")
@@ -93,4 +97,34 @@ def _shape_of(body: Json) -> ReplyShape:
     return "piece" if isinstance(choice.get("delta"), dict) else "unknown"
 
 
-STREAM, PLAIN = both(_encode, _read_stream, _read_plain, _shape_of)
+def _recognise(sight: Sight) -> Known | None:
+    """A list of models as OpenAI gives it, or its error where a key is missing."""
+    for seen in sight.of(*MODELS):
+        if items := model_objects(seen):
+            return Known(
+                found=server_name(sight) or "an OpenAI-compatible API",
+                seen=seen,
+                models=tuple(text_in(m, "id") for m in items),
+                dialect="responses_stream" if sight.url.endswith("/responses") else "",
+            )
+    for seen in sight.of(*MODELS):
+        if seen.status in GUARDED and error_told(seen) and not _guards_all(sight, seen):
+            likely = "most likely " if sight.one("dify").status == seen.status else ""  # another address of /v1
+            return Known(found=server_name(sight) or f"{likely}an OpenAI-compatible API", seen=seen, models=None)
+    return None
+
+
+def _guards_all(sight: Sight, seen: Seen) -> bool:
+    """Whether an address that no such API has is refused in the same way: then the refusal says nothing of it."""
+    others = [s for s in sight.of("gradio", "open_webui", "chainlit") if s.status is not None]
+    return bool(others) and all(s.status == seen.status for s in others) and not sight.url.endswith("/v1")
+
+
+DIALECT = WireFormat(
+    name="openai",
+    encode=_encode,
+    decode=decoder(_read_stream, _read_plain, _shape_of),
+    path=re.compile(r"/chat/completions\Z", re.IGNORECASE),
+    recognise=_recognise,
+    may_end=re.compile(rb'"finish_reason"\s{0,9}:\s{0,9}"[^"]'),
+)

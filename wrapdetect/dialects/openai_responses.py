@@ -4,16 +4,18 @@ Source: OpenAI's API reference, "Responses" and its "Streaming events". A stream
 response.incomplete (our limit on tokens, or a filter) or response.failed; there is no [DONE].
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
-from wrapdetect.dialects.address import key_place
+from wrapdetect.dialects.azure import key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body.content import said_in
 from wrapdetect.dialects.body.json_text import Answer, Json, part, parts, refuse_error, short
-from wrapdetect.dialects.body.replies import ReplyShape, both
+from wrapdetect.dialects.body.replies import ReplyShape, decoder
 from wrapdetect.dialects.body.stream import Stream
 from wrapdetect.dialects.body.told import kind_told
 from wrapdetect.dialects.body.unpacked import BodyError
+from wrapdetect.dialects.wire_format import WireFormat
 from wrapdetect.model import Ask, Endpoint, FailureKind
 
 FEWEST_TOKENS = 16
@@ -86,4 +88,17 @@ def _shape_of(body: Json) -> ReplyShape:
     return "piece" if str(body.get("type", "")).startswith("response.") else "unknown"
 
 
-STREAM, PLAIN = both(_encode, _read_stream, _read_plain, _shape_of)
+def _messages(body: Mapping[str, object]) -> object:
+    """A text alone is the user's."""
+    given = body.get("input")
+    return [{"role": "user", "content": given}] if isinstance(given, str) else given
+
+
+DIALECT = WireFormat(
+    name="responses",
+    encode=_encode,
+    decode=decoder(_read_stream, _read_plain, _shape_of),
+    path=re.compile(r"/responses\Z", re.IGNORECASE),
+    messages=_messages,
+    ends=re.compile(rb'"type"\s{0,9}:\s{0,9}"response\.(?:completed|incomplete|failed)"'),
+)

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, without_text
+from wrapdetect.dialects.base import Call, Piece, Reply, common, cut, without_text
+from wrapdetect.dialects.wire_format import WireFormat
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind
 
 _Seen = tuple[float, str]
@@ -35,11 +36,11 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text))
 
 
-def _encode(ask: Ask, answers: Sequence[str], _: Endpoint) -> Call:
+def _encode(ask: Ask, answers: Sequence[str], _: Endpoint, *, stream: bool) -> Call:
     return Call(body={"prompt": ask.turns[len(answers)]}, stream=True)
 
 
-def _decode(exchange: Exchange, _: Endpoint) -> Reply:
+def _decode(exchange: Exchange, _: Endpoint, *, stream: bool) -> Reply:
     if exchange.failure is not None:
         return Reply(text="", failure=exchange.failure)
     pieces: list[Piece] = []
@@ -71,4 +72,11 @@ def _line(data: bytes, length: int) -> tuple[int, str] | None:
             return None
 
 
-PAGE = Codec(encode=_encode, decode=_decode, remembers=lambda _: True, takes_system=lambda _: False)
+DIALECT = WireFormat(
+    name="page",
+    encode=_encode,
+    decode=_decode,
+    is_api=False,
+    remembers=lambda _: True,
+    takes_system=lambda _: False,
+)

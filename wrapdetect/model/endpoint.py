@@ -5,21 +5,9 @@ from typing import Literal
 
 from wrapdetect.model.template import Page, Template
 
-Dialect = Literal[
-    "openai_stream",
-    "openai_plain",
-    "responses_stream",
-    "responses_plain",
-    "anthropic_stream",
-    "anthropic_plain",
-    "ollama_stream",
-    "ollama_plain",
-    "gemini_stream",
-    "gemini_plain",
-    "template",
-    "page",
-    "pasted",
-]
+Dialect = str
+"""How something is talked to, by name: an API's with its manner, as openai_stream. Which names there are stands in
+wrapdetect.dialects, to which third parties may add; the doors look there."""
 Role = Literal["target", "reference"]
 TARGET = "target"
 """The target's name, where the user gives it none."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from wrapdetect.dialects import DIALECTS, Call, Reply, decode
+from wrapdetect.dialects import Call, Reply, decode, encode, wire_format
 from wrapdetect.dialects.body.waiting import wait_asked_s
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind
 from wrapdetect.runs.plan import Slot, estimate_tokens
@@ -95,7 +95,7 @@ async def _converse(state: _State, slot: Slot) -> bool:
         reply = None if exchange is None else decode(exchange, endpoint)
         again = forgotten
         while exchange is None or reply is None or again or _worth_another(exchange, reply):
-            call = DIALECTS[endpoint.dialect].encode(ask, answers, endpoint)
+            call = encode(ask, answers, endpoint)
             cost = _upper_tokens(ask, answers)
             if not _affordable(state, cost):
                 return False
@@ -116,7 +116,7 @@ def _forgotten(state: _State, slot: Slot) -> bool:
     known = [e for e in held if e is not None]
     replies = [(e, decode(e, endpoint)) for e in known]
     over = len(known) == len(held) or any(r.failure and not _worth_another(e, r) for e, r in replies)
-    return bool(known) and not over and DIALECTS[endpoint.dialect].remembers(endpoint)
+    return bool(known) and not over and wire_format(endpoint.dialect).remembers(endpoint)
 
 
 async def _put(

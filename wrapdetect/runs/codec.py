@@ -13,11 +13,11 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, get_args
 
+from wrapdetect.dialects import dialect_names
 from wrapdetect.errors import RunFormatError
 from wrapdetect.model import (
     AskKey,
     Chunk,
-    Dialect,
     Endpoint,
     Exchange,
     Failure,
@@ -451,13 +451,13 @@ def _endpoints(rows: Sequence[_Line], *, watched: bool) -> tuple[Endpoint, ...]:
 def _endpoint(row: Mapping[str, Any]) -> Endpoint:
     endpoint = load_endpoint(row)
     for value, allowed in (
-        (endpoint.role, Role),
-        (endpoint.dialect, Dialect),
-        (endpoint.weights, Weights),
-        (endpoint.token_limit, TokenLimit),
+        (endpoint.role, get_args(Role)),
+        (endpoint.dialect, dialect_names()),
+        (endpoint.weights, get_args(Weights)),
+        (endpoint.token_limit, get_args(TokenLimit)),
     ):
-        if value not in get_args(allowed):
-            raise ValueError(f"endpoint {endpoint.name}: {value!r} is none of {', '.join(get_args(allowed))}")
+        if value not in allowed:
+            raise ValueError(f"endpoint {endpoint.name}: {value!r} is none of {', '.join(allowed)}")
     return endpoint
 
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from wrapdetect.dialects import DIALECTS
+from wrapdetect.dialects import wire_format
 from wrapdetect.errors import BudgetError, PackError
 from wrapdetect.model import Ask, AskKey, Endpoint, Item, Pack, Run
 
@@ -101,7 +101,7 @@ def _plain(run: Run) -> list[list[Slot]]:
 
 
 def _behind_prompts(run: Run) -> list[list[Slot]]:
-    prompted = [e for e in run.references if DIALECTS[e.dialect].takes_system(e)]
+    prompted = [e for e in run.references if wire_format(e.dialect).takes_system(e)]
     return [
         [Slot(e, _ask(AskKey(probe, item.id, draw, variant), item, system)) for e in prompted]
         for probe, item in _items(run.packs)

@@ -6,7 +6,9 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import idna
 from pydantic import Field
 
-from wrapdetect.dialects.address import ApiPlace, Pairs, is_secret, place_of
+from wrapdetect.dialects import DIALECTS
+from wrapdetect.dialects.address import ApiPlace, is_secret, place_of
+from wrapdetect.dialects.azure import Pairs
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Role, Template, TokenLimit, Weights
 from wrapdetect.model.prose import quote
@@ -14,7 +16,6 @@ from wrapdetect.secrets.names import secret_name
 from wrapdetect.secrets.variables import check_variable
 from wrapdetect.targets.settings import Given
 from wrapdetect.targets.tables import (
-    STREAMED,
     EndpointTable,
     Strict,
     dialect_of,
@@ -149,7 +150,7 @@ def make_endpoint(
     else:
         place = check_api(url, where)
         base, query, model = place.url, (*place.query, *query), model or place.model
-        dialect = dialect or STREAMED[place.family or "openai"][0 if stream else 1]
+        dialect = dialect or DIALECTS[place.family or "openai"].manner(stream=stream)
     return Endpoint(
         name=name,
         role=role,

@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from wrapdetect.errors import SpecError
+from wrapdetect.targets.toml_lines import UNKNOWN_KEY, did_you_mean, first_misfit
 
 DEFAULT_PACKS = ("identity", "coherence", "timing", "style")
 ASKING = ("audit", "import", "ask")
@@ -83,7 +84,14 @@ class Chosen(BaseModel):
     timeout: Annotated[
         float,
         Field(ge=0.1, le=86_400, allow_inf_nan=False, description="Seconds for one whole answer."),
-        Shown(words={"import": _OF_A_REFERENCE, "ask": _OF_A_REFERENCE}),
+        Shown(
+            words={
+                "import": _OF_A_REFERENCE,
+                "ask": _OF_A_REFERENCE,
+                "target check": "Seconds for the whole answer.",
+            },
+            commands=(*ASKING, "target check"),
+        ),
     ] = 60.0
     seed: Annotated[int, Field(description="Of the order and of every random draw.")] = 1
 
@@ -122,10 +130,18 @@ def read_given(values: Mapping[str, object]) -> Given:
     try:
         return Given.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise SpecError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}, found {first['input']!r}") from error
+        first = first_misfit(error)
+        name = ".".join(map(str, first.loc))
+        if first.kind == UNKNOWN_KEY:
+            raise SpecError(f"{name}: unknown setting{did_you_mean(name, tuple(Chosen.model_fields))}") from error
+        raise SpecError(f"{name}: {first.message}, found {first.value!r}") from error
 
 
-def resolve(said: Given, config: Given) -> Chosen:
-    """What is said, then what the config says, then the defaults."""
-    return Chosen.model_validate({"pack": list(DEFAULT_PACKS), **config.values, **said.values})
+def resolve(*given: Given) -> Chosen:
+    """What is said first goes before what is said later, and all of it before the defaults.
+
+    >>> resolve(read_given({"draws": 2}), read_given({"draws": 3, "seed": 7})).draws
+    2
+    """
+    values = {name: value for one in reversed(given) for name, value in one.values.items()}
+    return Chosen.model_validate({"pack": list(DEFAULT_PACKS), **values})

@@ -3,12 +3,14 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, time
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from wrapdetect.dialects import DIALECTS
 from wrapdetect.dialects.address import is_secret
 from wrapdetect.dialects.template.filling import names_in, parts_of
 from wrapdetect.dialects.template.problems import OWN_HEADERS, Problem, template_problems
@@ -17,18 +19,19 @@ from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, Token
 from wrapdetect.model.template import AutoReply, PageStep, Poll, When
 from wrapdetect.targets.toml_lines import STRICT, refuse_unfit
 
-_Api = Literal["openai", "responses", "anthropic", "ollama", "gemini"]
-Way = Literal["openai", "responses", "anthropic", "ollama", "gemini", "template", "page"]
 
-STREAMED: Mapping[_Api, tuple[Dialect, Dialect]] = {
-    "openai": ("openai_stream", "openai_plain"),
-    "responses": ("responses_stream", "responses_plain"),
-    "anthropic": ("anthropic_stream", "anthropic_plain"),
-    "ollama": ("ollama_stream", "ollama_plain"),
-    "gemini": ("gemini_stream", "gemini_plain"),
-}
-"""How a config calls an API -> its dialect with `stream`, and without."""
+def _dialect(value: object) -> str:
+    """Raises PydanticCustomError for what no config can name."""
+    names = [name for name, wire in DIALECTS.items() if not wire.by_hand]
+    if value in names:
+        return str(value)
+    *most, last = map(repr, names)
+    expected = f"{', '.join(most)} or {last}"
+    raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": expected})
 
+
+Way = Annotated[str, BeforeValidator(_dialect)]
+"""The name of a dialect, as a config has it."""
 API_ONLY = ("stream", "token_limit", "send_temperature", "headers", "query")
 LIKE_A_SECRET = "looks like a secret (value not shown)"
 _BY_ENV = "write {env:NAME}, and set that variable"
@@ -205,8 +208,7 @@ class EndpointTable(Strict):
 
 def dialect_of(table: EndpointTable) -> Dialect:
     """The dialect with its manner: streamed or plain."""
-    way = table.way
-    return way if way == "template" or way == "page" else STREAMED[way][0 if table.stream else 1]
+    return DIALECTS[table.way].manner(stream=table.stream)
 
 
 def template_of(given: TemplateTable) -> Template:
@@ -273,8 +275,8 @@ def page_of(table: EndpointTable) -> Page | None:
 
 def _of_another_way(table: EndpointTable) -> Iterator[Problem]:
     """Keys that its way does not know, or lacks."""
-    way = table.way
-    if table.model is None and way in STREAMED:
+    way, is_api = table.way, DIALECTS[table.way].is_api
+    if table.model is None and is_api:
         yield Problem(("model",), "Field required: the name of the model, as its API expects it")
     if table.template is not None and way != "template":
         yield Problem(("template",), f'does not go with dialect = "{way}"; leave out one of the two')
@@ -283,11 +285,11 @@ def _of_another_way(table: EndpointTable) -> Iterator[Problem]:
     if way == "template" and table.template is None:
         yield Problem(("dialect",), 'dialect = "template" needs a table [target.template], or [reference.template]')
     for key in API_ONLY:
-        if way not in STREAMED and key in table.model_fields_set:
+        if not is_api and key in table.model_fields_set:
             yield Problem((key,), f"is for APIs, and has no meaning with a {way}; leave it out")
     if way == "page" and table.key_env is not None:
         yield Problem(("key_env",), "has no meaning with a page; log in by storage_state or [[target.page.login]]")
-    if table.storage_state and way in STREAMED:
+    if table.storage_state and is_api:
         yield Problem(("storage_state",), f'is for pages and templates, and has no meaning with dialect = "{way}"')
 
 

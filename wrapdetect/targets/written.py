@@ -4,18 +4,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
+from wrapdetect.dialects import wire_format
 from wrapdetect.dialects.template.filling import variables_of
-from wrapdetect.model import TARGET, Dialect, Endpoint, Page, Step, Template
+from wrapdetect.model import TARGET, Endpoint, Page, Step, Template
 from wrapdetect.model.template import Poll
 from wrapdetect.model.text import whole
 from wrapdetect.secrets.variables import login_variables
-from wrapdetect.targets.tables import STREAMED
 
-_WAYS: dict[Dialect, tuple[str, bool]] = {
-    dialect: (way, streamed)
-    for way, pair in STREAMED.items()
-    for dialect, streamed in zip(pair, (True, False), strict=True)
-}
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -43,9 +38,9 @@ def _lines(endpoint: Endpoint) -> Iterator[str]:
     yield f"url = {_text(endpoint.url)}"
     if endpoint.model:
         yield f"model = {_text(endpoint.model)}"
-    way, streamed = _WAYS.get(endpoint.dialect, (endpoint.dialect, True))
-    yield f"dialect = {_text(way)}"
-    yield from (["stream = false"] if not streamed else [])
+    wire = wire_format(endpoint.dialect)
+    yield f"dialect = {_text(wire.name)}"
+    yield from (["stream = false"] if endpoint.dialect != wire.manner(stream=True) else [])
     yield from _settings(endpoint)
     if endpoint.template is not None:
         yield from _template(endpoint.template, root)
@@ -58,7 +53,7 @@ def _settings(endpoint: Endpoint) -> Iterator[str]:
         yield f"key_env = {_text(endpoint.key_env)}"
     if endpoint.weights != "unknown":
         yield f"weights = {_text(endpoint.weights)}"
-    if endpoint.dialect in _WAYS:
+    if wire_format(endpoint.dialect).is_api:
         if endpoint.token_limit != "max_tokens":
             yield f"token_limit = {_text(endpoint.token_limit)}"
         if not endpoint.send_temperature:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import httpx
 
 from wrapdetect import __version__
-from wrapdetect.dialects import DIALECTS, Reply, decode
+from wrapdetect.dialects import Reply, decode, encode
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.dialects.body.ending import ending_of
 from wrapdetect.dialects.template.filling import variables_of
@@ -128,7 +128,7 @@ class HttpPulse:
     async def _ask(self, line: _Line, endpoint: Endpoint, ask: Ask) -> "_Asked":
         if endpoint.dialect not in OWN_WAYS:
             return await self._put(line, ask)
-        due_s, call = self._stopwatch(), DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
+        due_s, call = self._stopwatch(), encode(ask, (), endpoint)
         async with (
             self._page if endpoint.dialect == "page" else nullcontext(),
             self._sender(endpoint.dialect, (endpoint,), line.keyring) as send,
@@ -215,7 +215,7 @@ def _request(line: _Line, ask: Ask | None) -> httpx.Request:
     endpoint = line.service.endpoint
     if ask is None or endpoint is None:
         return httpx.Request("GET", line.url, headers=[("accept", "*/*"), ("accept-encoding", "identity"), *_OURS])
-    call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
+    call = encode(ask, (), endpoint)
     request = api_request(endpoint, call, line.key, line.keyring.variables)
     request.headers.update(_OURS)
     return request

@@ -13,7 +13,7 @@ from wrapdetect.cli.target.elsewhere import answers_with_version, not_found
 from wrapdetect.cli.target.endpoints import tell_variables
 from wrapdetect.cli.target.login import tell_logins
 from wrapdetect.cli.terminal import say
-from wrapdetect.dialects import DIALECTS, Call, decode
+from wrapdetect.dialects import Call, decode, encode
 from wrapdetect.dialects.body.hints import next_step
 from wrapdetect.dialects.body.unpacked import header_of
 from wrapdetect.dialects.template.problems import ENDLESS, is_endless
@@ -30,7 +30,6 @@ from wrapdetect.ways.keyring import Keyring, read_keys
 from wrapdetect.ways.send import open_ways
 
 NOTHING_EXIT = TargetSilent.exit_code
-CHECK_TIMEOUT_S = 60.0
 MOST_HOPS = 12
 """Requests beside the question that are shown one by one."""
 MOST_TOLD = 5
@@ -55,7 +54,7 @@ def detect_target(url: str, *, key_env: str | None, model: str | None, out: Path
     return 0
 
 
-def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = None) -> int:
+def check_target(config: Path, *, prompt: str | None, timeout_s: float) -> int:
     """Ask the target of a config file one question, and show what went out and what came back.
 
     3 where no answer came, or one that is still wrapped in events or JSON; else 0.
@@ -73,8 +72,8 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float | None = 
         temperature=item.temperature,
         max_tokens=item.max_tokens,
     )
-    call = DIALECTS[endpoint.dialect].encode(ask, (), endpoint)
-    keyring, timeout_s = read_keys((endpoint,)), timeout_s or CHECK_TIMEOUT_S
+    call = encode(ask, (), endpoint)
+    keyring = read_keys((endpoint,))
     exchange = asyncio.run(_put(endpoint, ask, call, keyring, timeout_s))
     for line in shown_lines(endpoint, call, exchange):
         print(line)

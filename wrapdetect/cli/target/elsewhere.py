@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from wrapdetect.dialects import DIALECTS, decode
+from wrapdetect.dialects import decode, encode
 from wrapdetect.dialects.address import with_version
 from wrapdetect.model import Ask, Endpoint, Exchange
 from wrapdetect.ways import clock
@@ -21,7 +21,7 @@ async def answers_with_version(endpoint: Endpoint, ask: Ask, *, keyring: Keyring
     moved = replace(endpoint, url=url)
     ways = open_ways((moved,), keyring=keyring, now=clock.now, stopwatch=clock.stopwatch, timeout_s=timeout_s)
     async with ways as send:
-        exchange = await send(moved, ask, 0, 0, DIALECTS[moved.dialect].encode(ask, (), moved))
+        exchange = await send(moved, ask, 0, 0, encode(ask, (), moved))
     return "" if decode(exchange, moved).failure else f"it answers at {url}: give that address"
 
 

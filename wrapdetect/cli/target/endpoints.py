@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from wrapdetect.cli.options import Options
@@ -11,7 +11,7 @@ from wrapdetect.cli.target.detecting import Looked, look_at
 from wrapdetect.cli.terminal import say
 from wrapdetect.dialects.template.filling import is_handed_out, parts_of, variables_of
 from wrapdetect.errors import SpecError
-from wrapdetect.model import TARGET, Dialect, Endpoint
+from wrapdetect.model import TARGET, Endpoint
 from wrapdetect.model.prose import quote
 from wrapdetect.store.config_file import load_config
 from wrapdetect.targets.config import Config, make_endpoint, parse_reference
@@ -74,7 +74,7 @@ def check_recording(out: Path | None, *, resume: bool) -> None:
 
 def unstreamed(endpoint: Endpoint) -> Endpoint:
     """The same, asked for whole answers where its API streams."""
-    return replace(endpoint, dialect=cast("Dialect", endpoint.dialect.replace("_stream", "_plain")))
+    return replace(endpoint, dialect=endpoint.dialect.replace("_stream", "_plain"))
 
 
 def _look(url: str, key_env: str | None, *, may_look: bool) -> Looked:

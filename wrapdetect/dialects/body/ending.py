@@ -8,8 +8,9 @@ such a reason is not trusted again: only sure signs end it.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from wrapdetect.dialects import wire_format
 from wrapdetect.dialects.body.told import is_error
 from wrapdetect.model import Dialect
 
@@ -24,17 +25,6 @@ Ending = Callable[[bytes], float | None]
 
 _DONE = re.compile(rb"""(?:data:\s{0,9}){0,2}["'<]?\[?(?:done|end|eos|eof)\]?[">';]{0,3}\s{0,9}""", re.I)
 _MAYBE_DONE = re.compile(rb"""(?:\[|data:\s{0,9}["'<]?)(?:done|end|eos|eof)""", re.I)
-SURE: Mapping[str, re.Pattern[bytes]] = {
-    "anthropic": re.compile(rb'"type"\s{0,9}:\s{0,9}"message_stop"'),
-    "responses": re.compile(rb'"type"\s{0,9}:\s{0,9}"response\.(?:completed|incomplete|failed)"'),
-    "ollama": re.compile(rb'"done"\s{0,9}:\s{0,9}true'),
-}
-LIKELY: Mapping[str, re.Pattern[bytes]] = {
-    "openai": re.compile(rb'"finish_reason"\s{0,9}:\s{0,9}"[^"]'),
-    "anthropic": re.compile(rb'"stop_reason"\s{0,9}:\s{0,9}"[^"]'),
-    "gemini": re.compile(rb'"finishReason"\s{0,9}:\s{0,9}"[^"]'),
-}
-"""By the family of a dialect. Within a text, JSON escapes quotes: nothing that is said can look like them."""
 SPEAKS = re.compile(rb'"(?:content|text)"\s{0,9}:\s{0,9}"[^"]')
 STARTS = (b"data:", b"{")
 """How a line begins that may hold a sign; the lines of a single object on many lines do not."""
@@ -47,9 +37,8 @@ def ending_of(dialect: Dialect) -> Ending:
     >>> [watch(data) for data in (b'data: {"content": "[DONE]"}\\n\\n', b"data: [DO", b"NE]\\n", b"\\n")]
     [None, None, 0.2, 0.2]
     """
-    family = dialect.partition("_")[0]
-    signs = SURE.get(family), LIKELY.get(family)
-    return _Watcher(*signs) if any(signs) else lambda _: None
+    wire = wire_format(dialect)
+    return _Watcher(wire.ends, wire.may_end) if wire.ends or wire.may_end else lambda _: None
 
 
 class _Watcher:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from wrapdetect.dialects.address import is_azure
+from wrapdetect.dialects.azure import is_azure
 from wrapdetect.model import Endpoint, Failure
 
 BAD_REQUEST = (400, 403, 404, 405, 422)

@@ -4,15 +4,15 @@ A server that does not stream though asked to gives an answer all the same, and 
 otherwise, such as the Responses API of `transformers serve`.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Literal, Protocol
+from collections.abc import Callable
+from typing import Literal
 
-from wrapdetect.dialects.base import Call, Codec, Reply
+from wrapdetect.dialects.base import Reply
 from wrapdetect.dialects.body.json_text import Json, content_kind, refuse_error, short
 from wrapdetect.dialects.body.stream import Stream, stamped_objects
 from wrapdetect.dialects.body.unpacked import BodyError, encoding_of, inflate
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind
+from wrapdetect.dialects.wire_format import Decode
+from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, FailureKind
 
 _HTML = "an HTML page where JSON is due: is this the address of the API (often ending in /v1)?"
 MARKUP = (b"<!doctype", b"<html")
@@ -20,23 +20,14 @@ MARKUP = (b"<!doctype", b"<html")
 ReadStream = Callable[[Stream], Reply]
 ReadPlain = Callable[[float, Json], Reply]
 
-
-class Encode(Protocol):
-    """What makes a Call of a dialect, streamed or not."""
-
-    def __call__(self, ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call: ...
-
-
 ReplyShape = Literal["whole", "piece", "unknown"]
 """What an object that came alone is: a whole answer, a piece of a stream, or not to be told."""
 
 
-def both(
-    encode: Encode, read_stream: ReadStream, read_plain: ReadPlain, shape_of: Callable[[Json], ReplyShape]
-) -> tuple[Codec, Codec]:
-    """A dialect, streamed and plain."""
+def decoder(read_stream: ReadStream, read_plain: ReadPlain, shape_of: Callable[[Json], ReplyShape]) -> Decode:
+    """The `decode` of a dialect, streamed and plain."""
 
-    def decode(exchange: Exchange, *, stream: bool) -> Reply:
+    def decode(exchange: Exchange, _: Endpoint, *, stream: bool) -> Reply:
         if exchange.failure is not None:
             return Reply(text="", failure=exchange.failure)
         try:
@@ -52,10 +43,7 @@ def both(
             page = error.failure.kind is FailureKind.GARBLED and content_kind(exchange) == "text/html"
             return Reply(text="", failure=Failure(kind=FailureKind.GARBLED, detail=_HTML) if page else error.failure)
 
-    def codec(stream: bool) -> Codec:
-        return Codec(encode=partial(encode, stream=stream), decode=lambda exchange, _: decode(exchange, stream=stream))
-
-    return codec(True), codec(False)
+    return decode
 
 
 def _read(read_stream: ReadStream, stream: Stream) -> Reply:

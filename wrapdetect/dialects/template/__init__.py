@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
-from wrapdetect.dialects.base import Call, Codec, Piece, Reply, common, cut, so_far
+from wrapdetect.dialects.base import Call, Piece, Reply, common, cut, so_far
 from wrapdetect.dialects.body.content import said_in
 from wrapdetect.dialects.body.json_text import Answer, content_kind, short
 from wrapdetect.dialects.body.stream import END, is_life, is_notice, split_lines
@@ -27,6 +27,7 @@ from wrapdetect.dialects.template.sources import (
     text_of_value,
     texts_sought,
 )
+from wrapdetect.dialects.wire_format import WireFormat
 from wrapdetect.model import Ask, AutoReply, Chunk, Endpoint, Exchange, FailureKind, Poll, Template
 from wrapdetect.model.text import whole
 
@@ -42,7 +43,7 @@ class _Part(NamedTuple):
     torn: bool = False
 
 
-def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint) -> Call:
+def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint, *, stream: bool) -> Call:
     """The values of the placeholders. A system prompt has its own place, or else it is the first of the messages."""
     template = _template_of(endpoint)
     apart = _mentions(template, "system")
@@ -58,7 +59,7 @@ def _encode(ask: Ask, answers: Sequence[str], endpoint: Endpoint) -> Call:
     )
 
 
-def _decode(exchange: Exchange, endpoint: Endpoint) -> Reply:
+def _decode(exchange: Exchange, endpoint: Endpoint, *, stream: bool) -> Reply:
     if exchange.failure is not None:
         return Reply(text="", failure=exchange.failure)
     template = _template_of(endpoint)
@@ -431,9 +432,11 @@ def _fail_unfound(template: Template, chunks: Sequence[Chunk], ping: str = "") -
     raise BodyError(FailureKind.GARBLED, f"{template.answer} finds nothing in {where}: {short(start)}{hint}{ping}")
 
 
-TEMPLATE = Codec(
+DIALECT = WireFormat(
+    name="template",
     encode=_encode,
     decode=_decode,
+    is_api=False,
     remembers=lambda endpoint: not _template_of(endpoint).holds_history,
     takes_system=lambda endpoint: any(_mentions(_template_of(endpoint), name) for name in ("system", "messages")),
 )

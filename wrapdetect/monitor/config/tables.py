@@ -5,11 +5,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from wrapdetect.dialects import DIALECTS
 from wrapdetect.dialects.template.problems import Problem
 from wrapdetect.monitor.feeds import FeedFormat
 from wrapdetect.monitor.schedule import DAY_S
 from wrapdetect.monitor.spec import duration_s
-from wrapdetect.targets.tables import STREAMED, EndpointTable, Strict
+from wrapdetect.targets.tables import EndpointTable, Strict
 
 
 def _short_s(value: object) -> object:
@@ -53,7 +54,7 @@ class ServiceTable(EndpointTable):
     vendor: Annotated[str, Field(max_length=80)] | None = None
 
     def problems(self) -> Iterator[Problem]:
-        if self.model is None and self.way in STREAMED:
+        if self.model is None and DIALECTS[self.way].is_api:
             yield Problem(("model",), "model is missing")
         yield from super().problems()
 
@@ -65,7 +66,7 @@ class UpstreamTable(ServiceTable):
 
     @property
     def is_asked(self) -> bool:
-        return self.url is not None and (self.model is not None or self.way not in STREAMED)
+        return self.url is not None and (self.model is not None or not DIALECTS[self.way].is_api)
 
     def problems(self) -> Iterator[Problem]:
         if self.is_asked:

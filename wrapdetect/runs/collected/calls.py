@@ -7,13 +7,13 @@ call whose answer no dialect can read is no failure of the bot: it is named, and
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple, cast
 from urllib.parse import parse_qsl
 
-from wrapdetect.dialects import DIALECTS, Reply, decode
+from wrapdetect.dialects import DIALECTS, Reply, decode, wire_format
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.dialects.body.unpacked import refused_by
 from wrapdetect.model import AskKey, Chunk, Dialect, Endpoint, Failure, FailureKind, Missing
@@ -26,14 +26,6 @@ from wrapdetect.runs.collected.said import Conversation, Said, speaker
 _Messages = Sequence[tuple[str, str]]
 """Role (user or assistant) and text of each."""
 
-PATHS: Mapping[str, re.Pattern[str]] = {
-    "openai": re.compile(r"/chat/completions/?$"),
-    "responses": re.compile(r"/responses/?$"),
-    "anthropic": re.compile(r"/messages/?$"),
-    "ollama": re.compile(r"/api/chat/?$"),
-    "gemini": re.compile(r":(stream)?generateContent$", re.I),
-}
-"""Families of dialects by the path of a call; each has the variants _stream and _plain."""
 STREAMS = ("text/event-stream", "application/x-ndjson", "application/stream+json")
 NOT_CHOSEN: tuple[Missing, ...] = ("temperature", "token_limit")
 """The bot's own page chose them."""
@@ -159,32 +151,21 @@ def _object(text: str) -> HarObject | None:
 
 def _askings(entry: HarEntry, request: HarObject) -> Iterator[tuple[str, _Messages]]:
     """Family and messages, as far as path and request allow; that of the path first."""
-    by_path = [family for family, path in PATHS.items() if path.search(entry.path)]
-    for family in dict.fromkeys((*by_path, *PATHS)):
-        messages = _messages(family, request)
+    apis = {name: wire for name, wire in DIALECTS.items() if wire.path is not None}
+    by_path = [name for name, wire in apis.items() if wire.path and wire.path.search(entry.path.rstrip("/"))]
+    for family in dict.fromkeys((*by_path, *apis)):
+        messages = _listed(apis[family].messages(request))
         if messages and messages[-1][0] == "user" and messages[-1][1].strip():
             yield family, messages
 
 
-def _messages(family: str, request: HarObject) -> _Messages:
-    match family:
-        case "responses" if isinstance(request.get("input"), str):
-            return [("user", str(request["input"]))]
-        case "responses":
-            return _listed(request.get("input"), "content")
-        case "gemini":
-            return _listed(request.get("contents"), "parts")
-        case _:
-            return _listed(request.get("messages"), "content")
-
-
-def _listed(messages: object, field: str) -> _Messages:
+def _listed(messages: object) -> _Messages:
     """Those of user and assistant; none where the list holds anything else than messages."""
     found: list[tuple[str, str]] = []
     for message in messages if isinstance(messages, list) else []:
         said = message.get("role", "user") if isinstance(message, dict) else None
         role = ROLES.get(said.lower()) if isinstance(said, str) else None
-        text = text_of_content(message.get(field)) if role is not None else None
+        text = text_of_content(message.get("content")) if role is not None else None
         if role is None or text is None:
             return []
         if role:
@@ -216,8 +197,8 @@ def _call(entry: HarEntry, request: HarObject, asked: Sequence[tuple[str, _Messa
 def _variants(family: str, entry: HarEntry, request: HarObject) -> list[Dialect]:
     kind = entry.header("content-type").partition(";")[0].strip().lower()
     streams = kind in STREAMS or (entry.body or b"").lstrip()[:6] in (b"data: ", b"event:") or request.get("stream")
-    order = ("stream", "plain") if streams else ("plain", "stream")
-    return [d for d in (cast("Dialect", f"{family}_{variant}") for variant in order) if d in DIALECTS]
+    first = bool(streams)
+    return [DIALECTS[family].manner(stream=stream) for stream in (first, not first)]
 
 
 def _model_in(path: str) -> str | None:
@@ -233,10 +214,10 @@ def _agree(calls: Sequence[Found]) -> list[Found]:
     """With one dialect for all calls of a bot where the streaming one reads them all: it reads plain answers too."""
     by_bot: dict[tuple[str, str, str], list[Found]] = defaultdict(list)
     for call in calls:
-        by_bot[call.entry.host, call.dialect.rpartition("_")[0], call.model].append(call)
+        by_bot[call.entry.host, wire_format(call.dialect).name, call.model].append(call)
     renamed: dict[int, Found] = {}
     for (_, family, _), own in by_bot.items():
-        stream = cast("Dialect", f"{family}_stream")
+        stream = DIALECTS[family].manner(stream=True)
         if len({c.dialect for c in own}) < 2:
             continue
         again = [reply_to(c.said, _endpoint(stream)) for c in own]

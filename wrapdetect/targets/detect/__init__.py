@@ -7,37 +7,36 @@ answers everything with 200 is taken for none of them.
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
+from wrapdetect.dialects import DIALECTS
+from wrapdetect.dialects.address import without_call
 from wrapdetect.dialects.body.json_text import objects, text_in
+from wrapdetect.dialects.body.models import GUARDED, MODELS
 from wrapdetect.dialects.template.slots import Unfit, path_of, segments_of
 from wrapdetect.model.prose import quote
-from wrapdetect.targets.detect import apis, apps
-from wrapdetect.targets.detect.base import NO_MODEL, Detection, KeyHeader, Look, Seen, Sight, origin
+from wrapdetect.targets.detect import apps
+from wrapdetect.targets.detect.apis import api
+from wrapdetect.targets.detect.base import NO_MODEL, Detection, KeyHeader, Look, Seen, Sight, origin, with_unused_key
 from wrapdetect.targets.detect.page import ELSEWHERE, plain_page
 
 MOST_LOOKS = 12
 """Requests that a detection may take, those to which it is redirected among them."""
 _VERSION = re.compile(r"/v\d+(?:alpha|beta)?\d*$")
-_CALLS = ("/chat/completions", "/responses", "/messages", "/api/chat", "/api/generate", "/api/tags", "/models")
-"""Ends of addresses under which one API or another is asked: its base is what stands before."""
 _LONGEST = 600
 """Characters of a line of the report: no product's text can drive a terminal, or fill it."""
 ANTHROPIC_VERSION = (("anthropic-version", "2023-06-01"),)
 
 Recogniser = Callable[[Sight], Detection | None]
-RECOGNISERS: Sequence[Recogniser] = (
-    apis.anthropic,
-    apis.gemini,
-    apis.ollama,
-    apps.open_webui,
-    apis.openai,
-    apps.gradio,
-    apps.dify,
-    apps.chainlit,
-    apps.streamlit,
-    plain_page,
-)
-"""In the order of preference."""
+
+
+def recognisers() -> tuple[Recogniser, ...]:
+    """In the order of preference: an API of its own shape, then Open WebUI, which has OpenAI's beside its own, then
+    OpenAI's, which anybody may have; programs, and pages."""
+    own = {n: partial(api, wire=wire) for n, wire in DIALECTS.items() if wire.recognise is not None}
+    common = own.pop("openai")
+    programs = (apps.gradio, apps.dify, apps.chainlit, apps.streamlit)
+    return *own.values(), apps.open_webui, common, *programs, plain_page
 
 
 def base_of(url: str) -> str:
@@ -46,7 +45,7 @@ def base_of(url: str) -> str:
     >>> base_of("https://bot.example/v1/messages"), base_of("https://bot.example/chat")
     ('https://bot.example/v1', 'https://bot.example/chat')
     """
-    return next((url.removesuffix(end) for end in _CALLS if url.endswith(end)), url).rstrip("/")
+    return without_call(url)[0].rstrip("/")
 
 
 def next_looks(url: str, seen: Sequence[Seen], *, has_key: bool) -> tuple[Look, ...]:
@@ -66,7 +65,7 @@ def next_looks(url: str, seen: Sequence[Seen], *, has_key: bool) -> tuple[Look, 
     if not names & {look.name for look in models}:
         return models if _VERSION.search(base) or _is_mute(seen) else _once((*models, *programs))
     sight = Sight(url=url, seen=tuple(seen))
-    is_known = any(recognise(sight) for recognise in (apis.anthropic, apis.gemini, apis.openai))
+    is_known = any(wire.recognise(sight) for wire in DIALECTS.values() if wire.recognise is not None)
     if not names & {look.name for look in programs} and not is_known:
         return tuple(look for look in programs if look.name not in names)
     return tuple(look for look in _besides(sight, base, has_key) if look.name not in names)
@@ -75,10 +74,10 @@ def next_looks(url: str, seen: Sequence[Seen], *, has_key: bool) -> tuple[Look, 
 def detect(url: str, seen: Sequence[Seen], *, key_env: str | None = None, model: str | None = None) -> Detection:
     """What was seen there. Detection.endpoint is None where there is no way to talk to it."""
     sight = Sight(url=url, seen=tuple(seen), key_env=key_env, model=model)
-    for recognise in RECOGNISERS:
+    for recognise in recognisers():
         detection = recognise(sight)
         if detection is not None:
-            return sight.told(detection)
+            return with_unused_key(sight, detection)
     return _nothing(sight)
 
 
@@ -145,9 +144,7 @@ def _besides(sight: Sight, base: str, has_key: bool) -> tuple[Look, ...]:
         looks.append(Look(name="ollama_version", url=f"{plain.removesuffix('/api')}/api/version"))
     if has_key and apps.open_webui(sight):
         looks.append(Look(name="open_webui_models", url=f"{origin(base)}/api/models", key="authorization"))
-    shut = next(
-        (s for s in sight.of(*apis.MODELS) if s.status in apis.GUARDED and s.object.get("type") == "error"), None
-    )
+    shut = next((s for s in sight.of(*MODELS) if s.status in GUARDED and s.object.get("type") == "error"), None)
     if has_key and shut is not None:
         looks.append(Look(name="models_anthropic", url=shut.look.url, key="x-api-key", headers=ANTHROPIC_VERSION))
     if "streamlit" in sight.page.text.lower():

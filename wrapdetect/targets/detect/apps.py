@@ -9,6 +9,8 @@ from itertools import islice
 from typing import NamedTuple, cast
 
 from wrapdetect.dialects.body.json_text import Json, objects, text_in
+from wrapdetect.dialects.body.models import GUARDED, model_objects
+from wrapdetect.dialects.sight import Sight
 from wrapdetect.dialects.template.slots import (
     CONVERSATION_ID,
     KEY,
@@ -23,8 +25,8 @@ from wrapdetect.dialects.template.slots import (
 from wrapdetect.model import Step, Template
 from wrapdetect.model.prose import quote
 from wrapdetect.secrets.names import secret_name
-from wrapdetect.targets.detect.apis import GUARDED, model_objects, models_told
-from wrapdetect.targets.detect.base import NO_MODEL, Detection, Sight, first_few, usable
+from wrapdetect.targets.detect.apis import models_told
+from wrapdetect.targets.detect.base import NO_MODEL, Detection, first_few, lacking_key, target_at, usable
 from wrapdetect.targets.detect.page import BY_PAGE, page_endpoint
 
 JSON_HEADER = ("content-type", "application/json")
@@ -51,15 +53,15 @@ def open_webui(sight: Sight) -> Detection | None:
     models = sight.one("open_webui_models")
     url = sight.one("open_webui").look.url.removesuffix("/config")
     if models.status in GUARDED:
-        endpoint = sight.endpoint(url, "openai_stream", sight.model or NO_MODEL)
-        how, lacks = f"questions by openai at {url}", (sight.lacking_key,)
+        endpoint = target_at(sight, url, "openai_stream", sight.model or NO_MODEL)
+        how, lacks = f"questions by openai at {url}", (lacking_key(sight),)
         return Detection(found=found, why=why, how=how, endpoint=endpoint, missing=lacks)
     model, missing, notes = models_told(sight, [text_in(m, "id") for m in model_objects(models)])
     return Detection(
         found=found,
         why=why,
         how=f"questions by openai at {url}, streamed, model {quote(model, 60)}",
-        endpoint=sight.endpoint(url, "openai_stream", model),
+        endpoint=target_at(sight, url, "openai_stream", model),
         missing=missing,
         notes=notes,
     )
@@ -90,8 +92,8 @@ def dify(sight: Sight) -> Detection | None:
         found="Dify",
         why=f"{parameters.look.url} answers {parameters.status} as Dify's API does",
         how=f"POST {url}/chat-messages, answers as server-sent events, conversation_id carried over",
-        endpoint=sight.endpoint(url, "template", needs_key=True, template=template),
-        missing=() if open_ else (sight.lacking_key,),
+        endpoint=target_at(sight, url, "template", needs_key=True, template=template),
+        missing=() if open_ else (lacking_key(sight),),
         notes=notes,
     )
 
@@ -175,7 +177,7 @@ def gradio(sight: Sight) -> Detection | None:
         why=f"{why}, and its endpoint {quote(call.name, 40)} takes a question",
         how=f"POST {url}{quote(template.steps[0].path, 80)} keeps event_id, GET .../event_id gives the answer as "
         "server-sent events; a session_hash holds the conversation",
-        endpoint=sight.endpoint(url, "template", template=template),
+        endpoint=target_at(sight, url, "template", template=template),
     )
 
 

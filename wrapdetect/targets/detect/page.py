@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from html import unescape
 from urllib.parse import urljoin
 
+from wrapdetect.dialects.sight import Sight, host
 from wrapdetect.model import Endpoint, Page
 from wrapdetect.model.prose import quote
-from wrapdetect.targets.detect.base import Detection, Sight, first_few, host
+from wrapdetect.targets.detect.base import Detection, first_few, target_at
 
 CAPTCHA = re.compile(
     r"recaptcha|hcaptcha|challenges\.cloudflare\.com|cf-turnstile|cf_chl_|arkoselabs|funcaptcha|geetest", re.IGNORECASE
@@ -53,7 +54,7 @@ class _Marks:
 def page_endpoint(sight: Sight) -> Endpoint:
     """The page itself, as a way in."""
     url = sight.page.final or sight.url
-    return sight.endpoint(url.partition("?")[0].partition("#")[0], "page", page=Page())
+    return target_at(sight, url.partition("?")[0].partition("#")[0], "page", page=Page())
 
 
 def plain_page(sight: Sight) -> Detection | None:
