@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from wrapdetect.cli.demo.bots import RecordedBot
+from tests.lab.bots import RecordedBot
 from wrapdetect.cli.demo.server import serve
 
 ROOT = Path(__file__).resolve().parent.parent

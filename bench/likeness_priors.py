@@ -19,7 +19,8 @@ import numpy as np
 
 from wrapdetect.evidence.compare.behaviour.lead import Lead, lead
 from wrapdetect.evidence.compare.behaviour.likeness import Speaker, measure
-from wrapdetect.evidence.compare.behaviour.views import View, available_views
+from wrapdetect.evidence.compare.behaviour.tfidf import available_views
+from wrapdetect.evidence.compare.behaviour.views import View
 from wrapdetect.model.prose import strip_think
 from wrapdetect.store.embed import Embedder, cache_file
 

@@ -14,8 +14,9 @@ import statistics
 import time
 from collections.abc import Sequence
 
+from tests.lab.bots import RecordedBot
 from tests.lab.pages import Pages, serve_pages
-from wrapdetect.cli.demo.bots import RecordedBot, Schedule
+from wrapdetect.cli.demo.bots import Schedule
 from wrapdetect.dialects import decode, encode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Page
 from wrapdetect.ways import clock

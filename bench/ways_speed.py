@@ -33,8 +33,8 @@ QUESTION = "Why are there tides?"
 ANSWER = " ".join(f"word{k}" for k in range(60))
 SERVER = """
 import sys, time
-from wrapdetect.lab.bots import RecordedBot
-from wrapdetect.lab.server import serve
+from tests.lab.bots import RecordedBot
+from wrapdetect.cli.demo.server import serve
 with serve(RecordedBot(model="bot", answers={sys.argv[1]: sys.argv[2]})) as served:
     print(served.root, flush=True)
     sys.stdin.read()

@@ -51,14 +51,13 @@ def main() -> None:
         parts.append(f"\n```\n$ wrapdetect {command + ' ' if command else ''}--help\n{true_help(command)}\n```\n")
     (ROOT / "docs" / "help.md").write_text("".join(parts), encoding="utf-8")
     (ROOT / "docs" / "config.md").write_text(config_page(), encoding="utf-8")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for begin, text in (
-        ("```\n$ wrapdetect --help\n", true_help("")),
-        ("(seeds/feb21.md)):\n\n```\n", run("replay", "feb21", "--no-embed").strip("\n")),
+    for page, begin, text in (
+        ("README.md", "```\n$ wrapdetect --help\n", true_help("")),
+        ("docs/verdict.md", "(../seeds/feb21.md)):\n\n```\n", run("replay", "feb21", "--no-embed").strip("\n")),
     ):
+        old = (ROOT / page).read_text(encoding="utf-8")
         pattern = re.compile(rf"({re.escape(begin)}).*?(?=\n```)", re.S)
-        readme = pattern.sub(lambda m, text=text: m[1] + text, readme)  # type: ignore[misc]
-    (ROOT / "README.md").write_text(readme, encoding="utf-8")
+        (ROOT / page).write_text(pattern.sub(lambda m, text=text: m[1] + text, old), encoding="utf-8")  # type: ignore[misc]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tests.compare.worlds import a_world, both_answer, text_run
 from tests.conftest import START, a_pack, a_run, an_endpoint, an_exchange, an_item, failed
 from wrapdetect.evidence.analysis import analyse
-from wrapdetect.evidence.compare.rules import compare_samples, control_checks
+from wrapdetect.evidence.compare.comparison import compare_samples, control_checks
 from wrapdetect.evidence.compare.samples import SignOfLife, collect
 from wrapdetect.evidence.judge import Calibrator
 from wrapdetect.evidence.read import read_run

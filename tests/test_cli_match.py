@@ -17,11 +17,11 @@ import jsonschema
 import pytest
 
 from tests.conftest import a_pack, a_run, an_exchange, an_item, later
+from tests.lab.bots import RecordedBot
 from tests.test_cli import KEY, Held, complaint, start
 from tests.test_match_report import HOSTILE, schema
 from tests.test_matching import PROMPTS, Fleet, a_fleet
 from tests.warm_cli import Commands, Done
-from wrapdetect.cli.demo.bots import RecordedBot
 from wrapdetect.cli.demo.server import Served, serve
 from wrapdetect.library.answers import question_id
 from wrapdetect.model import AskKey, Run

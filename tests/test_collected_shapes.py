@@ -15,7 +15,8 @@ from wrapdetect.runs.collected import Collection
 from wrapdetect.runs.collected.rows import conversation_of
 from wrapdetect.runs.collected.shapes import SHAPES, Context, recognise
 from wrapdetect.store.answers import More, read_answers
-from wrapdetect.store.tables import LARGEST, SNIFFED, Fields
+from wrapdetect.store.tables import LARGEST, Fields
+from wrapdetect.store.texts import SNIFFED
 
 Json = dict[str, object]
 Talks = list[tuple[str, list[str], list[str]]]

@@ -12,7 +12,7 @@ from tests.make_goldens import RUNS, stages
 from wrapdetect.model import FailureKind
 from wrapdetect.model.history import Outcome, ServiceKind
 from wrapdetect.runs.codec import FORMAT, Loaded, dump_run, load_run
-from wrapdetect.runs.codec_history import ENTRIES
+from wrapdetect.runs.codec.history import ENTRIES
 
 
 @pytest.mark.parametrize("folder", RUNS, ids=lambda f: f.name)

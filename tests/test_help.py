@@ -46,15 +46,16 @@ def test_the_readme_shows_the_true_help() -> None:
     assert shown_helps("README.md") == {"": true_help("")}
 
 
-def test_the_readme_shows_the_true_verdict_of_the_founding_case() -> None:
-    assert run("replay", "feb21", "--no-embed").strip("\n") in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_on_verdicts_shows_the_true_one_of_the_founding_case() -> None:
+    page = (ROOT / "docs" / "verdict.md").read_text(encoding="utf-8")
+    assert run("replay", "feb21", "--no-embed").strip("\n") in page
 
 
-def test_readme_names_every_option_of_audit() -> None:
+def test_the_page_on_audits_names_every_option_of_audit() -> None:
     options = set(re.findall(r"^  (--[a-z-]+)\b", run("audit", "--help"), re.M)) - {"--help"}
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
     assert options
-    assert {o for o in options if not re.search(rf"(?<!\w){o}(?![\w-])", readme)} == set()
+    assert {o for o in options if not re.search(rf"(?<!\w){o}(?![\w-])", page)} == set()
 
 
 def test_importing_wrapdetect_loads_nothing_heavy_and_opens_no_socket() -> None:

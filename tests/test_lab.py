@@ -14,7 +14,8 @@ import pytest
 
 from tests.conftest import read_as
 from tests.edge.misbehaving import ask_once
-from wrapdetect.cli.demo.bots import Bot, Down, PlannedOutages, RecordedBot, Schedule, VoiceBot, WrapperBot
+from tests.lab.bots import RecordedBot
+from wrapdetect.cli.demo.bots import Bot, Down, PlannedOutages, Schedule, VoiceBot, WrapperBot
 from wrapdetect.cli.demo.command import DENIAL, PERSONA, load_voices
 from wrapdetect.cli.demo.server import Served, serve
 from wrapdetect.cli.demo.voice import CHOICE, Messages, draw, speak

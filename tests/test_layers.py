@@ -24,7 +24,8 @@ MOST_LINES = 400
 WORLD = {
     "socket", "ssl", "subprocess", "os", "time", "pathlib", "shutil", "tempfile", "threading", "sqlite3", "http",
     "urllib.request", "httpx", "openai", "requests", "torch", "sentence_transformers", "starlette", "uvicorn",
-    "secrets", "platform", "playwright", "websockets", "sqlalchemy", "alembic", "apprise", "prometheus_client",
+    "secrets", "signal", "platform", "playwright", "websockets", "sqlalchemy", "alembic", "apprise",
+    "prometheus_client",
 }  # fmt: skip
 NUMERIC = {"numpy", "scipy", "sklearn"}
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today")}
@@ -127,12 +128,12 @@ def test_numbers_are_crunched_where_answers_are_compared_only() -> None:
 
 def test_any_lives_in_codec_alone() -> None:
     users = {
-        f.name
+        place_of(f)
         for f in files()
         for node in ast.walk(tree_of(f))
         if isinstance(node, ast.ImportFrom) and node.module == "typing" and any(a.name == "Any" for a in node.names)
     }
-    assert users == {"codec.py"}
+    assert users == {"runs/codec/stages.py"}
 
 
 def test_what_goes_out_and_what_is_kept_does_not_judge() -> None:
@@ -154,24 +155,30 @@ def test_each_stage_of_the_evidence_knows_only_what_comes_before_it() -> None:
             assert {n for n in names if not any(n == k or n.startswith(f"{k}.") for k in known)} == set(), file
 
 
-def test_imports_inside_functions_are_the_heavy_ones_and_the_commands_of_the_command_line() -> None:
+def test_imports_inside_functions_are_the_heavy_ones_and_what_a_command_or_a_verb_needs() -> None:
     inner = {(place_of(f), n) for f in files() for n, inside in imports(f) if inside}
     heavy = {n for place, n in inner if place == "store/embed.py"}
     assert heavy == {"torch", "sentence_transformers", "transformers.utils"}
     assert {n for place, n in inner if place == "ways/page/browser.py"} == {"playwright.async_api"}
-    doors = {"cli/__init__.py", "cli/app.py", "cli/collected_app.py", "cli/target_app.py", "cli/monitor_app.py"}
+    commands = {"cli/__init__.py", "cli/app.py", "cli/collected_app.py", "cli/target_app.py", "cli/monitor_app.py"}
+    commands |= {"cli/present.py"}  # what compares is loaded once something is to be judged
+    doors = {"verbs.py", *commands}
     assert {place for place, _ in inner} <= {"store/embed.py", "ways/page/browser.py", *doors}
-    assert all(n.startswith("wrapdetect.") for place, n in inner if place in doors)
+    assert all(n.startswith("wrapdetect.") for place, n in inner if place in commands)
+    verbs = {n for place, n in inner if place == "verbs.py" and not n.startswith("wrapdetect.")}
+    assert verbs == {"threadpoolctl"}
 
 
 def test_requests_leave_by_few_files_and_by_no_vendors_client() -> None:
     leave = {place_of(f) for f in files() if tops(f) & {"httpx", "openai"} and "cli/demo" not in place_of(f)}
-    # questions, heartbeats, status pages, templates, looks at a URL; addresses names the error of a connection, and
-    # wire is the connection that all of them use
+    # questions, heartbeats, status pages, templates, looks at a URL; client sends nothing, but listens to what a
+    # user's own would send; addresses names the error of a connection, failures those of an exchange, lines and wire
+    # are the connections that all of them use, tape stamps what came
     assert leave == {
         f"ways/{name}.py"
         for name in (
-            "http", "heartbeat", "status_pages", "template/sender", "look", "net/addresses", "net/wire",
+            *("client", "http", "heartbeat", "status_pages", "template/sender", "look"),
+            *("net/addresses", "net/failures", "net/lines", "net/tape", "net/wire"),
         )
     }  # fmt: skip
     sockets = {place_of(f) for f in files() if "websockets" in tops(f) and "cli/demo" not in place_of(f)}
@@ -181,10 +188,14 @@ def test_requests_leave_by_few_files_and_by_no_vendors_client() -> None:
 
 
 PLUG_INS = {
-    "read", "compare", "parse", "render", "SHAPE", "DIALECT", "app",
+    "read", "compare", "parse", "render", "RULE", "READER", "DIALECT", "SHAPE", "app",
     "upgrade", "revision", "down_revision", "branch_labels", "depends_on",
 }  # fmt: skip
 """Names that each plug-in of a registry defines (alembic's migrations are one), with one meaning for all of them."""
+
+
+VERBS = {"audit", "replay", "match", "judge", "load_run"}
+"""Names of Python's verbs (verbs.py), which the command, or the engine beneath, has too: the meaning is the same."""
 
 
 def test_no_public_name_has_two_meanings() -> None:
@@ -192,7 +203,7 @@ def test_no_public_name_has_two_meanings() -> None:
     for file in files():
         for name in public(tree_of(file)):
             homes[name].add(place_of(file))
-    twice = {name: places for name, places in homes.items() if len(places) > 1 and name not in PLUG_INS}
+    twice = {name: places for name, places in homes.items() if len(places) > 1 and name not in PLUG_INS | VERBS}
     assert twice == {}
 
 

@@ -11,7 +11,8 @@ from rich.cells import cell_len
 
 from tests.conftest import ROOT
 from wrapdetect.model import Match, Near, State, TwoModels
-from wrapdetect.report import match_console, match_json_v1
+from wrapdetect.report import match_json_v1
+from wrapdetect.report.console import match as match_console
 from wrapdetect.report.console import share
 
 SCHEMA = ROOT / "wrapdetect" / "report" / "match_json_v1.schema.json"

@@ -7,11 +7,12 @@ from collections import Counter
 import pytest
 
 from wrapdetect.errors import PackError
-from wrapdetect.evidence.read import READERS
+from wrapdetect.evidence.read import READERS, named_readers
 from wrapdetect.evidence.read.identity import vendor_pattern
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import Item, Pack
-from wrapdetect.runs.packs import READER_NAMES, parse_pack, refuse_doubled_packs
+from wrapdetect.runs.packs import parse_pack as parse
+from wrapdetect.runs.packs import refuse_doubled_packs
 from wrapdetect.store.shipped import load_pack, shipped_packs
 from wrapdetect.targets.settings import DEFAULT_PACKS
 
@@ -45,6 +46,10 @@ temperature = 0
 max_tokens = 5
 """
 SHIPPED = sorted(shipped_packs())
+
+
+def parse_pack(text: str, *, name: str) -> Pack:
+    return parse(text, name=name, readers=named_readers())
 
 
 def refusal(text: str) -> str:
@@ -155,7 +160,7 @@ def test_a_pack_named_twice_is_refused() -> None:
 
 
 def test_the_readers_a_pack_may_name_are_the_readers_there_are() -> None:
-    assert set(READER_NAMES) == set(READERS) - {"failure"}
+    assert set(named_readers()) == set(READERS) - {"failure"}
 
 
 @pytest.fixture(scope="module")

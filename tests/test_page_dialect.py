@@ -12,8 +12,8 @@ from wrapdetect.dialects.base import EMPTY
 from wrapdetect.dialects.page import grown
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Ask, AskKey, Chunk, Exchange, Failure, FailureKind
+from wrapdetect.secrets.named import mask_named, mask_query
 from wrapdetect.ways.page.browser import Hosts, find_chromium, hosts_of
-from wrapdetect.ways.page.traffic import _bare, _mask_named
 
 PAGE = DIALECTS["page"]
 BOT = an_endpoint("bot", "target", dialect="page")
@@ -113,6 +113,6 @@ def test_a_browser_that_is_named_and_not_there_is_told() -> None:
 
 def test_values_that_are_secret_by_name_are_masked_in_a_pages_own_traffic() -> None:
     body = json.dumps({"csrf_token": "a1b2c3d4e5f6", "token": "gravity", "prompt": "why not?"})
-    assert json.loads(_mask_named(body)) == {"csrf_token": "*" * 12, "token": "gravity", "prompt": "why not?"}
-    assert _mask_named("q=why&session=a1b2c3d4e5") == "q=why&session=**********"
-    assert _bare("https://bot.example/a?t=12&u#x") == "https://bot.example/a?t=**&u"
+    assert json.loads(mask_named(body)) == {"csrf_token": "*" * 12, "token": "gravity", "prompt": "why not?"}
+    assert mask_named("q=why&session=a1b2c3d4e5") == "q=why&session=**********"
+    assert mask_query("https://bot.example/a?t=12&u#x") == "https://bot.example/a?t=**&u"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import a_pack, a_run, an_exchange, an_item
 from wrapdetect.errors import BudgetError, PackError
-from wrapdetect.model import AskKey, Run
-from wrapdetect.runs.plan import Cost, ask_for, check_budget, estimate_cost, estimate_tokens, make_plan
+from wrapdetect.model import Ask, AskKey, Run
+from wrapdetect.runs.plan import Cost, check_budget, estimate_cost, estimate_tokens, make_plan
 
 FIXED = settings(derandomize=True, deadline=None, max_examples=60)
 VARIANTS = (("shop", "Be nice."), ("desk", "Be calm."))
@@ -66,6 +66,12 @@ def test_every_endpoint_gets_every_plain_ask_once_a_draw_and_references_the_vari
 def test_the_same_ask_to_all_endpoints_stands_together(run: Run) -> None:
     keys = [key for key, _ in groupby(make_plan(run), key=lambda s: s.ask.key)]
     assert len(keys) == len(set(keys))
+
+
+def ask_for(run: Run, key: AskKey) -> Ask:
+    """The ask that a key of this run stands for."""
+    item, system = run.item(key), dict(run.variants)[key.variant] if key.variant else ""
+    return Ask(key=key, turns=item.turns, system=system, temperature=item.temperature, max_tokens=item.max_tokens)
 
 
 def test_an_ask_carries_its_turns_its_system_prompt_and_its_settings() -> None:

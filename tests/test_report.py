@@ -12,7 +12,9 @@ from tests.make_goldens import RUNS
 from wrapdetect.evidence.analysis import analyse
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import Run, State, Verdict
-from wrapdetect.report import console, json_v1
+from wrapdetect.report import json_v1
+from wrapdetect.report.console import share
+from wrapdetect.report.console import verdict as console
 from wrapdetect.store import run_file
 
 SCHEMA = ROOT / "wrapdetect" / "report" / "json_v1.schema.json"
@@ -49,7 +51,7 @@ def test_state_and_probability_come_first(judged: tuple[Verdict, Run]) -> None:
     verdict, run = judged
     first = console.render(verdict, run).strip().splitlines()[0]
     assert first.startswith(f"{verdict.state} of {verdict.upstream}")
-    assert console.share(verdict.probability) in first
+    assert share(verdict.probability) in first
 
 
 @pytest.mark.parametrize("state", ["wrapper", "likely_wrapper", "same_model", "unlike", "insufficient"])
@@ -92,4 +94,4 @@ def test_lines_fit_the_width(judged: tuple[Verdict, Run]) -> None:
 
 
 def test_nothing_is_ever_shown_as_certain() -> None:
-    assert [console.share(p) for p in (0.0, 0.5, 0.999, 1.0)] == ["under .01", ".50", "over .99", "over .99"]
+    assert [share(p) for p in (0.0, 0.5, 0.999, 1.0)] == ["under .01", ".50", "over .99", "over .99"]

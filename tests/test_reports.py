@@ -2,6 +2,7 @@
 
 import gc
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,12 @@ def test_the_reports_of_our_own_show_every_noun_and_are_called_as_they_are_regis
     for id_, report in REPORTS.items():
         assert report.id == id_
         assert [n for n in NOUNS if getattr(type(report), n) is getattr(Report, n)] == []
+
+
+def test_nobody_outside_the_room_of_reports_chooses_between_their_forms() -> None:
+    forms = re.compile(r"wrapdetect\.report(\.console\.\w+|\.\w+_v1| import \w+_v1)|\bas_json\b")
+    outside = [f for f in (ROOT / "wrapdetect").rglob("*.py") if "report" not in f.relative_to(ROOT).parts]
+    assert [f.name for f in outside if forms.search(f.read_text(encoding="utf-8"))] == []
 
 
 def test_of_several_targets_the_console_gives_one_after_the_other_and_json_a_list(judged: Judged) -> None:

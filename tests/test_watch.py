@@ -17,11 +17,12 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.watching import BEGIN, BEGIN_S, ITEMS, SERVICES, MemoryLedger, World, rounds
+from wrapdetect.cli.monitor.signals import stop_on_signals
 from wrapdetect.errors import SpecError, StoreError
 from wrapdetect.model.history import Outcome
 from wrapdetect.monitor.rounds import GRACE_S, Done
 from wrapdetect.monitor.schedule import Rhythm
-from wrapdetect.monitor.watch import keep_watch, once, stop_on_signals
+from wrapdetect.monitor.watch import keep_watch, once
 from wrapdetect.runs.plan import Cost
 from wrapdetect.store.ledger import Ledger
 
@@ -252,8 +253,9 @@ CHILD = """
 import asyncio, sys, time
 from datetime import timedelta
 from tests.watching import BEGIN, SERVICES, PLENTY, Outcome, Rhythm, Sign, Watch
+from wrapdetect.cli.monitor.signals import stop_on_signals
+from wrapdetect.monitor.watch import keep_watch
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.monitor.watch import keep_watch, stop_on_signals
 begun_s = time.monotonic()
 now = lambda: BEGIN + timedelta(seconds=time.monotonic() - begun_s)
 class Pulse:

@@ -11,7 +11,7 @@ from bench.fuzz.mutating import json_bytes, mutated_bytes, mutated_json
 from wrapdetect.errors import FeedError
 from wrapdetect.model import Instrument, Run
 from wrapdetect.model.history import History, Service
-from wrapdetect.monitor.feeds import FEED_FORMATS, FEEDS, Parsed
+from wrapdetect.monitor.feeds import FEEDS, Parsed
 from wrapdetect.monitor.feeds.scope import Scope
 from wrapdetect.runs.codec import dump_run, load_run
 
@@ -43,13 +43,13 @@ def _format(file: Path) -> str:
 def draw_feed(chance: Random) -> Trial:
     """A saved page, mutated as what it is, given to its reader or at times to another."""
     format_, data = chance.choice(pages())
-    format_ = chance.choice(FEED_FORMATS) if chance.randrange(12) == 0 else format_
+    format_ = chance.choice(list(FEEDS)) if chance.randrange(12) == 0 else format_
     scope, zone = chance.choice(SCOPES), chance.choice((None, UTC))
     if chance.randrange(2) and (value := _json_of(data)) is not None:
         data = json_bytes(mutated_json(value, chance))
     else:
         data = mutated_bytes(data, chance, chance.choice(pages())[1])
-    reader = FEEDS[format_]  # type: ignore[index]  # one of its keys
+    reader = FEEDS[format_]
 
     def run() -> None:
         check_parsed(reader(data, service="bot", feed="status", fetched_s=FETCHED_S, scope=scope, zone=zone))

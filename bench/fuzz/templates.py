@@ -19,7 +19,7 @@ from wrapdetect.dialects.template.sources import Received
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import AutoReply, Endpoint, Exchange, Framing, Mode, Poll, Request, Step, Template
 from wrapdetect.model.text import whole
-from wrapdetect.runs.codec_ways import dump_endpoint, load_endpoint
+from wrapdetect.runs.codec.endpoints import dump_endpoint, load_endpoint
 from wrapdetect.targets.config import parse_config
 from wrapdetect.targets.origins import join
 from wrapdetect.targets.written import dump_target

@@ -19,11 +19,12 @@ from typing import NamedTuple
 
 from bench.kills.killing import Ended, Tally, after, by_signals, drawn, killed, unharmed
 from bench.kills.serving import Asked, asked_in, served
+from wrapdetect.cli.monitor.signals import stop_on_signals
 from wrapdetect.model import Role
 from wrapdetect.model.history import Beats, History, Outcome, Service, ServiceKind
 from wrapdetect.monitor.rounds import Done, Watch
 from wrapdetect.monitor.schedule import Budget, Rhythm, round_of
-from wrapdetect.monitor.watch import keep_watch, stop_on_signals
+from wrapdetect.monitor.watch import keep_watch
 from wrapdetect.store import owner
 from wrapdetect.store.ledger import Ledger
 from wrapdetect.targets.config import make_endpoint

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wrapdetect.evidence.compare.behaviour.likeness import Answers, Speaker, measure, without_question
-from wrapdetect.evidence.compare.behaviour.views import VIEWS
+from wrapdetect.evidence.compare.behaviour.tfidf import VIEWS
 
 A, B, C = ("a", ""), ("b", ""), ("c", "")
 TALK: Answers = {

@@ -8,10 +8,9 @@ import pytest
 
 from tests.lab.histories import HOUR_S, MONDAY_S, Fall, Habit, beats, follow, timeline
 from wrapdetect.evidence.compare.dependence.coincidence import WEEK_S
-from wrapdetect.evidence.compare.dependence.outages import Setting, dependence
+from wrapdetect.evidence.compare.dependence.outages import Setting, TargetOutages, dependence
 from wrapdetect.evidence.compare.dependence.together import (
     UNPROVEN,
-    TargetOutages,
     checks,
     compare,
     evidence,

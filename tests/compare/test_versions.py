@@ -7,9 +7,9 @@ import pytest
 from numpy.random import Generator
 
 from wrapdetect.evidence.compare.dependence.versions import (
-    BOUND,
     FALSE_PER_YEAR,
     LAG_DAYS,
+    RULE,
     Change,
     UpstreamChange,
     Watched,
@@ -190,7 +190,7 @@ def test_unrelated_changes_give_a_mean_ratio_of_at_most_one(days: int, ours: flo
 
 
 def test_a_relay_that_follows_its_upstream_is_told_by_two_changes() -> None:
-    assert weighed(watched("a", 200, {50, 120}), watched("b", 200, {50, 120})) == pytest.approx(np.exp(BOUND))
+    assert weighed(watched("a", 200, {50, 120}), watched("b", 200, {50, 120})) == pytest.approx(np.exp(RULE.bound))
     assert 3 < weighed(watched("a", 200, {50}), watched("b", 200, {50})) < 10
 
 
@@ -227,7 +227,7 @@ def test_what_the_target_could_not_have_shown_is_no_event() -> None:
 def test_the_weight_of_one_event_is_bounded() -> None:
     hit = UpstreamChange(a_change(50), True, 0, 1.0)
     assert changes_log_ratio([hit], 0, 10_000) <= np.log(7.2)
-    assert changes_log_ratio([hit] * 8, 0, 10_000) == BOUND
+    assert changes_log_ratio([hit] * 8, 0, 10_000) == RULE.bound
 
 
 def test_whole_rule_finds_the_upstream_that_the_target_changes_with() -> None:
@@ -244,7 +244,7 @@ def test_whole_rule_finds_the_upstream_that_the_target_changes_with() -> None:
     assert set(found) == {"u", "v"}
     assert (found["u"].n_target, found["u"].n_upstream, found["u"].effect) == (2, 2, 1.0)
     assert found["u"].llr > 2
-    assert found["u"].llr_low <= found["u"].llr <= found["u"].llr_high <= BOUND
+    assert found["u"].llr_low <= found["u"].llr <= found["u"].llr_high <= RULE.bound
     assert "open weights" in found["u"].evidence
     assert "q" in found["u"].witness
     assert -0.7 < found["v"].llr < 0

@@ -25,7 +25,7 @@ from tests.edge.misbehaving import (
 )
 from tests.edge.test_http import FAILURES, UNENDING
 from tests.edge.test_pulse import a_chat, with_pulse
-from wrapdetect.cli.demo.bots import RecordedBot
+from tests.lab.bots import RecordedBot
 from wrapdetect.cli.demo.server import Served, serve
 from wrapdetect.cli.demo.voice import Messages
 from wrapdetect.dialects import decode, encode
@@ -33,8 +33,9 @@ from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange
 from wrapdetect.model.history import Outcome
 from wrapdetect.ways import clock
 from wrapdetect.ways.heartbeat import HttpPulse
-from wrapdetect.ways.http import BYTE_LIMIT, HttpSender, connections
+from wrapdetect.ways.http import BYTE_LIMIT, HttpSender
 from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.net.lines import connections
 
 KEY = "sk-planted-0123456789abcdef"
 QUESTION, SAID = "Why are there tides?", "The moon pulls 水, and “so on”.\n"

@@ -38,7 +38,8 @@ from wrapdetect.errors import StoreError
 from wrapdetect.model.history import Coverage, History, Outcome, Print, Service, columns
 from wrapdetect.monitor.outside import Spend
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.store.ledger.schema import META, REVISION, VERSION_TABLE, Database
+from wrapdetect.store.ledger.database import Database
+from wrapdetect.store.ledger.schema import META, REVISION, VERSION_TABLE
 
 
 class LedgerContract:
@@ -499,9 +500,7 @@ def test_the_newest_revision_is_the_one_wanted() -> None:
 
 
 def test_a_store_is_made_from_any_folder_and_leaves_no_other_file(tmp_path: Path) -> None:
-    code = (
-        "import sys; from wrapdetect.store.ledger.schema import Database; Database('m.db', make=True, wait_s=1).close()"
-    )
+    code = "from wrapdetect.store.ledger.database import Database; Database('m.db', make=True, wait_s=1).close()"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
     assert [p.name for p in tmp_path.iterdir()] == ["m.db"]
     Database(tmp_path / "m.db", make=False, wait_s=1).close()

@@ -18,7 +18,7 @@ from tests.edge.ledger_world import DAY, SERVICES, START, Clock, beats_of, check
 from wrapdetect.errors import StoreAway, StoreError
 from wrapdetect.model.history import History, Service, columns
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.store.ledger.schema import _passes
+from wrapdetect.store.ledger.database import _passes
 
 
 def a_store(path: Path, days: int = 1) -> Path:

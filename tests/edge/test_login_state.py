@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from wrapdetect.cli.target.login import check_place, login_target, tell_logins, write_login
+from wrapdetect.cli.target.login import check_place, login_target, write_login
+from wrapdetect.cli.terminal import say
 from wrapdetect.errors import ConfigError, SpecError
 from wrapdetect.model import Endpoint, Page
 from wrapdetect.model.template import PageStep
-from wrapdetect.runs.codec_ways import dump_endpoint, load_endpoint
+from wrapdetect.runs.codec.endpoints import dump_endpoint, load_endpoint
 from wrapdetect.secrets.variables import login_variables
 from wrapdetect.store.config_file import load_config
 from wrapdetect.targets.written import dump_target
 from wrapdetect.ways.keyring import read_keys
 from wrapdetect.ways.page.login_state import Cookie, Login, login_notes, parse_login, read_login
+from wrapdetect.ways.send import ways_to
 
 NOW_S = 1_800_000_000.0
 VALUE = "v4lue-of-the-session"
@@ -254,7 +256,7 @@ def test_notes_and_useless_files_are_told_where_a_target_is_checked(
     path = tmp_path / "state"
     path.write_text(json.dumps([row(domain="127.0.0.1")]))
     path.chmod(0o640)
-    tell_logins([bot(path, "http://127.0.0.1:9/")])
+    ways_to((bot(path, "http://127.0.0.1:9/"),), say=say, timeout_s=1)
     assert "others may read it (mode 0640)" in capsys.readouterr().err
     with pytest.raises(SpecError, match=r"nothing for chat\.example, but for 127\.0\.0\.1; log in again: wrapdetect"):
         read_keys([bot(path)])

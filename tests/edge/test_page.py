@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import pytest
 
+from tests.lab.bots import RecordedBot
 from tests.lab.pages import COOKIE, LAYOUTS, QUERIED, STORED, Pages, serve_pages
-from wrapdetect.cli.demo.bots import RecordedBot, Schedule
+from wrapdetect.cli.demo.bots import Schedule
 from wrapdetect.dialects import decode, encode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind, Page
 from wrapdetect.runs.codec import dump_exchange

@@ -13,8 +13,9 @@ from tests.edge.misbehaving import BEHAVIOURS, Behaviour, Peer, Server, fixed, s
 from tests.edge.test_http import UNENDING_S
 from tests.edge.test_page import marks
 from tests.edge.test_pulse import KEY, ROUND_S, with_pulse
+from tests.lab.bots import RecordedBot
 from tests.lab.pages import serve_pages
-from wrapdetect.cli.demo.bots import RecordedBot, Schedule
+from wrapdetect.cli.demo.bots import Schedule
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint, Page, Step, Template
 from wrapdetect.model.history import Outcome, Service

@@ -9,7 +9,7 @@ import pytest
 
 from tests.edge.misbehaving import Behaviour, Peer, serving
 from wrapdetect.ways import clock
-from wrapdetect.ways.http import trusted
+from wrapdetect.ways.net.lines import trusted
 from wrapdetect.ways.net.socket import FRAME_LIMIT, SLICE_BYTES, Frame, Socket, open_socket
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -13,7 +13,7 @@ from wrapdetect.dialects import decode
 from wrapdetect.dialects.template.polling import MOST_MISSING
 from wrapdetect.model import Exchange, FailureKind, Step, Template
 from wrapdetect.model.template import Poll
-from wrapdetect.runs.codec_ways import dump_endpoint, load_endpoint
+from wrapdetect.runs.codec.endpoints import dump_endpoint, load_endpoint
 
 ASK = Template(
     path="/ask",

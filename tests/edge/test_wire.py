@@ -22,7 +22,7 @@ from tests.edge.misbehaving import (
     stream,
 )
 from wrapdetect.model import Dialect, Exchange
-from wrapdetect.ways.http import connections
+from wrapdetect.ways.net.lines import connections
 from wrapdetect.ways.net.wire import CHUNK_LIMIT, HEADER_LIMIT, SET_COOKIE_LIMIT
 
 OK = b"HTTP/1.1 200 OK\r\n"

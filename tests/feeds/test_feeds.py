@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT
 from wrapdetect.errors import FeedError
 from wrapdetect.model.history import Incident
-from wrapdetect.monitor.feeds import FEED_FORMATS, FEEDS, FeedFormat, Parsed
+from wrapdetect.monitor.feeds import FEEDS, FeedFormat, Parsed
 from wrapdetect.monitor.feeds.formats.syndication import UPDATE
 
 PAGES = ROOT / "fixtures" / "feeds"
@@ -197,7 +197,7 @@ def test_an_incident_from_the_future_and_one_told_twice_are_refused() -> None:
     assert "lies ahead of the fetching" in page.refused[0]
 
 
-@pytest.mark.parametrize("format_", FEED_FORMATS)
+@pytest.mark.parametrize("format_", FEEDS)
 @pytest.mark.parametrize(
     ("data", "seen"),
     [
@@ -296,7 +296,7 @@ NAMES = st.sampled_from(
 
 
 @settings(max_examples=150, deadline=None)
-@given(data=st.binary(max_size=300), format_=st.sampled_from(FEED_FORMATS))
+@given(data=st.binary(max_size=300), format_=st.sampled_from(list(FEEDS)))
 def test_no_bytes_bring_a_reader_down(data: bytes, format_: FeedFormat) -> None:
     with contextlib.suppress(FeedError):
         read(format_, data)

@@ -7,6 +7,8 @@ probability reaches --fail-at; 70 a fault of ours; 130 and 141 stopped by Ctrl-C
 
 import os
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +18,7 @@ from wrapdetect.cli import collected_app, monitor_app, target_app
 from wrapdetect.cli.end import exit_code_of
 from wrapdetect.cli.options import AnswerField, Format, ModelField, Options, PromptField
 from wrapdetect.cli.shared import HERE, with_options
+from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
 from wrapdetect.ways.output import guard
 
@@ -236,9 +239,9 @@ def library_import(
 ) -> None:
     """Make a library of a table with one answer a row."""
     from wrapdetect.cli.commands.library import import_library
-    from wrapdetect.cli.commands.shelf import index_of
     from wrapdetect.cli.dates import read_date
     from wrapdetect.library.answers import AnswersSource
+    from wrapdetect.store.shelf import index_of
     from wrapdetect.store.tables import Fields
     from wrapdetect.ways.clock import now
 
@@ -280,9 +283,33 @@ def library_drop(name: Annotated[str, typer.Argument(help="Of a library.")]) -> 
     drop(name)
 
 
+def _with_plug_ins(commands: typer.Typer) -> typer.Typer:
+    """Each command, but not its --help, first loads what other packages add; what does not fit is one line each."""
+    for command in commands.registered_commands:
+        if command.callback is not None:
+            command.callback = _after_loading(command.callback)
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _with_plug_ins(group.typer_instance)
+    return commands
+
+
+def _after_loading(command: Callable[..., object]) -> Callable[..., object]:
+    @wraps(command)
+    def loaded(**options: object) -> object:
+        from wrapdetect.store.plugins import load_plugins
+
+        for plug_in in load_plugins():
+            if plug_in.problem:
+                say(plug_in.warning)
+        return command(**options)
+
+    return loaded
+
+
 def run_app() -> None:
     """Run the command; whatever goes wrong is one line on standard error and an exit code."""
     # Before numpy loads: threads that wait for a busy core cost more than they save, and sums keep their order.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     guard()
-    sys.exit(exit_code_of(app))
+    sys.exit(exit_code_of(_with_plug_ins(app)))

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from wrapdetect.errors import WrapdetectError
 from wrapdetect.model.prose import printable
 
-MONITOR_PACKAGES = ("sqlalchemy", "alembic", "apprise", "prometheus_client")
-"""Of the extra [monitor]."""
+EXTRA_OF = {
+    **dict.fromkeys(("sqlalchemy", "alembic", "apprise", "prometheus_client"), "monitor"),
+    **dict.fromkeys(("uvicorn", "starlette"), "demo"),
+}
+"""Packages that a light installation lacks -> the extra that brings them."""
 SHOW = "WRAPDETECT_TRACEBACK"
 """Variable by which a developer sees where a fault of ours arose."""
 HERE, OURS, BROKEN_PIPE = 2, 70, 141
@@ -42,8 +45,8 @@ def _told(error: Exception) -> tuple[str, int]:
     match error:
         case WrapdetectError():
             return str(error), error.exit_code
-        case ModuleNotFoundError() if error.name in MONITOR_PACKAGES:
-            return f"{error.name} is not installed; pip install 'wrapdetect[monitor]'", HERE
+        case ModuleNotFoundError() if error.name in EXTRA_OF:
+            return f"{error.name} is not installed; pip install 'wrapdetect[{EXTRA_OF[error.name]}]'", HERE
         case OSError() if error.strerror:
             at = f" {error.filename!r}" if error.filename is not None else " the output"
             return f"cannot read or write{at}: {error.strerror}; make room, or choose another place", HERE

@@ -1,24 +1,24 @@
 """Run -> report on standard output, and the exit code: shared by whatever judges."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from wrapdetect.cli.reporting import fail_at_code, screen, show
-from wrapdetect.evidence.analysis import Analysis, analyse
 from wrapdetect.model import Run
 from wrapdetect.report import report_of
 from wrapdetect.report.nouns import Judged
-from wrapdetect.store.embed import Embedder, cache_file, installed
+from wrapdetect.store.embed import embedder
 from wrapdetect.store.shipped import load_seeds
 
+if TYPE_CHECKING:
+    from wrapdetect.evidence.analysis import Analysis
 
-def analyse_run(run: Run, *, embed: bool | None) -> Analysis:
+
+def analyse_run(run: Run, *, embed: bool | None) -> "Analysis":
     """`embed` None takes the embedding view where it is installed. Raises EmbeddingError for unknown weights."""
+    from wrapdetect.evidence.analysis import analyse  # half a second, which a plan that is only shown need not take
+
     return analyse(run, load_seeds(), embed=embedder(embed))
-
-
-def embedder(wanted: bool | None) -> Embedder | None:
-    """None takes embeddings where they are installed. Raises EmbeddingError for unknown weights."""
-    return Embedder(cache_file()) if (installed() if wanted is None else wanted) else None
 
 
 def present(run: Run, *, report: str, embed: bool | None, fail_at: float | None) -> int:

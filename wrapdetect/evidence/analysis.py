@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from wrapdetect.evidence.compare.behaviour.views import Embed
-from wrapdetect.evidence.compare.rules import compare_samples, control_checks, history_checks
+from wrapdetect.evidence.compare.comparison import compare_samples, control_checks, history_checks
+from wrapdetect.evidence.compare.rules import RULES
 from wrapdetect.evidence.compare.samples import collect
 from wrapdetect.evidence.judge import (
     NO_CALIBRATOR,
@@ -19,7 +20,7 @@ from wrapdetect.evidence.judge import (
     state_of,
 )
 from wrapdetect.evidence.read import read_run
-from wrapdetect.evidence.seeds import Seeds
+from wrapdetect.evidence.seeds import Ruleset, Seeds
 from wrapdetect.model import Finding, Observation, Run, Tally, Verdict
 from wrapdetect.model.history import Dependence, Outcome
 from wrapdetect.runs.plan import make_plan
@@ -42,7 +43,7 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
     run = replace(run, exchanges=tuple(sorted(run.exchanges, key=lambda e: (e.started, e.id))))
     observations, reader_bugs = read_run(run, seeds.vendors)
     comparison = compare_samples(collect(run, observations, seeds), embed=embed)
-    ruleset = seeds.ruleset
+    ruleset = seeds.ruleset.completed(rule.entry() for rule in RULES.values())
     openness = [
         (e.name, e.weights if e.weights != "unknown" else seeds.vendors.of_model(e.model)[1]) for e in run.references
     ]
@@ -54,7 +55,7 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
     tallies = tally(run, observations)
     asked = bool(run.packs)
     state = state_of(best, len(ranked), controls, ruleset) if best else "insufficient"
-    findings = tuple(_within_bounds(f, seeds, calibrator) for f in comparison.findings)
+    findings = tuple(_within_bounds(f, ruleset, calibrator) for f in comparison.findings)
     questions = max((f.n_target for f in findings if f.rule.startswith("text_")), default=0)
     named = best if best and state in ("wrapper", "likely_wrapper", "same_model") else None
     verdict = Verdict(
@@ -78,6 +79,7 @@ def analyse(run: Run, seeds: Seeds, *, embed: Embed | None, calibrator: Calibrat
             *(said_of_itself(observations, run.target.name) if asked and not run.references else ()),
             *missing_of(run),
             *lagged_of(run),
+            *_plugged(findings),
             *history.limits,
         ),
         needs=(*(needs_of(state, best, len(ranked), questions, timed=_timed(run)) if asked else ()), *history.needs),
@@ -119,6 +121,16 @@ def _timed(run: Run) -> bool:
     return run.history is not None or not own or any("times" not in e.missing for e in own)
 
 
-def _within_bounds(finding: Finding, seeds: Seeds, calibrator: Calibrator) -> Finding:
-    weight = bounded(finding, seeds.ruleset, calibrator)
+def _plugged(findings: tuple[Finding, ...]) -> list[str]:
+    """A sentence for each rule of a plug-in that found something."""
+    spoke = {f.rule for f in findings}
+    return [
+        f"Rule {rule.id} is no rule of ours: it comes with {rule.origin}."
+        for rule in RULES.values()
+        if rule.origin and rule.id in spoke
+    ]
+
+
+def _within_bounds(finding: Finding, ruleset: Ruleset, calibrator: Calibrator) -> Finding:
+    weight = bounded(finding, ruleset, calibrator)
     return replace(finding, llr=weight.value, llr_low=weight.low, llr_high=weight.high)

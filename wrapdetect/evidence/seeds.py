@@ -1,7 +1,7 @@
 """TOML text of seeds/ -> what the analysis starts from: vendors, rules, priors, likeness, neutral prompts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -83,9 +83,9 @@ class Prior(_Strict):
         return self
 
 
-class Rule(_Strict):
-    """One comparison: its axis, the group it is averaged in, and how much it may say (nats). Where it says more than
-    `incidents_above`, its n_target counts incidents that were shared."""
+class RuleEntry(_Strict):
+    """What a ruleset says of a rule: its axis, the group it is averaged in, and how much it may say (nats). Where it
+    says more than `incidents_above`, its n_target counts incidents that were shared."""
 
     id: str
     axis: Axis
@@ -120,7 +120,7 @@ class Ruleset(_Strict):
 
     id: str
     prior: dict[Weights, Prior]
-    rule: list[Rule]
+    rule: list[RuleEntry]
     group: dict[str, Group] = {}
     state: list[StateRule]
 
@@ -130,9 +130,14 @@ class Ruleset(_Strict):
             raise ValueError("two rules share an id")
         return self
 
-    def rule_of(self, rule_id: str) -> Rule:
+    def rule_of(self, rule_id: str) -> RuleEntry:
         """Raises KeyError for an id that the ruleset does not hold."""
         return next((r for r in self.rule if r.id == rule_id), None) or _unknown(rule_id)
+
+    def completed(self, rules: Iterable[RuleEntry]) -> "Ruleset":
+        """With those of `rules` that it does not name, as they are; what it names stays as it says."""
+        named = {r.id for r in self.rule}
+        return self.model_copy(update={"rule": [*self.rule, *(r for r in rules if r.id not in named)]})
 
 
 class KnownLikeness(_Strict):
@@ -316,5 +321,5 @@ def _said(misfit: Misfit, toml: TomlText) -> str:
     return f"{toml.name}: {where}{'.'.join(map(str, misfit.loc))}: {misfit.message}"
 
 
-def _unknown(rule_id: str) -> Rule:
+def _unknown(rule_id: str) -> RuleEntry:
     raise KeyError(rule_id)

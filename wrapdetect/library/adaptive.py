@@ -1,23 +1,30 @@
-"""Which question of a library to put to a target next, and when the answers are enough."""
+"""Which question of a library to put to a target next, and when the answers are enough; how a survey asks them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 
 from wrapdetect.evidence.seeds import Seeds
+from wrapdetect.library.answers import question_id
 from wrapdetect.library.fingerprint import EmbedTexts
 from wrapdetect.library.identify import Identified, Indices
 from wrapdetect.library.index import read_prints
-from wrapdetect.library.matching import Scorer, Shelf
+from wrapdetect.library.matching import Scorer, Shelf, hear_run
 from wrapdetect.library.nearest import Rows, Scores, combined, question_scores
 from wrapdetect.library.sequential import Pace, Pool, StopRule, alive_models, learn_rule, next_questions
+from wrapdetect.model import Item, Pack
+from wrapdetect.runs.collected.gather import MAX_TOKENS, TEMPERATURE
+from wrapdetect.runs.plan import HELLO, Slot
+from wrapdetect.runs.survey import Asker
 
 POOL = 64
 """Questions that may be asked: those that tell most."""
 STEP = 2
 """Questions asked between two looks; the rule's error holds for this many or more."""
+_PACK = "library"
 
 
 class CourseStanding(NamedTuple):
@@ -104,3 +111,48 @@ class Course:
         prints = read_prints(question, self._shelf.read, embedded=self._embedded)
         cohort = Rows(prints.rows(self.scorer.cohort), self.scorer.cohort, self.scorer.family)
         return combined(question_scores(cohort, prints), self._seeds.matching.weight)
+
+
+async def ask_in_turn(asker: Asker, slots: Sequence[Slot], course: Course, known: Shelf) -> None:
+    """Ask, listen, and ask what separates best what is left, until it is decided or the most are asked."""
+    for question, draws in _answers(asker, known).items():
+        course.tell(question, draws)  # of a run that is taken up again
+    standing = course.standing()
+    while not standing.decided and (wanted := course.ask_next(STEP)):
+        await asker.ask([s for s in slots if question_id(s.ask.turns[0]) in wanted])
+        answers = _answers(asker, known)
+        for question in wanted:
+            course.tell(question, answers.get(question, ()))
+        standing = course.standing()
+        asker.say(standing.why)
+
+
+def _answers(asker: Asker, known: Shelf) -> dict[str, list[str]]:
+    """Question id -> draws, of all that was answered so far."""
+    so_far = replace(asker.run, exchanges=tuple(asker.exchanges))
+    draws = hear_run(so_far, HELLO)[0].draws
+    return {i: list(d) for text, d in draws.items() if (i := question_id(text)) in known.questions}
+
+
+def pack_of(known: Shelf, questions: Sequence[str]) -> Pack:
+    """Questions of a library, by id, as a pack that is asked like any other."""
+    items = tuple(
+        Item(
+            id=f"q{question}",
+            language="und",
+            turns=(known.questions[question],),
+            purpose=f"a question of library {known.name}",
+            readers=("text",),
+            temperature=TEMPERATURE,
+            max_tokens=MAX_TOKENS,
+        )
+        for question in questions
+    )
+    return Pack(
+        id=_PACK,
+        version=1,
+        digest=known.head.digest,
+        title=f"Questions of library {known.name}",
+        purpose="whose answers are these?",
+        items=items,
+    )

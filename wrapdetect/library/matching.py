@@ -1,5 +1,6 @@
 """Answers x library -> Match: fingerprints, scores, the nearest family beyond chance, and what may be said of it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -7,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from wrapdetect.dialects import decode
+from wrapdetect.errors import LibraryError
 from wrapdetect.evidence.seeds import Matching, Seeds
-from wrapdetect.library.answers import Head, question_id
+from wrapdetect.library.answers import Head, Row, question_id
 from wrapdetect.library.fingerprint import EmbedTexts, Fingerprints, fingerprints
 from wrapdetect.library.identify import (
     FEWEST_COMMON_QUESTIONS,
@@ -26,15 +29,11 @@ from wrapdetect.library.member import Membership, member_state, membership, shar
 from wrapdetect.library.mixture import FEWEST_MIXED_QUESTIONS as FEWEST_FOR_TWO
 from wrapdetect.library.mixture import mixture
 from wrapdetect.library.nearest import Scores
-from wrapdetect.library.same_settings import same_settings
-from wrapdetect.model import Match, Near, State, TwoModels, Weights
-from wrapdetect.model.prose import quote
+from wrapdetect.model import Match, Near, Run, State, TwoModels, Weights
+from wrapdetect.model.prose import LONGEST_READ, quote
 
 TWO_AT = 0.02
 """p from which on a match says that two models answer. It is a rank among the cohort: 96 reach 1/97 at the least."""
-
-SETTINGS_AT = 0.01
-"""p from which on settings are said to differ."""
 
 BEHAVIOUR_ONLY = (
     "Answers alone make sure of a family, hardly of a member: a fine-tune or a sibling can be as near as the model "
@@ -67,6 +66,55 @@ class Heard:
 
     answers: str
     draws: Mapping[str, Sequence[str]]
+
+
+def hear_run(run: Run, hello: str) -> tuple[Heard, Counter[str]]:
+    """The target's answers to questions of one turn, in the order asked, and its failures by kind: a failed exchange is
+    no answer. `hello` is the pack of the first plain question, which is no question of a library."""
+    draws: dict[str, list[str]] = {}
+    failed: Counter[str] = Counter()
+    for exchange in sorted(run.exchanges, key=lambda e: (e.started, e.id)):
+        if exchange.endpoint != run.target.name or exchange.ask.variant or exchange.ask.probe == hello:
+            continue
+        turns = run.item(exchange.ask).turns
+        reply = decode(exchange, run.target)
+        if reply.failure is not None:
+            failed[reply.failure.kind] += 1
+        elif len(turns) == 1:
+            draws.setdefault(turns[0], []).append(reply.text[:LONGEST_READ])
+    return Heard(answers=run.target.name, draws=draws), failed
+
+
+def hear_rows(rows: Iterable[Row], place: str, only: str | None) -> Heard:
+    """Answers of one speaker; `only` says which where there are several, `place` is how errors call the table.
+
+    Raises LibraryError where it is not clear whose are meant.
+    """
+    draws: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        own = draws.setdefault(row.model, {}).setdefault(row.prompt, [])
+        if row.answer not in own:
+            own.append(row.answer)
+    speakers = sorted(draws)
+    shown = ", ".join(quote(s, 40) for s in speakers[:8])
+    if only is None and len(speakers) > 1:
+        raise LibraryError(f"{place} holds answers of {len(speakers)} speakers ({shown}); choose one with --only NAME")
+    if only is not None and only not in draws:
+        raise LibraryError(f"{place} holds no answers of {quote(only)!r}; it holds {shown}")
+    name = only or speakers[0]
+    return Heard(answers=name, draws=draws[name])
+
+
+def refuse_strange(heard: Heard, known: Shelf, place: str) -> None:
+    """Raises LibraryError where no prompt of the library was answered."""
+    if any(question_id(p) in known.questions for p in heard.draws):
+        return
+    theirs = quote(next(iter(known.questions.values())), 60)
+    ours = quote(next(iter(heard.draws), "none"), 60)
+    raise LibraryError(
+        f"{place}: none of its {len(heard.draws)} prompts is in library {known.name}, which compares answers to "
+        f"the very same prompts (here “{ours}”, there “{theirs}”): ask the target the library's prompts"
+    )
 
 
 class Scored(NamedTuple):
@@ -159,26 +207,6 @@ def match(
     known = {question: draws for question, draws in asked.items() if question in shelf.questions}
     empty = len(known) - scorer.add_all(known, each)
     return conclude(heard, scorer, seeds, today, _notes(len(asked) - len(known), empty, shelf))
-
-
-def settings_note(heard: Heard, model: str, theirs: Mapping[str, Sequence[str]]) -> str | None:
-    """What several answers to a prompt say: the very same model and settings, or not. None where they are too few.
-
-    `theirs` holds the model's answers by question id.
-    """
-    ours = {question_id(prompt): draws for prompt, draws in heard.draws.items()}
-    found = same_settings(ours, theirs, np.random.default_rng(0))
-    if found is None:
-        return None
-    what = (
-        "not the very same model with the same settings as"
-        if found.p <= SETTINGS_AT
-        else "no difference in settings to"
-    )
-    return (
-        f"{what} {quote(model)}: two-sample test, p {found.p:.4f}, {found.n_ours} against {found.n_theirs} answers to "
-        f"{found.n_questions} prompts (a system prompt alone is a difference)"
-    )
 
 
 def conclude(heard: Heard, scorer: Scorer, seeds: Seeds, today: date, notes: Sequence[str]) -> Match:

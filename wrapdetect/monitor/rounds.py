@@ -180,11 +180,7 @@ def _is_over(watch: Watch, round_s: int) -> bool:
 
 
 def _affordable(watch: Watch, spend: _Spend, cost: Cost) -> bool:
-    budget = watch.budget
-    return (
-        spend.requests + cost.requests <= budget.requests_per_day
-        and spend.tokens + cost.tokens <= budget.tokens_per_day
-    )
+    return cost.fits(Cost(spend.requests, spend.tokens), Cost(*watch.budget))
 
 
 def _over_budget(watch: Watch) -> str:

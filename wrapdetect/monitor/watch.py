@@ -4,7 +4,6 @@ Nothing is made up for: a round that was slept through is unknown, and so is a s
 """
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -78,19 +77,6 @@ async def once(watch: Watch, *, stop: asyncio.Event) -> Done:
         stopping.cancel()
         with suppress(StoreError):
             await watch.offload(watch.ledger.release)
-
-
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """SIGINT and SIGTERM set `stop`, instead of ending the process."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-
-
-def renew_on_signal(wanted: asyncio.Event) -> None:
-    """SIGHUP sets `wanted`, instead of ending the process; where there is such a signal."""
-    if hasattr(signal, "SIGHUP"):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, wanted.set)
 
 
 async def _wants_prints(watch: Watch, round_s: int) -> bool:

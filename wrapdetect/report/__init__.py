@@ -2,8 +2,8 @@
 group `wrapdetect.reports`."""
 
 from wrapdetect.errors import SpecError
-from wrapdetect.report.as_console import ConsoleReport
 from wrapdetect.report.as_json import JsonReport
+from wrapdetect.report.console import ConsoleReport
 from wrapdetect.report.interface import Report
 
 CONSOLE = "console"

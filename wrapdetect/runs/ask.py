@@ -8,7 +8,7 @@ from typing import NamedTuple
 from wrapdetect.dialects import Call, Reply, decode, encode, wire_format
 from wrapdetect.dialects.body.waiting import wait_asked_s
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind
-from wrapdetect.runs.plan import Slot, estimate_tokens
+from wrapdetect.runs.plan import Cost, Slot, estimate_tokens
 from wrapdetect.runs.workload import worked
 from wrapdetect.targets.settings import Limits
 
@@ -17,8 +17,13 @@ LONGEST_WAIT_S = 120.0
 """A Retry-After beyond this is recorded and not waited for."""
 
 Send = Callable[[Endpoint, Ask, int, int, Call], Awaitable[Exchange]]
+"""Puts a turn; what goes wrong out there is in the Exchange. Raises StoppedByHand where whoever answers stops."""
 _Record = Callable[[Exchange], None]
 _Place = tuple[str, AskKey, int]
+
+
+class StoppedByHand(Exception):
+    """The person wants no more questions; what was answered is kept."""
 
 
 class Asked(NamedTuple):
@@ -151,8 +156,8 @@ async def _wait_turn(state: _State, name: str) -> None:
 
 
 def _affordable(state: _State, cost: int) -> bool:
-    limits = state.limits
-    return state.requests + 1 <= limits.max_requests and state.tokens + cost <= limits.max_tokens
+    allowed = Cost(state.limits.max_requests, state.limits.max_tokens)
+    return Cost(1, cost).fits(Cost(state.requests, state.tokens), allowed)
 
 
 def _worth_another(exchange: Exchange, reply: Reply) -> bool:

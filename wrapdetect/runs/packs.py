@@ -2,19 +2,22 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
-from typing import Annotated, Literal, get_args
+from collections.abc import Collection, Iterable
+from typing import Annotated
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationInfo
 
 from wrapdetect.errors import PackError
 from wrapdetect.model import Item, Pack
+from wrapdetect.targets.one_of import one_of
 from wrapdetect.targets.toml_lines import STRICT, Misfit, TomlText, keys_at
 
-_ReaderName = Literal["identity", "coherence", "text", "timing"]
-READER_NAMES = get_args(_ReaderName)
-"""What an item may ask to be read for; `failure` is read of every exchange and need not be named."""
 
+def _reader(value: object, info: ValidationInfo) -> str:
+    return one_of(value, info.context["readers"] if info.context else ())
+
+
+_ReaderName = Annotated[str, BeforeValidator(_reader)]
 _Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
 _Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 _Temperature = Annotated[float, Field(ge=0, le=2)]
@@ -47,8 +50,8 @@ class _PackText(_Strict):
     item: Annotated[list[_ItemText], Field(min_length=1)]
 
 
-def parse_pack(text: str, *, name: str) -> Pack:
-    """Read one pack. `name` is the file as errors call it.
+def parse_pack(text: str, *, name: str, readers: Collection[str]) -> Pack:
+    """Read one pack. `name` is the file as errors call it, `readers` what an item may ask to be read for.
 
     Raises PackError, one line, with the file and (where it can be told) the line.
     """
@@ -56,7 +59,7 @@ def parse_pack(text: str, *, name: str) -> Pack:
     raw = toml.loads()
     if raw.get("item", []) == []:
         raise PackError(f"{name}: the pack holds no [[item]]; expected at least one question")
-    pack = toml.check(_PackText, raw, lambda misfit: _said(misfit, toml))
+    pack = toml.check(_PackText, raw, lambda misfit: _said(misfit, toml), context={"readers": readers})
     _refuse_doubled(pack, toml)
     return Pack(
         id=pack.id,

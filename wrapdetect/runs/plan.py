@@ -10,6 +10,8 @@ from wrapdetect.model import Ask, AskKey, Endpoint, Item, Pack, Run
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English text, good enough for a budget; never used as evidence."""
+HELLO = "hello"
+"""The pack of the first plain question, asked before all else."""
 
 
 class Slot(NamedTuple):
@@ -24,6 +26,14 @@ class Cost(NamedTuple):
 
     requests: int
     tokens: int
+
+    def fits(self, spent: "Cost", allowed: "Cost") -> bool:
+        """Whether this much more may be taken.
+
+        >>> Cost(1, 50).fits(Cost(9, 50), Cost(10, 100)), Cost(1, 51).fits(Cost(9, 50), Cost(10, 100))
+        (True, False)
+        """
+        return spent.requests + self.requests <= allowed.requests and spent.tokens + self.tokens <= allowed.tokens
 
 
 def make_plan(run: Run) -> tuple[Slot, ...]:
@@ -77,11 +87,6 @@ def check_budget(cost: Cost, *, max_requests: int, max_tokens: int) -> None:
                 f"the plan takes up to {needed:,} {name} and --max-{name} allows {allowed:,}; "
                 f"choose fewer packs or draws, or allow --max-{name} {needed}"
             )
-
-
-def ask_for(run: Run, key: AskKey) -> Ask:
-    """The ask that a key of this run stands for. Raises KeyError for an unknown item or variant."""
-    return _ask(key, run.item(key), dict(run.variants)[key.variant] if key.variant else "")
 
 
 def _ask(key: AskKey, item: Item, system: str) -> Ask:

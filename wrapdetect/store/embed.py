@@ -105,3 +105,8 @@ class Embedder:
             self._model = SentenceTransformer(str(self._folder), device="cpu")
         row = self._model.encode([text], normalize_embeddings=True, show_progress_bar=False)  # type: ignore[attr-defined]
         return np.asarray(row[0], dtype=np.float32)
+
+
+def embedder(wanted: bool | None) -> Embedder | None:
+    """None takes embeddings where they are installed. Raises EmbeddingError for unknown weights."""
+    return Embedder(cache_file()) if (installed() if wanted is None else wanted) else None

@@ -5,7 +5,7 @@ One process at a time has a file for itself (store/locks). Only its owner may re
 
 import os
 import stat
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -13,7 +13,8 @@ from typing import NoReturn, Self
 
 from wrapdetect.errors import RunFormatError, SpecError, StoreError
 from wrapdetect.model import Exchange, Run
-from wrapdetect.runs.codec import Loaded, dump_exchange, dump_head, dump_lines, load_run
+from wrapdetect.runs.codec import Loaded, dump_exchange, dump_lines, load_run
+from wrapdetect.runs.recording import remarks as remarks
 from wrapdetect.store.locks import lock
 
 _LARGEST = 4 * 2**30
@@ -66,28 +67,58 @@ class RunFile:
         return not _broken_off(_read(self.descriptor, self.path))
 
     def begin(self, run: Run) -> None:
-        """Its first line, over whatever it holds. Raises SpecError where the disk is full; then it is gone."""
+        """Its first line, and what the run holds already, over whatever stands there. Raises SpecError where the disk
+        is full; then it is gone."""
         try:
             os.ftruncate(self.descriptor, 0)
-            _write(self.descriptor, dump_head(run))
+            for line in dump_lines(run):
+                _write(self.descriptor, line)
         except OSError as error:
             self.path.unlink()
             _cannot(self.path, error, "choose another place (--out)")
 
-    def mend(self, loaded: Loaded) -> None:
-        """Keep what was torn off its end beside it as <name>.torn, then cut it off.
+    def mend(self, loaded: Loaded) -> str:
+        """Keep what was torn off its end beside it as <name>.torn, which it gives, then cut it off.
 
         Raises SpecError where that cannot be written; then the file stays as it was.
         """
-        if not loaded.torn:
-            return
         aside = self.path.with_name(self.path.name + ".torn")
+        if not loaded.torn:
+            return aside.name
         try:
             with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE), "ab") as file:
                 file.write(loaded.torn + b"\n")
             os.ftruncate(self.descriptor, loaded.good_bytes)
         except OSError as error:
             _cannot(aside, error, "its last line is torn, and is kept there before --resume goes on: make room")
+        return aside.name
+
+
+@dataclass(frozen=True, slots=True)
+class RunFileAt:
+    """Where a run is recorded, as a survey wants it (runs/recording.RunPlace)."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def create(self, run: Run) -> RunFile:
+        """What the run holds already is there whole, or not at all."""
+        if not run.exchanges:
+            return create(self.path, run)
+        write(self.path, run)
+        return resume(self.path)
+
+    def resume(self) -> RunFile:
+        return resume(self.path)
+
+    def remove(self) -> None:
+        self.path.unlink()
 
 
 def create(path: Path, run: Run) -> RunFile:
@@ -157,15 +188,6 @@ def resume(path: Path) -> RunFile:
         os.close(descriptor)
         raise SpecError(f"{path} is no plain file; a recording needs one: choose another --out")
     return _ours(path, descriptor)
-
-
-def remarks(loaded: Loaded, path: Path) -> Iterator[str]:
-    """What a user should know of a file that was read: lines that are torn, lines that stand there twice."""
-    if loaded.torn:
-        yield f"{path}: the last line is torn ({len(loaded.torn)} bytes) and was left out"
-    if loaded.twice:
-        lines = "line stands" if loaded.twice == 1 else "lines stand"
-        yield f"{path}: {loaded.twice} {lines} there twice; the first was kept"
 
 
 def broken_off(path: Path) -> bool:

@@ -21,30 +21,12 @@ from wrapdetect.library.answers import Row
 from wrapdetect.model import Item
 from wrapdetect.model.prose import listed
 from wrapdetect.store import run_file
+from wrapdetect.store.texts import MARK, SNIFFED, UTF_16, text_encoding, text_lines
 
-_BOM = "\ufeff"
 LONGEST_CELL = 1 << 28
 """Characters of one CSV cell; the standard library's own limit of 131,072 is shorter than some answers."""
-SNIFFED = 65_536
-"""Bytes from the start by which a file is told."""
 LARGEST = 500_000_000
 """Bytes of a file that is one JSON value: it is read whole."""
-UTF_16 = "utf-16"
-ZIP = b"PK\x03\x04"
-NO_TEXT = {
-    b"\x1f\x8b": "packed by gzip; unpack it (gunzip) and import the file within",
-    b"\x28\xb5\x2f\xfd": "packed by zstd; unpack it (zstd -d) and import the file within",
-    b"BZh": "packed by bzip2; unpack it (bunzip2) and import the file within",
-    b"\xfd7zXZ\0": "packed by xz; unpack it (unxz) and import the file within",
-    ZIP: "a zip",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls); save the sheet as 'CSV UTF-8' and import that",
-    b"SQLite format 3\0": "an SQLite database; export the table as CSV or JSON lines",
-    b"ARROW1": "an Arrow file; make it parquet, CSV or JSON lines",
-    b"PAR1": "a parquet file; add --format parquet",
-    b"%PDF": "a PDF; expected a table of answers",
-    b"\xff\xfe\0\0": "UTF-32; save the file as UTF-8",
-}
-"""First bytes of files that are no text, and what is said of them."""
 _BATCH = 256
 """Rows of a parquet file held at a time."""
 
@@ -136,9 +118,9 @@ def guess_format(path: Path) -> str:
     suffix = path.suffix.lower()
     if start.startswith(b"PAR1") or suffix == ".parquet":
         return "parquet"
-    if _encoding_of(path, start) == UTF_16:
+    if text_encoding(path, start) == UTF_16:
         start = start[: len(start) // 2 * 2].decode("utf-16", "ignore").encode()
-    start = start.removeprefix(_BOM.encode()).lstrip()
+    start = start.removeprefix(MARK.encode()).lstrip()
     if suffix in (".csv", ".tsv"):
         return "csv"
     if suffix in (".jsonl", ".ndjson") or start.startswith(b"{"):
@@ -214,58 +196,6 @@ def _readable(path: Path) -> Iterator[None]:
         raise LibraryError(f"cannot read {error.filename or path}: {what}; expected a table of answers") from error
 
 
-def _lines(path: Path) -> Generator[str, None, None]:
-    """Decoded line by line, each with its newline, so that bad UTF-8 has a line; UTF-16 is told by its mark."""
-    with path.open("rb") as file:
-        encoding = _encoding_of(path, file.read(SNIFFED))
-        file.seek(0)
-        if encoding == UTF_16:
-            yield from _utf_16_lines(path)
-            return
-        for number, raw in enumerate(file, start=1):
-            try:
-                line = raw.decode()
-            except UnicodeDecodeError as error:
-                raise LibraryError(
-                    f"{path}, line {number}: not UTF-8 (byte {error.start} is {raw[error.start]:#04x}); "
-                    "save the file as UTF-8 (what Excel calls Windows-1252 or ANSI is made UTF-8 by "
-                    "`iconv -f WINDOWS-1252 -t UTF-8`, or by saving it as 'CSV UTF-8')"
-                ) from error
-            yield line.removeprefix(_BOM) if number == 1 else line
-
-
-def _utf_16_lines(path: Path) -> Generator[str, None, None]:
-    with path.open(encoding="utf-16", newline="\n") as file:
-        try:
-            yield from file
-        except UnicodeError as error:
-            raise LibraryError(f"{path}: not sound UTF-16 ({error}); save the file as UTF-8") from error
-
-
-def _encoding_of(path: Path, start: bytes) -> str:
-    """utf-8 or utf-16, as the first bytes tell. Raises LibraryError, naming it, for a file that is no text."""
-    for magic, what in NO_TEXT.items():
-        if start.startswith(magic):
-            raise LibraryError(f"{path}: {_archive(start) if magic == ZIP else what}")
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return UTF_16
-    if b"\0" in start:
-        raise LibraryError(f"{path}: holds NUL bytes: UTF-16 without its mark, or no text; save the file as UTF-8")
-    return "utf-8"
-
-
-def _archive(start: bytes) -> str:
-    """What a zip is, as the names in its first bytes tell."""
-    if b"xl/" in start or b"[Content_Types].xml" in start:
-        return "an Excel workbook (.xlsx); save the sheet as 'CSV UTF-8' and import that"
-    if any(name in start for name in (b"_journal/", b"samples/", b"header.json")):
-        return "an inspect_ai log (.eval, a zip); make it JSON by `inspect log convert --to json`, and import that"
-    return (
-        "a zip archive (an export of a chat service, an inspect_ai .eval log or an Excel workbook); unpack it, convert "
-        "it to JSON or save it as CSV, and import the file within"
-    )
-
-
 def _json(text: str, place: str) -> object:
     try:
         value: object = json.loads(text)
@@ -282,7 +212,7 @@ def _object(value: object, place: str) -> Mapping[str, object]:
 
 def _read_jsonl(path: Path, choice: Choice) -> Records:
     """An object a line; where the first line is none by itself, the file may be one object over many lines."""
-    with closing(_lines(path)) as lines:
+    with closing(text_lines(path)) as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 place = f"{path}, line {number}"
@@ -310,7 +240,7 @@ def _document(path: Path) -> Mapping[str, object] | None:
     """The one JSON object that a file is, if it is one. Raises LibraryError where it is too large to be read whole."""
     _refuse_large(path)
     try:
-        value = json.loads("".join(_lines(path)))
+        value = json.loads("".join(text_lines(path)))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -318,7 +248,7 @@ def _document(path: Path) -> Mapping[str, object] | None:
 
 def _read_csv(path: Path, choice: Choice) -> Records:
     csv.field_size_limit(LONGEST_CELL)
-    with closing(_lines(path)) as lines:
+    with closing(text_lines(path)) as lines:
         first, before = next(lines, ""), 0
         told = _told_delimiter(first)
         if told is not None:
@@ -415,7 +345,7 @@ def _read_outputs(file: Path) -> Records:
     """A list of objects; where they name no generator, the folder does, or a file of another name."""
     speaker = file.resolve().parent.name if file.stem == "model_outputs" else file.stem
     _refuse_large(file)
-    outputs = _json("".join(_lines(file)), str(file))
+    outputs = _json("".join(text_lines(file)), str(file))
     if not isinstance(outputs, list):
         raise LibraryError(
             f"{file}: {type(outputs).__name__} where a list of objects is due; for one object a line use --format jsonl"

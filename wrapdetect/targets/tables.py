@@ -8,7 +8,6 @@ from datetime import date, time
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from wrapdetect.dialects import DIALECTS
 from wrapdetect.dialects.address import is_secret
@@ -17,17 +16,13 @@ from wrapdetect.dialects.template.problems import OWN_HEADERS, Problem, template
 from wrapdetect.dialects.template.sources import TOKEN
 from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, TokenLimit, Weights
 from wrapdetect.model.template import AutoReply, PageStep, Poll, When
+from wrapdetect.targets.one_of import one_of
 from wrapdetect.targets.toml_lines import STRICT, refuse_unfit
 
 
 def _dialect(value: object) -> str:
-    """Raises PydanticCustomError for what no config can name."""
-    names = [name for name, wire in DIALECTS.items() if not wire.by_hand]
-    if value in names:
-        return str(value)
-    *most, last = map(repr, names)
-    expected = f"{', '.join(most)} or {last}"
-    raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": expected})
+    """Raises PydanticKnownError for what no config can name."""
+    return one_of(value, (name for name, wire in DIALECTS.items() if not wire.by_hand))
 
 
 Way = Annotated[str, BeforeValidator(_dialect)]
@@ -275,7 +270,8 @@ def page_of(table: EndpointTable) -> Page | None:
 
 def _of_another_way(table: EndpointTable) -> Iterator[Problem]:
     """Keys that its way does not know, or lacks."""
-    way, is_api = table.way, DIALECTS[table.way].is_api
+    way = table.way
+    is_api = DIALECTS[way].is_api
     if table.model is None and is_api:
         yield Problem(("model",), "Field required: the name of the model, as its API expects it")
     if table.template is not None and way != "template":

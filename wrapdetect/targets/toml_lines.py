@@ -1,7 +1,7 @@
 """Does a TOML text hold what it should, and if not, on which line? tomllib gives values without lines."""
 
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple, TypeVar, get_args
@@ -46,10 +46,18 @@ class TomlText:
         except (ValueError, RecursionError) as error:  # ValueError: no TOML, or a number of thousands of digits
             raise self.refusal(f"{self.name}: not TOML: {quote(str(error))}") from error
 
-    def check(self, kind: type[_Table], raw: object, words: Callable[[Misfit], str]) -> _Table:
-        """The table as its model. Raises the refusal, in `words`, for what does not fit."""
+    def check(
+        self,
+        kind: type[_Table],
+        raw: object,
+        words: Callable[[Misfit], str],
+        *,
+        context: Mapping[str, object] | None = None,
+    ) -> _Table:
+        """The table as its model, whose validators may want a `context`. Raises the refusal, in `words`, for what does
+        not fit."""
         try:
-            return kind.model_validate(raw)
+            return kind.model_validate(raw, context=context)
         except ValidationError as error:
             raise self.refusal(words(first_misfit(error))) from error
 

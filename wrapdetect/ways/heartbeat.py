@@ -32,20 +32,12 @@ from wrapdetect.monitor.rounds import Sign
 from wrapdetect.monitor.schedule import heartbeat, is_page, print_ask
 from wrapdetect.runs.workload import worked
 from wrapdetect.secrets.variables import login_variables
-from wrapdetect.ways.http import (
-    BYTE_LIMIT,
-    SENT_HEADERS,
-    StampingTransport,
-    Tape,
-    api_request,
-    attempt,
-    connections,
-    current_tape,
-    exhaust,
-    sent_by,
-)
+from wrapdetect.ways.http import BYTE_LIMIT, SENT_HEADERS, api_request, exhaust, sent_by
 from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.net.failures import attempt
 from wrapdetect.ways.net.lag import Lag
+from wrapdetect.ways.net.lines import connections
+from wrapdetect.ways.net.tape import StampingTransport, Tape, current_tape
 from wrapdetect.ways.send import OWN_WAYS, Sender
 
 SAID_LIMIT = 200

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import TypeVar
-from urllib.parse import unquote_plus
 
 from wrapdetect.dialects.base import Reply
 from wrapdetect.dialects.body.unpacked import BodyError, Headers, cut_alike, encoding_of, inflate
@@ -15,15 +14,13 @@ from wrapdetect.errors import SpecError
 from wrapdetect.model import Chunk, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
 from wrapdetect.model.text import one_line, whole
 from wrapdetect.secrets.mask import Masker, masker
+from wrapdetect.secrets.named import clean_url
 from wrapdetect.secrets.names import SHORTEST_LEARNT, SHORTEST_MASKED, TOKEN_HEADERS, like_a_secret, secret_name
 from wrapdetect.secrets.variables import login_variables
 from wrapdetect.ways.output import forbid
 from wrapdetect.ways.page.login_state import read_login
 
 RAW_CHUNKS: Missing = "raw_chunks"
-
-_LONG_VALUE = 20
-"""A value in a URL's query that is as long as this, with digits and letters and no space, is taken for a token."""
 
 LIKE_A_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 LEARNT_LIMIT = 256
@@ -101,30 +98,12 @@ class Keyring:
             yield from (p for p in _parts(value) if like_a_secret(p))
 
 
-def clean_url(url: str, shortest: int = _LONG_VALUE) -> str:
-    """The address with the names in its query, and without values that are like secrets: by their names, or mixed of
-    digits and letters and no shorter than `shortest`.
-
-    >>> clean_url("https://bot.example/a?lang=en&token=s3cr3t#x")
-    'https://bot.example/a?lang=en&token=******#x'
-    """
-    head, mark, query = url.partition("?")
-    query, hash_sign, fragment = query.partition("#")
-    pairs = [pair.partition("=") for pair in query.split("&")]
-    shown = "&".join(
-        f"{n}{e}{'*' * len(v) if _is_secret(unquote_plus(n), unquote_plus(v), shortest) else v}" for n, e, v in pairs
-    )
-    return f"{head}{mark}{shown}{hash_sign}{fragment if '=' not in fragment else '*' * len(fragment)}"
+NO_KEYS = Keyring({})
 
 
-def _is_secret(name: str, value: str, shortest: int) -> bool:
-    mixed = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
-    long = len(value) >= shortest and mixed and not any(c.isspace() for c in value)
-    return long or secret_name(name, "query")
-
-
-def read_keys(endpoints: Iterable[Endpoint]) -> Keyring:
-    """Keys and `{env:NAME}` values from the variables that the endpoints name, and what their login files hold.
+def read_keys(endpoints: Iterable[Endpoint], handed: Keyring = NO_KEYS) -> Keyring:
+    """Keys and `{env:NAME}` values from the variables that the endpoints name, and what their login files hold. What
+    was `handed` over as a value, for one of these endpoints, goes before the environment's.
 
     Raises SpecError for a variable that is not set, or is empty, or holds a line break.
     """
@@ -132,30 +111,39 @@ def read_keys(endpoints: Iterable[Endpoint]) -> Keyring:
     variables: dict[str, str] = {}
     for endpoint in endpoints:
         for name in (*variables_of(endpoint), *login_variables(endpoint.page.login if endpoint.page else ())):
-            variables[name] = _variable(endpoint, name)
+            variables[name] = _variable(endpoint, name, handed.variables)
         kept = [value for value in read_login(endpoint).values() if like_a_secret(value)]
         variables |= {f"{endpoint.storage_state} {k}": value for k, value in enumerate(kept)}  # no placeholder's name
-        if endpoint.key_env is None:
-            continue
-        value = os.environ.get(endpoint.key_env, "")
-        if not value:
-            shown = endpoint.key_env if LIKE_A_NAME.fullmatch(endpoint.key_env) else "(not shown, in case it is a key)"
-            raise SpecError(
-                f"endpoint {endpoint.name}: the environment variable {shown} is not set; "
-                f"set it to the key, or leave the key out if the endpoint needs none"
-            )
-        if not value.isprintable() or not value.isascii() or value != value.strip():
-            raise SpecError(
-                f"endpoint {endpoint.name}: the value of {endpoint.key_env} has a space, line break or other "
-                f"character that no key has (value not shown); set it again"
-            )
-        keys[endpoint.name] = value
+        if (key := handed.key_of(endpoint)) is not None:
+            keys[endpoint.name] = _fit(key, endpoint, "the key that was handed over")
+        elif endpoint.key_env is not None:
+            keys[endpoint.name] = _key(endpoint, endpoint.key_env)
     forbid((*keys.values(), *variables.values()))
     return Keyring(keys, variables)
 
 
-def _variable(endpoint: Endpoint, name: str) -> str:
-    value = os.environ.get(name, "")
+def _key(endpoint: Endpoint, variable: str) -> str:
+    value = os.environ.get(variable, "")
+    if not value:
+        shown = variable if LIKE_A_NAME.fullmatch(variable) else "(not shown, in case it is a key)"
+        raise SpecError(
+            f"endpoint {endpoint.name}: the environment variable {shown} is not set; "
+            f"set it to the key, or leave the key out if the endpoint needs none"
+        )
+    return _fit(value, endpoint, f"the value of {variable}")
+
+
+def _fit(key: str, endpoint: Endpoint, what: str) -> str:
+    if not key.isprintable() or not key.isascii() or key != key.strip():
+        raise SpecError(
+            f"endpoint {endpoint.name}: {what} has a space, line break or other "
+            f"character that no key has (value not shown); set it again"
+        )
+    return key
+
+
+def _variable(endpoint: Endpoint, name: str, handed: Mapping[str, str]) -> str:
+    value = handed.get(name) or os.environ.get(name, "")
     if not value:
         raise SpecError(
             f"endpoint {endpoint.name}: the environment variable {name} is not set; "

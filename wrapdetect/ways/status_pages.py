@@ -4,13 +4,13 @@ A private address is fetched because the user named it; a redirect to one is not
 """
 
 import asyncio
-import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
 import httpx
 
+from wrapdetect.dialects.body.inflating import ZIPPED, Damaged, Inflater
 from wrapdetect.errors import FeedError
 from wrapdetect.model.prose import quote
 from wrapdetect.monitor.outside import Fetch, Fetched
@@ -19,7 +19,6 @@ from wrapdetect.ways.net.wire import WireTransport, paced
 
 _BYTE_LIMIT = 5_000_000
 """Most bytes of a page, after decoding. The largest status pages hold some 300,000."""
-_GZIP = frozenset({"gzip", "x-gzip", "deflate"})
 TAG_LIMIT = 1000
 """Most characters of a tag that is sent back at the next fetching."""
 
@@ -125,11 +124,11 @@ async def _get(
 async def _decoded(response: httpx.Response, address: httpx.URL, byte_limit: int) -> bytes:
     """The body with its encoding undone, never more of it in memory than the limit. Raises FeedError."""
     encoding = response.headers.get("content-encoding", "").strip().lower()
-    if encoding not in _GZIP | {"", "identity"}:
+    if encoding not in ZIPPED | {"", "identity"}:
         seen = f"content-encoding {quote(encoding, 40)}, expected gzip, deflate or none"
         raise _broken(address, seen, "report it: this is a fault of the server")
     kept = bytearray()
-    async for piece in _pieces(response, encoding in _GZIP, address, byte_limit):
+    async for piece in _pieces(response, encoding in ZIPPED, address, byte_limit):
         kept += piece
         if len(kept) > byte_limit:
             raise _broken(address, f"more than {byte_limit:,} bytes", "look whether the address is a status page's")
@@ -137,13 +136,13 @@ async def _decoded(response: httpx.Response, address: httpx.URL, byte_limit: int
 
 
 async def _pieces(response: httpx.Response, zipped: bool, address: httpx.URL, byte_limit: int) -> AsyncIterator[bytes]:
-    engine = zlib.decompressobj(wbits=47) if zipped else None
+    inflater = Inflater(byte_limit) if zipped else None
     try:
         async for raw in paced(response.aiter_raw()):
-            yield raw if engine is None else engine.decompress(raw, byte_limit + 1)
-    except zlib.error as error:
+            yield raw if inflater is None else inflater.take(raw)
+    except Damaged as error:
         raise _broken(address, f"a damaged body ({error})", "try again later") from error
-    if engine is not None and not engine.eof:
+    if inflater is not None and not inflater.ended:
         raise _broken(address, "a compressed body that breaks off", "try again later")
 
 

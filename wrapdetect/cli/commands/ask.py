@@ -4,17 +4,10 @@ import asyncio
 import os
 import sys
 from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
-from wrapdetect.cli.commands.asking import (
-    INTERRUPTED_EXIT,
-    Asker,
-    check_resume,
-    neutral_prompts,
-    new_run,
-    recorded,
-)
+from wrapdetect.cli.commands.asking import begun, check_resume, conduct, recorded_at
 from wrapdetect.cli.commands.collect import next_steps
 from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import present
@@ -24,13 +17,14 @@ from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, AskKey, Endpoint, Exchange, Run
 from wrapdetect.model.prose import quote
 from wrapdetect.report import CONSOLE
-from wrapdetect.runs.plan import Slot, check_budget, estimate_cost, make_plan
+from wrapdetect.runs.plan import Cost, Slot, estimate_cost, make_plan
+from wrapdetect.runs.survey import Asker, SurveyPlan
 from wrapdetect.store import run_file
-from wrapdetect.store.shipped import HELLO, load_packs
+from wrapdetect.store.shipped import neutral_prompts, with_hello
 from wrapdetect.targets.config import Config, check_names, check_url
 from wrapdetect.ways import clock
 from wrapdetect.ways.person.clipboard import find_clipboard, osc_52
-from wrapdetect.ways.person.pasted import PersonSender, StoppedByHand
+from wrapdetect.ways.person.pasted import PersonSender
 
 _SHORT = "short"
 """The pack, where none is named: hundreds of questions are more than a person brings back."""
@@ -47,40 +41,31 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
     chosen = options.over(config)
     if not (options.pack or config.audit.pack):
         chosen = chosen.model_copy(update={"pack": [_SHORT]})
-    run = new_run(
-        endpoints,
-        chosen,
-        options.vantage,
-        packs=load_packs([HELLO, *(p for p in chosen.pack if p != HELLO)]),
-        variants=neutral_prompts(chosen.enrol) if references else (),
-        note=BY_HAND,
-    )
+    packs, variants = with_hello(chosen.pack), neutral_prompts(chosen.enrol) if references else ()
+    run = begun(endpoints, options, chosen, packs=packs, variants=variants, note=BY_HAND)
     slots = make_plan(run)
-    cost, by_hand = estimate_cost(slots), estimate_cost(s for s in slots if s.endpoint.dialect == "pasted")
-    say(
-        f"target {quote(run.target.url, 80)}: you put {by_hand.requests} questions to it and bring back its answers\n"
-        f"at most {cost.requests - by_hand.requests:,} requests to {len(references)} references meanwhile"
-    )
-    check_budget(cost, max_requests=chosen.limits.max_requests, max_tokens=chosen.limits.max_tokens)
-    if options.dry_run:
-        say("dry run: nothing was sent")
-        return 0
-    out = options.out or Path("wrapdetect-runs") / f"{run.id}.jsonl"
-    one_by_one = chosen.model_copy(update={"concurrency": 1})
-    try:
-        made = recorded(
-            run,
-            replace(options, out=out),
-            one_by_one,
-            lambda asker: _ask(asker, slots),
-            person=_person(by_hand.requests, _put_before(out, slots) if options.resume else 0),
+    by_hand = estimate_cost(s for s in slots if s.endpoint.dialect == "pasted").requests
+    out = recorded_at(run, options)
+
+    def words(run: Run, cost: Cost) -> str:
+        return (
+            f"target {quote(run.target.url, 80)}: you put {by_hand} questions to it and bring back its answers\n"
+            f"at most {cost.requests - by_hand:,} requests to {len(references)} references meanwhile"
         )
-    except StoppedByHand:
-        say(f"stopped; what was answered is in {out}; go on with the same command and --resume")
-        return INTERRUPTED_EXIT
-    if made is None:
-        return INTERRUPTED_EXIT
-    return _judge(made, out, options)
+
+    return conduct(
+        SurveyPlan(
+            run=run,
+            slots=slots,
+            limits=chosen.limits._replace(concurrency=1),
+            words=words,
+            asking=_side_by_side,
+        ),
+        options,
+        timeout_s=chosen.timeout_s,
+        judge=lambda made: _judge(made, out, options),
+        person=lambda: _person(by_hand, _put_before(out, slots) if options.resume else 0),
+    )
 
 
 def person_endpoint(bot: str | None) -> Endpoint:
@@ -96,21 +81,15 @@ def person_endpoint(bot: str | None) -> Endpoint:
     )
 
 
-async def _ask(asker: Asker, slots: tuple[Slot, ...]) -> None:
-    """The hello of all, then each endpoint's questions one after the other, all endpoints at a time: a conversation
-    with the person is never broken by another. Raises StoppedByHand where the person stops."""
-    try:
-        rest = await asker.hello(slots)
-        by_endpoint: dict[str, list[Slot]] = defaultdict(list)
-        for slot in rest:
-            by_endpoint[slot.endpoint.name].append(slot)
-        async with asyncio.TaskGroup() as group:
-            for own in by_endpoint.values():
-                group.create_task(asker.ask(own))
-    except ExceptionGroup as error:
-        if error.subgroup(StoppedByHand) is not None:
-            raise StoppedByHand from None
-        raise
+async def _side_by_side(asker: Asker, slots: Sequence[Slot]) -> None:
+    """Each endpoint's questions one after the other, all endpoints at a time: a conversation with the person is never
+    broken by another."""
+    by_endpoint: dict[str, list[Slot]] = defaultdict(list)
+    for slot in slots:
+        by_endpoint[slot.endpoint.name].append(slot)
+    async with asyncio.TaskGroup() as group:
+        for own in by_endpoint.values():
+            group.create_task(asker.ask(own))
 
 
 def _put_before(out: Path, slots: tuple[Slot, ...]) -> int:

@@ -1,28 +1,19 @@
-"""wrapdetect audit: plan, ask, record, and judge against references."""
+"""wrapdetect audit: a target and its references are asked the packs, and compared."""
 
-from pathlib import Path
+from functools import partial
 
-from wrapdetect.cli.commands.asking import (
-    INTERRUPTED_EXIT,
-    Asker,
-    check_resume,
-    neutral_prompts,
-    new_run,
-    progress_shown,
-    recorded,
-)
+from wrapdetect.cli.commands.asking import begun, check_resume, conduct, recorded_at
 from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import present
 from wrapdetect.cli.target.detecting import Looked, write_beside
 from wrapdetect.cli.terminal import say
 from wrapdetect.model import Endpoint, Run
-from wrapdetect.runs.plan import Cost, check_budget, estimate_cost, make_plan
-from wrapdetect.store.shipped import HELLO, load_packs
+from wrapdetect.runs.audit import audit_words, packs_to_ask
+from wrapdetect.runs.plan import make_plan
+from wrapdetect.runs.survey import SurveyPlan
+from wrapdetect.store.shipped import neutral_prompts, with_hello
 from wrapdetect.targets.config import Config, check_names
 from wrapdetect.targets.settings import Chosen
-
-_ALONE = ["identity", "coherence"]
-"""Packs for a target without a reference: what can be read without comparing."""
 
 
 def run_audit(
@@ -35,49 +26,26 @@ def run_audit(
     check_names(endpoints)
     check_resume(options)
     chosen = _packs_for(endpoints, config, options)
-    run = new_run(
-        endpoints,
-        chosen,
-        options.vantage,
-        packs=load_packs([HELLO, *(p for p in chosen.pack if p != HELLO)]),
-        variants=neutral_prompts(chosen.enrol),
+    packs, variants = with_hello(chosen.pack), neutral_prompts(chosen.enrol)
+    run = begun(endpoints, options, chosen, packs=packs, variants=variants)
+    plan = SurveyPlan(
+        run=run,
+        slots=make_plan(run),
+        limits=chosen.limits,
+        words=audit_words,
+        greeted=lambda: None if looked is None else _write(looked, run, options),
     )
-    slots = make_plan(run)
-    cost = estimate_cost(slots)
-    say(_describe(run, cost))
-    check_budget(cost, max_requests=chosen.limits.max_requests, max_tokens=chosen.limits.max_tokens)
-    if options.dry_run:
-        say("dry run: nothing was sent")
-        return 0
-
-    async def ask(asker: Asker) -> None:
-        rest = await asker.hello(slots)
-        if looked is not None:
-            folder = options.out.parent if options.out else Path("wrapdetect-runs")
-            say(f"target written to {write_beside(folder, looked)}; next time: --config with it")
-        with progress_shown(len(rest)) as progress:
-            await asker.ask(rest, progress)
-
-    made = recorded(run, options, chosen, ask)
-    if made is None:
-        return INTERRUPTED_EXIT
-    return present(made, report=options.report, embed=options.embed, fail_at=options.fail_at)
+    judge = partial(present, report=options.report, embed=options.embed, fail_at=options.fail_at)
+    return conduct(plan, options, timeout_s=chosen.timeout_s, judge=judge)
 
 
-def _describe(run: Run, cost: Cost) -> str:
-    """The plan in words, before anything is sent."""
-    packs = ", ".join(f"{p.id} ({len(p.items)})" for p in run.packs)
-    references = ", ".join(f"{e.name} ({e.model})" for e in run.references)
-    against = f"against {references}" if references else "alone: without --reference nothing is said of an upstream"
-    return (
-        f"target {run.target.url} ({run.target.model or run.target.dialect}) {against}\n"
-        f"plan: {packs}; {run.draws} draw(s), {len(run.variants)} neutral prompt(s) for references, seed {run.seed}\n"
-        f"at most {cost.requests:,} requests and about {cost.tokens:,} tokens over all endpoints"
-    )
+def _write(looked: Looked, run: Run, options: Options) -> None:
+    place = write_beside(recorded_at(run, options).parent, looked)
+    say(f"target written to {place}; next time: --config with it")
 
 
 def _packs_for(endpoints: tuple[Endpoint, ...], config: Config, options: Options) -> Chosen:
     """The options, with fewer packs where there is nobody to compare with and the user named none."""
     chosen = options.over(config)
-    compared = any(e.role == "reference" for e in endpoints)
-    return chosen if compared or options.pack or config.audit.pack else chosen.model_copy(update={"pack": _ALONE})
+    pack = packs_to_ask(endpoints, chosen.pack, named=bool(options.pack or config.audit.pack))
+    return chosen.model_copy(update={"pack": pack})

@@ -1,41 +1,34 @@
 """wrapdetect import: answers that others collected -> a run; judged against speakers of the same table, or against
 references that are asked the same questions now."""
 
-import platform
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import NoReturn, Self
 
-from wrapdetect.cli.commands.asking import (
-    INTERRUPTED_EXIT,
-    Asker,
-    check_resume,
-    neutral_prompts,
-    progress_shown,
-    recorded,
-    recorded_versions,
-)
+from wrapdetect.cli.commands.asking import check_resume, conduct, recorded_at
 from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import present
 from wrapdetect.cli.terminal import say
-from wrapdetect.dialects import Call, decode
-from wrapdetect.errors import PreflightError, SpecError
-from wrapdetect.model import TARGET, Ask, Endpoint, Instrument, Run
+from wrapdetect.dialects import decode
+from wrapdetect.errors import SpecError
+from wrapdetect.model import TARGET, Endpoint, Run
 from wrapdetect.model.prose import quote
 from wrapdetect.report import CONSOLE
 from wrapdetect.runs.collected import Collection, asked_together, without_times
-from wrapdetect.runs.plan import Cost, Slot, check_budget, estimate_cost, make_plan
+from wrapdetect.runs.plan import Cost, Slot, make_plan
+from wrapdetect.runs.survey import SurveyPlan
 from wrapdetect.store import run_file
 from wrapdetect.store.answers import More, read_answers
 from wrapdetect.store.config_file import load_config
 from wrapdetect.store.har import is_har, read_har, without_tokens
-from wrapdetect.store.shipped import HELLO, load_packs
+from wrapdetect.store.shipped import HELLO, load_packs, neutral_prompts, with_hello
 from wrapdetect.store.tables import TABLE_FORMATS, Fields
 from wrapdetect.targets.config import Config, check_names, parse_reference
 from wrapdetect.targets.settings import DEFAULT_PACKS, Chosen
 from wrapdetect.ways import clock
+from wrapdetect.ways.instrument import instrument
 
 MATCHED_PACKS = (*DEFAULT_PACKS, "fingerprint")
 """Shipped packs whose questions are looked for among the collected ones; `short` is a selection of these."""
@@ -62,16 +55,14 @@ def make_run(
     check_resume(options)
     chosen = options.over(config)
     target, collection = _collection(path, reading)
-    packs = load_packs([*_own_packs(options), *(p for p in MATCHED_PACKS if p not in _own_packs(options))])
+    packs = load_packs([*options.pack, *(p for p in MATCHED_PACKS if p not in options.pack)])
     now = clock.now()
     run = collection.run(
         target,
         packs,
         run_id=f"{now:%Y%m%dT%H%M%S.%fZ}-{path.stem}",
         now=now,
-        instrument=Instrument(
-            versions=recorded_versions(), host=platform.platform(terse=True), vantage=options.vantage
-        ),
+        instrument=instrument(options.vantage),
     )
     run = replace(without_tokens(run), note=f"imported from {path.name}", seed=chosen.seed)
     _refuse_unread(run, str(path))
@@ -80,14 +71,14 @@ def make_run(
     if run.references and not asked_together(run):
         run = without_times(run)
         say("times are not compared: the speakers were not asked in the same minutes")
-    out = options.out or Path("wrapdetect-runs") / f"{run.id}.jsonl"
     if references:
-        return _against(run, references, chosen, replace(options, out=out))
+        return _against(run, references, chosen, options)
     if options.resume:
         raise SpecError("--resume goes on asking references, and none is given; add --reference, or leave it out")
     if options.dry_run:
         say("dry run: nothing was written")
         return 0
+    out = recorded_at(run, options)
     run_file.write(out, run)
     say(f"recorded in {out}")
     if run.references or options.report != CONSOLE:
@@ -111,21 +102,6 @@ def next_steps(out: Path) -> str:
         f"{out} --library NAME` compares with recorded models; the same command with --reference "
         "NAME=URL#MODEL@KEY_VARIABLE and another --out asks references the same questions and judges"
     )
-
-
-class Nobody:
-    """Stands where a person would be asked: collected answers are there already."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
-
-    async def __call__(self, endpoint: Endpoint, ask: Ask, turn: int, attempt: int, call: Call) -> NoReturn:
-        raise RuntimeError(f"{endpoint.name} was to be asked {ask.key}, though its answers were collected")
 
 
 def _collection(path: Path, reading: HowToRead) -> tuple[str, Collection]:
@@ -158,45 +134,20 @@ def _bot(file: Path) -> Endpoint:
     return bot
 
 
-def _own_packs(options: Options) -> list[str]:
-    return options.pack or []
-
-
 def _against(run: Run, references: tuple[Endpoint, ...], chosen: Chosen, options: Options) -> int:
     """Ask the references what the target was asked, and judge."""
     whole = replace(
         without_times(run),
         endpoints=(*run.endpoints, *references),
-        packs=(*load_packs([HELLO]), *run.packs),
+        packs=(*with_hello([]), *run.packs),
         variants=neutral_prompts(chosen.enrol),
     )
     check_names(whole.endpoints)
-    slots = _slots(whole, references, chosen.draws)
-    cost = estimate_cost(slots)
-    say(_plan(whole, references, cost, chosen))
-    check_budget(cost, max_requests=chosen.limits.max_requests, max_tokens=chosen.limits.max_tokens)
-    if options.dry_run:
-        say("dry run: nothing was sent")
-        return 0
-
-    async def ask(asker: Asker) -> None:
-        rest = await asker.hello(slots)
-        with progress_shown(len(rest)) as progress:
-            await asker.ask(rest, progress)
-
-    assert options.out is not None
-    fresh = not (options.resume and options.out.exists())
-    if fresh:
-        run_file.write(options.out, whole)
-    try:
-        made = recorded(whole, replace(options, resume=True), chosen, ask, person=Nobody(), quiet=fresh)
-    except PreflightError:
-        if fresh:
-            options.out.unlink()
-        raise
-    if made is None:
-        return INTERRUPTED_EXIT
-    return present(made, report=options.report, embed=options.embed, fail_at=options.fail_at)
+    plan = SurveyPlan(
+        run=whole, slots=_slots(whole, references, chosen.draws), limits=chosen.limits, words=_words(references, chosen)
+    )
+    judge = partial(present, report=options.report, embed=options.embed, fail_at=options.fail_at)
+    return conduct(plan, options, timeout_s=chosen.timeout_s, judge=judge)
 
 
 def _slots(run: Run, references: tuple[Endpoint, ...], draws: int) -> list[Slot]:
@@ -210,9 +161,9 @@ def _slots(run: Run, references: tuple[Endpoint, ...], draws: int) -> list[Slot]
     ]
 
 
-def _plan(run: Run, references: tuple[Endpoint, ...], cost: Cost, chosen: Chosen) -> str:
+def _words(references: tuple[Endpoint, ...], chosen: Chosen) -> Callable[[Run, Cost], str]:
     names = ", ".join(f"{quote(e.name, 40)} ({quote(e.model, 40)})" for e in references)
-    return (
+    return lambda run, cost: (
         f"target {quote(run.target.name, 40)}, as collected, against {names}, asked now; so times are not compared\n"
         f"plan: its questions, {chosen.draws} draw(s), {len(run.variants)} neutral prompt(s), seed {run.seed}\n"
         f"at most {cost.requests:,} requests and about {cost.tokens:,} tokens over all references"

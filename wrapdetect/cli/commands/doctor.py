@@ -11,7 +11,8 @@ from wrapdetect.errors import EmbeddingError, SpecError
 from wrapdetect.model.prose import quote
 from wrapdetect.store.config_file import load_config
 from wrapdetect.store.embed import cache_file, check_weights, installed
-from wrapdetect.store.shipped import load_pack, load_seeds, shipped_packs
+from wrapdetect.store.plugins import load_plugins
+from wrapdetect.store.shipped import known_packs, load_pack, load_seeds
 from wrapdetect.ways.page.browser import find_chromium
 
 PACKAGES = (
@@ -33,6 +34,7 @@ def examine(config: Path | None) -> int:
     _packages()
     sound = [_browser(), _weights()]
     _seeds()
+    sound.append(_plug_ins())
     for variable in dict.fromkeys([*named, *USUAL_KEYS]):
         _line(variable, "set" if os.environ.get(variable) else "not set")
     return 0 if all(sound) else 2
@@ -104,6 +106,15 @@ def _weights() -> bool:
 
 
 def _seeds() -> None:
-    packs = [load_pack(name) for name in shipped_packs()]
+    packs = [load_pack(name) for name in known_packs()]
     _line("packs", ", ".join(f"{p.id} v{p.version}" for p in packs))
     _line("ruleset", f"{load_seeds().ruleset.id}, calibrator: none")
+
+
+def _plug_ins() -> bool:
+    """Each with its group, id and package, or what is wrong with it; nothing where there is none."""
+    found = load_plugins()
+    for plug_in in found:
+        state = f"NOT USABLE: {plug_in.problem}" if plug_in.problem else "loaded"
+        _line(f"{plug_in.group.removeprefix('wrapdetect.')} {plug_in.id}", f"{plug_in.package}: {state}")
+    return not any(plug_in.problem for plug_in in found)

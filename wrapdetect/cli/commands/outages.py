@@ -13,7 +13,7 @@ from wrapdetect.evidence.compare.dependence.episodes import from_incidents, unio
 from wrapdetect.evidence.compare.dependence.outages import Setting, dependence
 from wrapdetect.model.history import Timeline
 from wrapdetect.model.prose import quote
-from wrapdetect.monitor.feeds import FEED_FORMATS, FEEDS, FeedFormat, Parsed
+from wrapdetect.monitor.feeds import FEEDS, FeedFormat, Parsed
 from wrapdetect.monitor.feeds.shapes import likely
 from wrapdetect.report import report_of
 from wrapdetect.report.nouns import ListsCompared
@@ -93,15 +93,15 @@ def guess(data: bytes) -> FeedFormat:
     ('csv', 'statuspage', 'atom')
     """
     seems = likely(data)
-    return next((f for f in FEED_FORMATS if f == seems), "csv")
+    return next((f for f in FEEDS if f == seems), "csv")
 
 
 def reading_of(
     since: str | None, until: str | None, *, assume_utc: bool, format_: str | None, now: datetime
 ) -> _Reading:
     """Options as given. Raises SpecError."""
-    if format_ is not None and format_ not in FEED_FORMATS:
-        raise SpecError(f"--format: {quote(format_)} is none of {', '.join(FEED_FORMATS)}")
+    if format_ is not None and format_ not in FEEDS:
+        raise SpecError(f"--format: {quote(format_)} is none of {', '.join(FEEDS)}")
     start, end = moment_of(since, "--since"), moment_of(until, "--until")
     if (start is None) != (end is None):
         raise SpecError("--since and --until go together: the time that all lists cover")
@@ -109,7 +109,7 @@ def reading_of(
         raise SpecError(f"--until {end:%Y-%m-%d} is still to come; what has not happened was not watched")
     if start and end and end <= start:
         raise SpecError(f"--until {end:%Y-%m-%d} is not after --since {start:%Y-%m-%d}")
-    chosen = next((f for f in FEED_FORMATS if f == format_), None)
+    chosen = next((f for f in FEEDS if f == format_), None)
     return _Reading(since=start, until=end, assume_utc=assume_utc, format=chosen)
 
 
@@ -129,7 +129,7 @@ def _parse(data: bytes, service: str, name: str, format_: FeedFormat, reading: _
         zone = UTC if reading.assume_utc else None
         parsed = FEEDS[format_](data, service=service, feed=name, fetched_s=fetched_s, zone=zone)
     except FeedError as error:
-        raise FeedError(f"{error} (or give --format: {', '.join(FEED_FORMATS)})") from error
+        raise FeedError(f"{error} (or give --format: {', '.join(FEEDS)})") from error
     if parsed.coverage is None or format_ == "csv":
         return parsed
     last = max((i.ended_s or i.began_s for i in parsed.incidents), default=parsed.coverage.since_s)

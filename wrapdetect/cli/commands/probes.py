@@ -1,23 +1,23 @@
-"""wrapdetect probes: the shipped question packs, one item or pack in full, and the check of a pack of one's own."""
+"""wrapdetect probes: the known question packs, one item or pack in full, and the check of a pack of one's own."""
 
 from collections import Counter
 
 from wrapdetect.errors import PackError
 from wrapdetect.model import Item, Pack
-from wrapdetect.store.shipped import load_pack, shipped_packs
+from wrapdetect.store.shipped import known_packs, load_pack
 
 
 def list_packs() -> None:
     """One line a pack."""
-    for name in shipped_packs():
+    for name in known_packs():
         pack = load_pack(name)
         languages = Counter(i.language for i in pack.items)
         print(f"{pack.id:10} v{pack.version}  {len(pack.items):3} items  {_counts(languages)}  {pack.title}")
 
 
 def show_probe(wanted: str) -> None:
-    """A pack, or one item, in full. Raises PackError for an id that no shipped pack holds."""
-    packs = [load_pack(name) for name in shipped_packs()]
+    """A pack, or one item, in full. Raises PackError for an id that no known pack holds."""
+    packs = [load_pack(name) for name in known_packs()]
     for pack in packs:
         if pack.id == wanted:
             print(f"{pack.id} v{pack.version}: {pack.title}\n{pack.purpose}\ndigest {pack.digest}\n")

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -83,20 +83,6 @@ class VoiceBot:
         self.outages.check()
         pieces = PIECE.findall(speak(self.voice, messages, self.rng))[:max_tokens]
         async for piece in self.schedule.paced(pieces):
-            yield piece
-
-
-@dataclass(slots=True, kw_only=True)
-class RecordedBot:
-    """Gives recorded answers to known prompts, the same each time."""
-
-    model: str
-    answers: Mapping[str, str]
-    schedule: Schedule = field(default_factory=lambda: Schedule(first_s=0.0, gap_s=0.0))
-
-    async def reply(self, messages: Messages, max_tokens: int) -> AsyncIterator[str]:
-        answer = self.answers.get(messages[-1]["content"], "Hello.")
-        async for piece in self.schedule.paced(PIECE.findall(answer)):
             yield piece
 
 

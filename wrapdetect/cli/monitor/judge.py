@@ -1,20 +1,19 @@
 """wrapdetect monitor judge, export, import: what a store knows, as runs. Sends nothing."""
 
-import platform
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from wrapdetect.cli.commands.asking import recorded_versions
 from wrapdetect.cli.monitor.rounds import SEED, Monitor, opened_monitor
 from wrapdetect.cli.present import present_each
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
-from wrapdetect.model import Instrument, Run
+from wrapdetect.model import Run
 from wrapdetect.model.history import History
 from wrapdetect.monitor.as_runs import run_of, seen_from, targets_of
 from wrapdetect.store import run_file
 from wrapdetect.ways import clock
+from wrapdetect.ways.instrument import instrument
 
 
 def judge(path: Path, *, since: datetime | None, target: str | None, report: str, fail_at: float | None) -> int:
@@ -73,7 +72,7 @@ def exported(history: History, target: str, vantage: str) -> Run:
         history,
         target,
         id_=f"monitor-{_file_name(target)}-{last}",
-        instrument=Instrument(versions=recorded_versions(), host=platform.platform(terse=True), vantage=vantage),
+        instrument=instrument(vantage),
         seed=SEED,
     )
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from wrapdetect.cli.monitor.reload import Reload
+from wrapdetect.cli.monitor.signals import renew_on_signal, stop_on_signals
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError, StoreAway
 from wrapdetect.evidence.compare.dependence.episodes import stamp
@@ -18,7 +19,7 @@ from wrapdetect.monitor.config import FILL_IN, parse_monitor
 from wrapdetect.monitor.rounds import Done, Watch
 from wrapdetect.monitor.spec import MonitorConfig, daily_cost
 from wrapdetect.monitor.upkeep import Upkeep
-from wrapdetect.monitor.watch import Renewal, keep_watch, once, renew_on_signal, stop_on_signals
+from wrapdetect.monitor.watch import Renewal, keep_watch, once
 from wrapdetect.store import owner
 from wrapdetect.store.ledger import Ledger
 from wrapdetect.store.monitor_file import load_monitor, template

@@ -7,11 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from wrapdetect.cli.commands.asking import hello_failure
 from wrapdetect.cli.target.detecting import look_at, toml_of, write_new
-from wrapdetect.cli.target.elsewhere import answers_with_version, not_found
-from wrapdetect.cli.target.endpoints import tell_variables
-from wrapdetect.cli.target.login import tell_logins
 from wrapdetect.cli.terminal import say
 from wrapdetect.dialects import Call, decode, encode
 from wrapdetect.dialects.body.hints import next_step
@@ -20,14 +16,14 @@ from wrapdetect.dialects.template.problems import ENDLESS, is_endless
 from wrapdetect.errors import ConfigError, SpecError, TargetSilent
 from wrapdetect.model import TARGET, Ask, AskKey, Endpoint, Exchange, FailureKind
 from wrapdetect.model.prose import quote
+from wrapdetect.runs.hello import hello_failure, not_found
+from wrapdetect.runs.survey import Open, answers_with_version
 from wrapdetect.store.config_file import load_config
 from wrapdetect.store.shipped import HELLO, load_pack
 from wrapdetect.targets.curl import from_text
 from wrapdetect.targets.curl.lifting import STAND_IN
 from wrapdetect.targets.written import dump_target
-from wrapdetect.ways import clock
-from wrapdetect.ways.keyring import Keyring, read_keys
-from wrapdetect.ways.send import open_ways
+from wrapdetect.ways.send import ways_to
 
 NOTHING_EXIT = TargetSilent.exit_code
 MOST_HOPS = 12
@@ -63,7 +59,6 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float) -> int:
     endpoint = next((e for e in load_config(config).endpoints() if e.role == "target"), None)
     if endpoint is None:
         raise ConfigError(f"{config}: no [target]; expected a file as `wrapdetect target detect URL` writes it")
-    tell_logins((endpoint,))
     item = load_pack(HELLO).items[0]
     ask = Ask(
         key=AskKey(HELLO, item.id, 0),
@@ -73,29 +68,21 @@ def check_target(config: Path, *, prompt: str | None, timeout_s: float) -> int:
         max_tokens=item.max_tokens,
     )
     call = encode(ask, (), endpoint)
-    keyring = read_keys((endpoint,))
-    exchange = asyncio.run(_put(endpoint, ask, call, keyring, timeout_s))
+    open_ = ways_to((endpoint,), say=say, timeout_s=timeout_s)
+    exchange = asyncio.run(_put(endpoint, ask, call, open_))
     for line in shown_lines(endpoint, call, exchange):
         print(line)
     if hello_failure(exchange, endpoint) is None:
         return 0
     if not_found((exchange,), endpoint):
-        answers = asyncio.run(answers_with_version(endpoint, ask, keyring=keyring, timeout_s=timeout_s))
+        answers = asyncio.run(answers_with_version(endpoint, ask, open_))
         if answers:
             print(f"NOTE     {answers}")
     return NOTHING_EXIT
 
 
-async def _put(endpoint: Endpoint, ask: Ask, call: Call, keyring: Keyring, timeout_s: float) -> Exchange:
-    tell_variables((endpoint,))
-    ways = open_ways(
-        (endpoint,),
-        keyring=keyring,
-        now=clock.now,
-        stopwatch=clock.stopwatch,
-        timeout_s=timeout_s,
-    )
-    async with ways as send:
+async def _put(endpoint: Endpoint, ask: Ask, call: Call, open_: Open) -> Exchange:
+    async with open_((endpoint,)) as send:
         return await send(endpoint, ask, 0, 0, call)
 
 

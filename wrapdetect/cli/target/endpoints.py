@@ -1,18 +1,14 @@
 """Endpoints from the command line and the config file together; a target given by its address alone is looked at."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from wrapdetect.cli.options import Options
 from wrapdetect.cli.target.detecting import Looked, look_at
 from wrapdetect.cli.terminal import say
-from wrapdetect.dialects.template.filling import is_handed_out, parts_of, variables_of
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint
-from wrapdetect.model.prose import quote
 from wrapdetect.store.config_file import load_config
 from wrapdetect.targets.config import Config, make_endpoint, parse_reference
 
@@ -51,17 +47,6 @@ def gather_endpoints(
         raise SpecError("--model and --key-env go with the target's URL on the command line; the URL is missing")
     endpoints = (*given, *added)
     return _Gathered(tuple(map(unstreamed, endpoints)) if plain else endpoints, settings, looked)
-
-
-def tell_variables(endpoints: Sequence[Endpoint]) -> None:
-    """Say which environment variables go to which host, before anything is sent."""
-    for endpoint in endpoints:
-        names = (*((endpoint.key_env,) if endpoint.key_env else ()), *variables_of(endpoint))
-        if names:
-            parts = parts_of(endpoint.template) if endpoint.template else ()
-            others = endpoint.hosts if any(is_handed_out(part.path) for part in parts) else ()
-            hosts = (urlsplit(endpoint.url).netloc.rpartition("@")[2], *others)
-            say(f"sends  {quote(', '.join(dict.fromkeys(names)), 300)} to {quote(' or '.join(hosts), 300)}")
 
 
 def check_recording(out: Path | None, *, resume: bool) -> None:

@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint
 from wrapdetect.model.prose import quote
 from wrapdetect.ways.page.browser import Chromium, hosts_of, launch_seen, load_playwright
-from wrapdetect.ways.page.login_state import Login, login_notes, parse_login
+from wrapdetect.ways.page.login_state import Login, parse_login
 
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Page
@@ -25,13 +24,6 @@ _LOOK_S = 0.5
 """How often the login is looked at meanwhile: a window that was closed tells nothing any more."""
 OPEN_S = 60.0
 _CLOSE_S = 5.0
-
-
-def tell_logins(endpoints: Iterable[Endpoint]) -> None:
-    """A line for everything about their login files that the user should know. Raises SpecError for one of no use."""
-    for endpoint in endpoints:
-        for note in login_notes(endpoint):
-            say(f"note   {note}")
 
 
 def login_target(url: str, *, state: Path | None, hosts: list[str]) -> int:

@@ -1,10 +1,10 @@
 """Bytes of a body: content encoding undone within a limit, UTF-8 checked, server-sent events and lines cut apart."""
 
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from wrapdetect.dialects.base import Piece
+from wrapdetect.dialects.body.inflating import ZIPPED, Damaged, Inflater
 from wrapdetect.dialects.body.told import kind_of as kind_of  # for whoever has a status alone
 from wrapdetect.dialects.body.told import kind_of_refusal
 from wrapdetect.model import Chunk, Failure, FailureKind
@@ -12,8 +12,6 @@ from wrapdetect.model.text import one_line
 
 DECODED_LIMIT = 4_000_000
 """Bytes of a decompressed body, twice what is read of a plain one; more is a bomb, not an answer."""
-
-_GZIP = b"\x1f\x8b"  # how each member begins
 
 LINE_LIMIT = 200_000
 """Lines of a body that is read line by line: four for each piece that an answer may have."""
@@ -69,20 +67,18 @@ def inflate(chunks: Sequence[Chunk], encoding: str) -> tuple[Chunk, ...]:
     """Undo gzip or deflate, keeping the time of each chunk. Raises BodyError for a bomb, damage or another encoding."""
     if encoding in ("", "identity"):
         return tuple(chunks)
-    if encoding not in ("gzip", "x-gzip", "deflate"):
+    if encoding not in ZIPPED:
         raise BodyError(FailureKind.GARBLED, f"content-encoding {encoding}, though identity was asked for")
-    engine, total, out = zlib.decompressobj(wbits=47), 0, []
+    inflater, out = Inflater(DECODED_LIMIT), list[Chunk]()
     for chunk in chunks:
         try:
-            data = engine.decompress(chunk.data, DECODED_LIMIT - total + 1)
-        except zlib.error as error:
+            out.append(Chunk(t_s=chunk.t_s, data=inflater.take(chunk.data)))
+        except Damaged as error:
             raise BodyError(FailureKind.GARBLED, f"damaged {encoding} body ({error})") from error
-        if engine.unused_data[:2] == _GZIP:
+        if inflater.goes_on:
             raise BodyError(FailureKind.GARBLED, f"{encoding} body of several members")
-        total += len(data)
-        if total > DECODED_LIMIT:
+        if inflater.passed:
             raise BodyError(FailureKind.CUT_OFF, f"{encoding} body grows past {DECODED_LIMIT:,} bytes")
-        out.append(Chunk(t_s=chunk.t_s, data=data))
     return tuple(out)
 
 

@@ -1,130 +1,19 @@
-"""The registry of rules: Samples -> Findings. What they say is weighed in judge/."""
-
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-
-import numpy as np
+"""Which rules are there? The registry: one value a rule, in the order of reports and docs."""
 
 from wrapdetect.evidence.compare.behaviour import coherence, identity, text
-from wrapdetect.evidence.compare.behaviour.text import RULE_OF, Test
-from wrapdetect.evidence.compare.behaviour.views import Embed, available_views
 from wrapdetect.evidence.compare.dependence import failures, latency, timing, together, versions
-from wrapdetect.evidence.compare.dependence.together import Checks, TargetOutages
-from wrapdetect.evidence.compare.samples import Samples
-from wrapdetect.model import Control, Finding
+from wrapdetect.evidence.compare.rule import Rule
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """What several rules and the controls share: texts by view, and what a history's incidents say."""
-
-    tests: Mapping[str, Test]
-    outages: TargetOutages | None
-
-
-Compare = Callable[[Samples, Prepared], Iterator[Finding]]
-
-
-def _by_view(rule: str) -> Compare:
-    def compare(samples: Samples, prepared: Prepared) -> Iterator[Finding]:
-        if rule in prepared.tests:
-            yield from text.compare(samples, prepared.tests[rule])
-
-    return compare
-
-
-def _of_outages(_: Samples, prepared: Prepared) -> Iterator[Finding]:
-    if prepared.outages is not None:
-        yield from together.compare(prepared.outages)
-
-
-def _of_latency(samples: Samples, _: Prepared) -> Iterator[Finding]:
-    if samples.run.history is not None:
-        yield from latency.compare(samples.run.history, samples.target, np.random.default_rng(samples.run.seed))
-
-
-def _of_versions(samples: Samples, _: Prepared) -> Iterator[Finding]:
-    if samples.run.history is not None:
-        yield from versions.compare(samples.run.history, samples.target, np.random.default_rng(samples.run.seed))
-
-
-RULES: Mapping[str, Compare] = {
-    "text_words": _by_view("text_words"),
-    "text_chars": _by_view("text_chars"),
-    "text_embedding": _by_view("text_embedding"),
-    "identity_claim": lambda samples, _: identity.compare(samples),
-    "coherence_gap": lambda samples, _: coherence.compare(samples),
-    "timing_paired": lambda samples, _: timing.compare(samples, np.random.default_rng(samples.run.seed)),
-    "failures_together": lambda samples, _: failures.compare(samples),
-    "outages_together": _of_outages,
-    "latency_together": _of_latency,
-    "versions_together": _of_versions,
+RULES: dict[str, Rule] = {
+    "text_words": text.RULE_OF["words"],
+    "text_chars": text.RULE_OF["chars"],
+    "text_embedding": text.RULE_OF["embedding"],
+    "identity_claim": identity.RULE,
+    "coherence_gap": coherence.RULE,
+    "timing_paired": timing.RULE,
+    "failures_together": failures.RULE,
+    "outages_together": together.RULE,
+    "latency_together": latency.RULE,
+    "versions_together": versions.RULE,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """All findings of a run, its views of text ready for the controls, and the rules that broke, by name."""
-
-    samples: Samples
-    findings: tuple[Finding, ...]
-    tests: Mapping[str, Test]
-    outages: TargetOutages | None
-    views: tuple[str, ...]
-    bugs: tuple[str, ...]
-
-
-def compare_samples(samples: Samples, *, embed: Embed | None) -> Comparison:
-    """Put every rule to the samples. Random draws follow run.seed: the same run gives the same findings."""
-    findings: list[Finding] = []
-    bugs: list[str] = []
-    tests: dict[str, Test] = {}
-    views = available_views(embed) if samples.run.packs else {}  # heartbeats alone have no text
-    for view_id, view in views.items():
-        try:
-            test = text.prepare(samples, view_id, view, np.random.default_rng(samples.run.seed))
-            if test is not None:
-                tests[RULE_OF[view_id]] = test
-        except Exception as error:  # a broken view is reported by name, and the others still count
-            bugs.append(f"view {view_id}: {type(error).__name__}: {error}")
-    prepared = Prepared(tests=tests, outages=_outages(samples, bugs))
-    for rule, compare in RULES.items():
-        try:
-            findings += list(compare(samples, prepared))  # all of a rule, or nothing
-        except Exception as error:  # a broken rule is reported by name, and the others still count
-            bugs.append(f"rule {rule}: {type(error).__name__}: {error}")
-    return Comparison(
-        samples=samples,
-        findings=tuple(findings),
-        tests=tests,
-        outages=prepared.outages,
-        views=tuple(views),
-        bugs=tuple(bugs),
-    )
-
-
-def history_checks(comparison: Comparison) -> Checks:
-    """Controls, needs and limits of what the history says; empty without one."""
-    return together.checks(comparison.outages) if comparison.outages is not None else Checks((), (), ())
-
-
-def _outages(samples: Samples, bugs: list[str]) -> TargetOutages | None:
-    if samples.run.history is None:
-        return None
-    try:
-        return together.outages_of(samples.run.history, samples.target, samples.seeds)
-    except Exception as error:  # a broken rule is reported by name, and the others still count
-        bugs.append(f"outages of the history: {type(error).__name__}: {error}")
-        return None
-
-
-def control_checks(comparison: Comparison, upstream: str | None) -> tuple[tuple[Control, ...], tuple[str, ...]]:
-    """The controls of every view, for the upstream that the verdict would name, and those that broke, by name."""
-    controls: list[Control] = []
-    bugs: list[str] = []
-    for test in comparison.tests.values():
-        try:
-            controls += list(text.controls(comparison.samples, test, upstream))
-        except Exception as error:  # a broken control is reported by name, and the others still count
-            bugs.append(f"controls of {test.view}: {type(error).__name__}: {error}")
-    return tuple(controls), tuple(bugs)
+"""By id; packages of others add to it (store/plugins.py)."""

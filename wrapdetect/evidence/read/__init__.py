@@ -1,6 +1,5 @@
 """Exchange -> Observations: what happened, never what it means. One module a reader, all of them in READERS."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from wrapdetect.dialects import Reply, decode
@@ -10,15 +9,19 @@ from wrapdetect.evidence.seeds import Vendors
 from wrapdetect.model import Endpoint, Exchange, Observation, Run
 from wrapdetect.model.prose import LONGEST_READ
 
-READERS: Mapping[str, Reader] = {
-    "failure": failure.read,
-    "identity": identity.read,
-    "coherence": coherence.read,
-    "text": text.read,
-    "timing": timing.read,
+READERS: dict[str, Reader] = {
+    "failure": failure.READER,
+    "identity": identity.READER,
+    "coherence": coherence.READER,
+    "text": text.READER,
+    "timing": timing.READER,
 }
-ALWAYS = frozenset({"failure", "timing"})
-"""Readers of every exchange; the others read what the item names them for."""
+"""By id; packages of others add to it (store/plugins.py)."""
+
+
+def named_readers() -> tuple[str, ...]:
+    """What an item of a pack may ask to be read for."""
+    return tuple(reader.id for reader in READERS.values() if reader.named)
 
 
 def read_run(run: Run, vendors: Vendors) -> tuple[tuple[Observation, ...], tuple[str, ...]]:
@@ -36,9 +39,9 @@ def read_run(run: Run, vendors: Vendors) -> tuple[tuple[Observation, ...], tuple
     observations: list[Observation] = []
     bugs: list[str] = []
     for name, reader in READERS.items():
-        wanted = readings if name in ALWAYS else [r for r in final if name in r.item.readers]
+        wanted = readings if reader.always else [r for r in final if name in r.item.readers]
         try:
-            observations += list(reader(wanted, background))
+            observations += reader.observations(wanted, background)
         except Exception as error:  # a broken reader is reported by name, and the others still count
             bugs.append(f"reader {name}: {type(error).__name__}: {error}")
     return tuple(observations), tuple(bugs)
@@ -49,4 +52,4 @@ def _answer(exchange: Exchange, endpoint: Endpoint) -> Reply:
     return reply if len(reply.text) <= LONGEST_READ else replace(reply, text=reply.text[:LONGEST_READ])
 
 
-__all__ = ["ALWAYS", "READERS", "Reading", "read_run"]
+__all__ = ["READERS", "Background", "Reader", "Reading", "named_readers", "read_run"]

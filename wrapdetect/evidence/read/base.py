@@ -1,6 +1,7 @@
 """What every reader takes and gives."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from wrapdetect.dialects import Reply
@@ -42,5 +43,25 @@ class Background(NamedTuple):
     questions: Mapping[tuple[str, int], str]
 
 
-Reader = Callable[[Sequence[Reading], Background], Iterator[Observation]]
-"""A reader sees all readings that ask for it at once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """One way of reading: `read` sees all readings that ask for it at once, and observes `features`, no other's.
+
+    It reads what the item names it for; with `always` every exchange. `named`: whether an item may name it.
+    `paragraph` stands in docs/evidence.md, and tells each feature in backticks.
+    """
+
+    id: str
+    features: tuple[str, ...]
+    read: Callable[[Sequence[Reading], Background], Iterator[Observation]]
+    paragraph: str
+    always: bool = False
+    named: bool = True
+
+    def observations(self, readings: Sequence[Reading], background: Background) -> tuple[Observation, ...]:
+        """All that it observes. Raises ValueError for a feature that is not its own."""
+        found = tuple(self.read(readings, background))
+        strange = {o.feature for o in found if o.reader != self.id or o.feature not in self.features}
+        if strange:
+            raise ValueError(f"observes {', '.join(sorted(strange))}; expected {', '.join(self.features)}")
+        return found

@@ -5,9 +5,22 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from wrapdetect.evidence.read.base import Background, Reading
+from wrapdetect.evidence.read.base import Background, Reader, Reading
 from wrapdetect.model import Observation
 from wrapdetect.model.prose import quote, strip_think, words
+
+READER = Reader(
+    id="coherence",
+    features=(
+        "own_question",
+        "reply",
+        "planted",
+    ),
+    read=lambda readings, background: read(readings, background),
+    paragraph="""`own_question`: the share of the run's other questions that the answer fits less well than its own
+    (weighted shared words; 0 where it shares none with its own). `planted`: the fact planted earlier came back, and not
+    the one it replaced. `reply`: the last answer, for quoting.""",
+)
 
 
 def read(readings: Sequence[Reading], background: Background) -> Iterator[Observation]:
@@ -25,11 +38,11 @@ def read(readings: Sequence[Reading], background: Background) -> Iterator[Observ
         share = share_beaten(fits[reading.item.id, reading.exchange.turn], others)
         if _fits_what_came_before(reading, fits):
             share = 0.0
-        yield reading.observe("own_question", share, "coherence")
+        yield reading.observe("own_question", share, READER.id)
         if reading.last_turn:
-            yield reading.observe("reply", quote(text), "coherence")
+            yield reading.observe("reply", quote(text), READER.id)
         if reading.last_turn and reading.item.expects:
-            yield reading.observe("planted", gives_back(text, reading.item.expects, reading.item.rejects), "coherence")
+            yield reading.observe("planted", gives_back(text, reading.item.expects, reading.item.rejects), READER.id)
 
 
 def _fits_what_came_before(reading: Reading, fits: Mapping[tuple[str, int], float]) -> bool:

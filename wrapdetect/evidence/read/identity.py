@@ -3,10 +3,24 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from wrapdetect.evidence.read.base import Background, Reading
+from wrapdetect.evidence.read.base import Background, Reader, Reading
 from wrapdetect.evidence.seeds import Vendor, Vendors
 from wrapdetect.model import Observation
 from wrapdetect.model.prose import quote, sentences, strip_think
+
+READER = Reader(
+    id="identity",
+    features=(
+        "claims",
+        "denies",
+        "human",
+        "refusal",
+        "said",
+    ),
+    read=lambda readings, background: read(readings, background),
+    paragraph="""`claims` and `denies`: vendors named, clause by clause. `human`: says in the first person that it is
+    one. `refusal`: will not say. `said`: the answer, for quoting.""",
+)
 
 
 def _any(*phrases: str) -> re.Pattern[str]:
@@ -48,14 +62,14 @@ def read(readings: Sequence[Reading], background: Background) -> Iterator[Observ
         text = strip_think(reading.reply.text)
         claims, denies = claims_in(text, patterns)
         for vendor in claims:
-            yield reading.observe("claims", vendor, "identity")
+            yield reading.observe("claims", vendor, READER.id)
         for vendor in denies:
-            yield reading.observe("denies", vendor, "identity")
+            yield reading.observe("denies", vendor, READER.id)
         if claims_human(text):
-            yield reading.observe("human", True, "identity")
+            yield reading.observe("human", True, READER.id)
         if REFUSAL.search(text):
-            yield reading.observe("refusal", True, "identity")
-        yield reading.observe("said", quote(text), "identity")
+            yield reading.observe("refusal", True, READER.id)
+        yield reading.observe("said", quote(text), READER.id)
 
 
 def claims_in(text: str, patterns: Sequence[tuple[str, re.Pattern[str]]]) -> tuple[list[str], list[str]]:

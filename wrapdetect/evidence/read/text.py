@@ -3,10 +3,21 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from wrapdetect.evidence.read.base import Background, Reading
+from wrapdetect.evidence.read.base import Background, Reader, Reading
 from wrapdetect.evidence.read.identity import vendor_pattern
 from wrapdetect.model import Observation
 from wrapdetect.model.prose import spans, strip_think
+
+READER = Reader(
+    id="text",
+    features=(
+        "answer",
+        "claim_free",
+    ),
+    read=lambda readings, background: read(readings, background),
+    paragraph="""`answer` without think-blocks; `claim_free` also without the sentences in which the bot speaks of
+    itself or a vendor.""",
+)
 
 SELF = re.compile(
     r"\b(as an? (ai|language model|assistant|artificial)|i('|’)?m an? (ai|language model|assistant|bot|large)"
@@ -22,9 +33,9 @@ def read(readings: Sequence[Reading], background: Background) -> Iterator[Observ
     for reading in readings:
         if reading.reply.failure is None and reading.last_turn:
             answer = strip_think(reading.reply.text)
-            yield reading.observe("answer", answer, "text")
+            yield reading.observe("answer", answer, READER.id)
             if free := mask_claims(answer, named):
-                yield reading.observe("claim_free", free, "text")
+                yield reading.observe("claim_free", free, READER.id)
 
 
 def mask_claims(text: str, named: re.Pattern[str]) -> str:

@@ -3,10 +3,12 @@
 A feed is what a service says of itself. Onsets are known to minutes at best, and are given with their uncertainty.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Literal, get_args
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from wrapdetect.errors import FeedError
 from wrapdetect.monitor.feeds.base import FeedSource, Parsed
@@ -26,18 +28,16 @@ from wrapdetect.monitor.feeds.formats import (
 )
 from wrapdetect.monitor.feeds.scope import EVERYTHING, Scope
 from wrapdetect.monitor.feeds.shapes import looks_like, seen_as
+from wrapdetect.targets.one_of import one_of
 
-__all__ = ["EVERYTHING", "FEEDS", "FORMATS", "FeedFormat", "Parsed", "Reader", "Scope"]
+__all__ = ["EVERYTHING", "FEEDS", "Feed", "FeedFormat", "FeedSource", "Parsed", "Scope"]
 
-FeedFormat = Literal[
-    "statuspage", "incident_io", "rss", "atom", "upptime", "csv",
-    "better_stack", "instatus", "google_cloud", "aws", "cachet", "status_io", "sorry",
-]  # fmt: skip
-FEED_FORMATS: tuple[FeedFormat, ...] = get_args(FeedFormat)
+FeedFormat = Annotated[str, BeforeValidator(lambda value: one_of(value, FEEDS))]
+"""A key of FEEDS."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class Feed:
     """Reads pages of one format."""
 
     format: FeedFormat
@@ -65,18 +65,19 @@ class _Reader:
             raise FeedError(f"{str(error).partition('; open its address')[0]}; it looks like {other}") from error
 
 
-FEEDS: Mapping[FeedFormat, _Reader] = {
-    "statuspage": _Reader("statuspage", statuspage.parse),
-    "incident_io": _Reader("incident_io", incident_io.parse),
-    "rss": _Reader("rss", syndication.parse_rss),
-    "atom": _Reader("atom", syndication.parse_atom),
-    "upptime": _Reader("upptime", upptime.parse),
-    "csv": _Reader("csv", table.rows_of_table),
-    "better_stack": _Reader("better_stack", better_stack.parse),
-    "instatus": _Reader("instatus", instatus.parse),
-    "google_cloud": _Reader("google_cloud", google_cloud.parse),
-    "aws": _Reader("aws", aws.parse),
-    "cachet": _Reader("cachet", cachet.parse),
-    "status_io": _Reader("status_io", status_io.parse),
-    "sorry": _Reader("sorry", sorry.parse),
+FEEDS: dict[str, Feed] = {
+    "statuspage": Feed("statuspage", statuspage.parse),
+    "incident_io": Feed("incident_io", incident_io.parse),
+    "rss": Feed("rss", syndication.parse_rss),
+    "atom": Feed("atom", syndication.parse_atom),
+    "upptime": Feed("upptime", upptime.parse),
+    "csv": Feed("csv", table.rows_of_table),
+    "better_stack": Feed("better_stack", better_stack.parse),
+    "instatus": Feed("instatus", instatus.parse),
+    "google_cloud": Feed("google_cloud", google_cloud.parse),
+    "aws": Feed("aws", aws.parse),
+    "cachet": Feed("cachet", cachet.parse),
+    "status_io": Feed("status_io", status_io.parse),
+    "sorry": Feed("sorry", sorry.parse),
 }
+"""By format; packages of others add to it (store/plugins.py)."""

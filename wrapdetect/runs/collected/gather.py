@@ -18,8 +18,8 @@ from wrapdetect.runs.collected.said import Conversation
 
 _PACK = "collected"
 TEMPERATURE, MAX_TOKENS = 0.7, 1500
-"""With which references are asked the collected questions: as a chat page would ask; what the answers came with is not
-known."""
+"""With which questions are asked whose answers others collected, or a library holds: as a chat page would ask; what
+those answers came with is often not known."""
 SAME_MINUTES = timedelta(minutes=10)
 _SHOWN = 8
 """Speakers named in one message."""

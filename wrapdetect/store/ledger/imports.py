@@ -1,6 +1,6 @@
 """What comes from another store or a run file: whether it may, and what of its services and cadence is taken over.
 
-All functions work inside the transaction of the connection they are given. All raise StoreError: then nothing is taken.
+All functions that are given a connection work inside its transaction. All raise StoreError: then nothing is taken.
 """
 
 from typing import NamedTuple
@@ -9,8 +9,10 @@ from sqlalchemy import Connection
 
 from wrapdetect.errors import StoreError
 from wrapdetect.model.history import History
+from wrapdetect.monitor.schedule import DAY_S
 from wrapdetect.store.ledger import packing as heartbeats
 from wrapdetect.store.ledger import rows
+from wrapdetect.store.ledger.claims import utc_stamp
 from wrapdetect.store.ledger.rows import Count
 from wrapdetect.store.ledger.schema import SETTING
 
@@ -22,6 +24,16 @@ class Taken(NamedTuple):
     incidents: Count
     prints: Count
     remarks: tuple[str, ...]
+
+
+def refuse_the_future(history: History, at_s: int) -> None:
+    """A heartbeat that is still to come says that a clock is wrong."""
+    ahead_s = max((b.round_s[-1] for b in history.beats if len(b.round_s)), default=0)
+    if ahead_s > at_s + DAY_S:
+        raise StoreError(
+            f"it holds a heartbeat of {utc_stamp(ahead_s)}, which is still to come; nothing was imported: "
+            "check the clock of the machine that made it"
+        )
 
 
 def refuse_contradictions(conn: Connection, history: History) -> None:

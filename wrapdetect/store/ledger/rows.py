@@ -1,5 +1,5 @@
 """The store's tables, row by row: what a service, a fingerprint, an incident is there, read and written within the
-caller's transaction. Heartbeats and their packing are ledger_pack's."""
+caller's transaction. Heartbeats and their packing are packing.py's."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select
 
+from wrapdetect.errors import StoreError
 from wrapdetect.model import Endpoint
 from wrapdetect.model.history import Coverage, Incident, Print, Service
 from wrapdetect.monitor.outside import Spend
 from wrapdetect.store.ledger.packing import Span, storable
-from wrapdetect.store.ledger.schema import COVERAGE, INCIDENT, PRINT, SERVICE, SETTING, SPEND, VANTAGE
+from wrapdetect.store.ledger.schema import COVERAGE, FEED, INCIDENT, PRINT, SERVICE, SETTING, SPEND, VANTAGE
 
 _ENDPOINT = TypeAdapter(Endpoint)
 _SERVICE = TypeAdapter(Service)
@@ -132,6 +133,24 @@ def save_service(conn: Connection, service: Service) -> None:
     put(conn, SERVICE, {"id": int(service_id)}, {**row, "endpoint": endpoint})
 
 
+def save_services(conn: Connection, services: Sequence[Service]) -> tuple[str, ...]:
+    """Insert or update by name; gives a line for each that changed.
+
+    Raises StoreError where a name now stands for another address or model.
+    """
+    known = {s.name: s for s in services_of(conn)}
+    for other in (s for s in services if s.name in known and is_another(known[s.name], s)):
+        raise StoreError(
+            f"{change(known[other.name], other)}: another service, which must not be judged by the past of this one; "
+            "give it another name, or begin a new store"
+        )
+    told = tuple(line for s in services if (line := change(known.get(s.name), s)))
+    for service in services:
+        if known.get(service.name) != service:
+            save_service(conn, service)
+    return told
+
+
 def change(before: Service | None, after: Service, *, here: str = "was", there: str = "is") -> str:
     """What differs, as a line for the user; "" where nothing does.
 
@@ -247,6 +266,15 @@ def prints_in(conn: Connection, places: dict[int, tuple[str, str]], span: Span) 
         for i, at_s, item, said in rows
         if i in places
     )
+
+
+def save_feed(conn: Connection, feed: str, at_s: int, *, ok: bool, detail: str, tags: Mapping[str, str | None]) -> None:
+    """How a feed did; a tag that is None leaves the one of before."""
+    before = conn.execute(select(FEED).where(FEED.c.feed == feed)).one_or_none()
+    kept = {key: getattr(before, key) if value is None and before else value for key, value in tags.items()}
+    since_s = before.since_s if before and before.ok == ok else at_s
+    row = {"at_s": at_s, "ok": ok, "since_s": since_s, "detail": storable(detail)}
+    put(conn, FEED, {"feed": feed}, {**row, **kept})
 
 
 def save_prints(conn: Connection, ids: Mapping[str, int], prints: Sequence[Print]) -> Count:

@@ -32,8 +32,8 @@ from wrapdetect import __version__
 from wrapdetect.dialects.body.told import is_limit
 from wrapdetect.dialects.template.sources import records
 from wrapdetect.model import Failure, FailureKind
-from wrapdetect.ways.http import too_long
 from wrapdetect.ways.net.addresses import address_allowed, refusal_of
+from wrapdetect.ways.net.failures import too_long
 from wrapdetect.ways.net.wire import reading_stopped
 
 logging.getLogger("websockets.client").setLevel(logging.WARNING)  # its debug lines show frames and headers

@@ -1,12 +1,13 @@
 """A chat page's parts, found by looking: the box for the question, what sends it, what asks for consent, and walls.
 
-The looking itself is done in the page, by page_find.js. A login wall or a captcha is named and left alone.
+The looking itself is done in the page, by find.js. A login wall or a captcha is named and left alone.
 """
 
 import asyncio
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from wrapdetect.model import Failure, FailureKind
@@ -57,29 +58,35 @@ class Box(NamedTuple):
 async def told(frame: "Frame", name: str, *arguments: object) -> object:
     """What a function of the script gives, or None where the frame is gone or just now loading."""
     call = f"(a) => window.__wrapdetect ? window.__wrapdetect.{name}(...a) : null"
-    try:
+    with OutThere():
         return cast("object", await frame.evaluate(call, list(arguments)))
-    except Exception as error:
-        if not is_playwrights(error):
-            raise
-        return None
+    return None
 
 
 async def element(frame: "Frame", name: str, *arguments: object) -> "ElementHandle | None":
     """The element that a function of the script gives."""
     call = f"(a) => window.__wrapdetect ? window.__wrapdetect.{name}(...a) : null"
-    try:
+    with OutThere():
         handle: JSHandle = await frame.evaluate_handle(call, list(arguments))
         return handle.as_element()
-    except Exception as error:
-        if not is_playwrights(error):
-            raise
-        return None
+    return None
 
 
 def is_playwrights(error: BaseException) -> bool:
     """Whether Playwright raised it: something out there, not a bug of ours."""
     return type(error).__module__.startswith("playwright.")
+
+
+class OutThere:
+    """As a context: what Playwright raises within is passed over; what we raise is not."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        return error is not None and is_playwrights(error)
 
 
 class _Opening:
@@ -174,11 +181,8 @@ async def send_button(box: Box, way: Way) -> "ElementHandle | None":
 
 async def type_question(box: Box, text: str) -> None:
     """Put the text into the box, as a whole. Raises Stop where the box does not take it."""
-    try:
+    with OutThere():
         await box.element.fill(text, timeout=PRESS_MS)
-    except Exception as error:
-        if not is_playwrights(error):
-            raise
     if _same(await held(box), text):
         return
     await box.element.focus()
@@ -242,13 +246,10 @@ async def given_element(page: "Page", selector: str) -> Box | None:
 
 
 async def _is_free(box: Box) -> bool:
-    try:
+    with OutThere():
         await box.element.click(trial=True, timeout=TRIAL_MS)
-    except Exception as error:
-        if not is_playwrights(error):
-            raise
-        return False
-    return True
+        return True
+    return False
 
 
 async def _press_given(page: "Page", way: Way) -> int:
@@ -268,13 +269,10 @@ async def _consent(page: "Page", *, blocked: bool) -> bool:
 
 
 async def _press(button: "ElementHandle") -> bool:
-    try:
+    with OutThere():
         await button.click(timeout=CONSENT_MS)
-    except Exception as error:
-        if not is_playwrights(error):
-            raise
-        return False
-    return True
+        return True
+    return False
 
 
 def _wall(looks: list[tuple["Frame", _Told]]) -> str | None:

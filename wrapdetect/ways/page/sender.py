@@ -24,9 +24,10 @@ from wrapdetect.ways.page.browser import (
     load_playwright,
     resolver_rules,
 )
-from wrapdetect.ways.page.find import Stop, is_playwrights
+from wrapdetect.ways.page.find import OutThere, Stop, is_playwrights
 from wrapdetect.ways.page.login_state import read_login
-from wrapdetect.ways.page.talk import PageTalk, Turn
+from wrapdetect.ways.page.talk import PageTalk
+from wrapdetect.ways.page.watch import Turn
 
 if TYPE_CHECKING:
     from playwright.async_api import Playwright
@@ -146,7 +147,7 @@ class PageSender:
                 failure = Failure(kind=failure.kind, detail=said)
             ended, talk = self._stopwatch(), self._talks.get(place)
             left_s = max(KEEP_S, min(KEEP_WELL_S, begun + self._timeout_s - ended))
-            kept = await self._keep(talk, seen, left_s) if talk and talk.status is not None else _Kept()
+            kept = await self._keep(talk, seen, left_s) if talk and talk.tab.status is not None else _Kept()
             exchange = self._recorded(endpoint, ask, turn, attempt, started, begun, ended, seen, failure, talk, kept)
             if (failure and failure.kind is not FailureKind.LIMITED) or turn == len(ask.turns) - 1:
                 self._end(place)
@@ -173,7 +174,7 @@ class PageSender:
         except Exception as error:
             if not is_playwrights(error):
                 raise
-            gone = self._talks[place].gone if place in self._talks else ""
+            gone = self._talks[place].tab.gone if place in self._talks else ""
             line = str(error).splitlines()[0][:200]
             if type(error).__name__ == "TimeoutError" and not gone:
                 return Failure(kind=FailureKind.TIMEOUT, detail=f"the page does not react to our browser ({line})")
@@ -197,18 +198,17 @@ class PageSender:
             if stop.failure.kind is FailureKind.CONNECT:
                 home.rules = None
             if stop.failure.kind is FailureKind.GARBLED:
-                raise Stop(stop.failure.kind, stop.failure.detail + talk.wanted()) from None
+                raise Stop(stop.failure.kind, stop.failure.detail + talk.tab.wanted()) from None
             raise
         return talk
 
     async def _late(self, place: _Place, seen: Turn) -> Failure:
         talk = self._talks.get(place)
-        if talk is None or not talk.ready:
-            detail = f"the page did not load within {self._timeout_s:g} s{talk.wanted() if talk else ''}"
-            return Failure(kind=FailureKind.TIMEOUT, detail=detail)
+        if talk is None:
+            return Failure(kind=FailureKind.TIMEOUT, detail=f"the page did not load within {self._timeout_s:g} s")
         failure = await _within(talk.late(seen, self._timeout_s), KEEP_S)
         if failure is None:
-            talk.gone = talk.gone or "the page hangs"
+            talk.tab.gone = talk.tab.gone or "the page hangs"
             failure = Failure(kind=FailureKind.TIMEOUT, detail=f"no complete answer within {self._timeout_s:g} s")
         return failure
 
@@ -232,19 +232,19 @@ class PageSender:
 
     async def _keep(self, talk: PageTalk, seen: Turn, limit_s: float) -> _Kept:
         kept, begun = _Kept(), self._stopwatch()
-        await talk.traffic.settle()
+        await talk.tab.traffic.settle()
         zero = seen.zero or datetime.timestamp(self._now()) - (self._stopwatch() - seen.stopwatch)
-        kept.hops = talk.traffic.take(zero)
-        found = None if talk.gone else await _within(talk.secrets(), limit_s)
+        kept.hops = talk.tab.traffic.take(zero)
+        found = None if talk.tab.gone else await _within(talk.tab.secrets(), limit_s)
         kept.secrets = tuple(
-            s for s in found or talk.known_secrets if like_a_secret(s) and s.isascii() and s not in seen.question
+            s for s in found or talk.tab.known_secrets if like_a_secret(s) and s.isascii() and s not in seen.question
         )
         ours = tuple(s for s in self._keyring.variables.values() if len(s) >= SHORTEST_MASKED)
         if found is None:  # there may be secrets in them that we do not know
             kept.hops = ()
             return kept
         left_s = max(0.1, begun + limit_s - self._stopwatch())
-        kept.screenshot = await _within(talk.picture((*ours, *kept.secrets), left_s), left_s) or b""
+        kept.screenshot = await _within(talk.tab.picture((*ours, *kept.secrets), left_s), left_s) or b""
         return kept
 
     def _recorded(
@@ -272,8 +272,8 @@ class PageSender:
             attempt=attempt,
             started=started + timedelta(seconds=seen.stopwatch - begun),
             sent=seen.question,
-            status=talk.status if talk else None,
-            headers=talk.headers if talk else (),
+            status=talk.tab.status if talk else None,
+            headers=talk.tab.headers if talk else (),
             chunks=grown(texts),
             ended_s=ended_s,
             failure=failure,
@@ -301,11 +301,6 @@ class PageSender:
 
 async def _within(work: Awaitable[_T], limit_s: float) -> _T | None:
     """What it gives, or None where that takes too long or the page is gone."""
-    try:
+    with OutThere(), suppress(TimeoutError):
         return await asyncio.wait_for(work, limit_s)
-    except TimeoutError:
-        return None
-    except Exception as error:
-        if not is_playwrights(error):
-            raise
-        return None
+    return None

@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from wrapdetect.dialects.body.unpacked import cut_alike
 from wrapdetect.model import Chunk, Hop
-from wrapdetect.secrets.names import like_a_secret, secret_name
+from wrapdetect.secrets.named import mask_named, mask_query
+from wrapdetect.secrets.names import secret_name
 
 if TYPE_CHECKING:
     from playwright.async_api import CDPSession
@@ -34,8 +35,6 @@ TEXTUAL = re.compile(r"^text/|json|xml|javascript|x-www-form-urlencoded|ndjson|e
 BODIES = frozenset({"XHR", "Fetch", "EventSource", "Document"})
 """Kinds of request whose bodies are kept; of scripts, styles and pictures only that they were asked for."""
 _ASKING = frozenset({"XHR", "Fetch", "EventSource"})
-_NAMED = re.compile(r'("(?P<name>[\w-]{2,40})"\s*:\s*")(?P<value>[^"\\]{8,})(?=")')
-FORM = re.compile(r"(?P<before>(?:^|[&?])(?P<name>[\w.-]{2,40})=)(?P<value>[^&\s]{4,})")
 
 _Event = Mapping[str, object]
 
@@ -184,8 +183,8 @@ class Traffic:
                 Hop(
                     t_s=request.begun - zero,
                     method=request.method,
-                    url=_bare(request.url),
-                    sent=_mask_named(request.sent),
+                    url=mask_query(request.url),
+                    sent=mask_named(request.sent),
                     status=request.status,
                     headers=request.headers,
                     chunks=chunks,
@@ -368,35 +367,8 @@ def _path(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _bare(url: str) -> str:
-    """The address with the values of its query masked.
-
-    >>> _bare("https://bot.example/ask?id=42&k=#top")
-    'https://bot.example/ask?id=**&k='
-    """
-    head, mark, query = url.partition("#")[0].partition("?")
-    pairs = [p.partition("=") for p in query.split("&")]
-    return f"{head}{mark}{'&'.join(f'{n}{e}' + '*' * len(v) for n, e, v in pairs)}"
-
-
-def _mask_named(text: str) -> str:
-    """
-    >>> _mask_named('{"access_token": "a1b2c3d4e5", "token": "gravity", "q": "why not"}')
-    '{"access_token": "**********", "token": "gravity", "q": "why not"}'
-    """
-
-    def mask(found: re.Match[str]) -> str:
-        value = found["value"]
-        if secret_name(found["name"], "header") and like_a_secret(value):
-            return found[0][: -len(value)] + "*" * len(value)
-        return found[0]
-
-    masked = _NAMED.sub(mask, text)
-    return masked if text[:1] in "{[" else FORM.sub(mask, masked)
-
-
 def _masked(chunks: list[Chunk]) -> Sequence[Chunk]:
     """Values that are secret by their names, masked over the whole body."""
     body = b"".join(c.data for c in chunks)
-    masked = _mask_named(body.decode("latin-1")).encode("latin-1", "replace")
+    masked = mask_named(body.decode("latin-1")).encode("latin-1", "replace")
     return chunks if masked == body or len(masked) != len(body) else cut_alike(chunks, masked)

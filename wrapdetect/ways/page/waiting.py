@@ -1,4 +1,5 @@
-"""What a page shows while its answer is still to come: is a text only such a notice, and when is an answer settled?
+"""What a page shows while its answer is still to come: is a text only such a notice, when is an answer settled, and is it
+no more than word of a failure?
 
 Pure. A notice is known by its words; a text that the page did not get from anywhere since the question, and that stood
 there at once, is waited past for longer than one that was seen to come.
@@ -8,6 +9,9 @@ there at once, is waited past for longer than one that was seen to come.
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+
+from wrapdetect.dialects.body.unpacked import kind_of
+from wrapdetect.model import Failure, FailureKind
 
 NOTICE_LIMIT = 160
 """Characters: a longer text is no notice."""
@@ -22,6 +26,12 @@ PUSHED_S = 2.5
 WHOLE_S = 2.0
 """The same of a short answer that came at once: another may follow."""
 _SHORT = 200
+APOLOGY_LIMIT = 300
+"""Characters: a longer text is an answer, whatever became of the page's request."""
+SORRY = re.compile(
+    r"error|wrong|fail|try again|unavailable|exceeded|limit|denied|unauthori|fehler|erreur|fallo|ошибк|错误|エラー",
+    re.I,
+)
 PAUSE_S = 0.7
 """A notice that stood alone so long before the answer began below it is no part of it."""
 
@@ -140,3 +150,24 @@ def has_grown(seen: list[_Seen]) -> bool:
     for (_, before), (_, after) in pairwise(seen[-40:]):
         steps = steps + 1 if before and after.startswith(before[: max(1, len(before) - 2)]) and after != before else 0
     return steps >= 2
+
+
+def no_answer_shown(text: str, alert: str, failed: tuple[int, str] | None) -> Failure | None:
+    """What failed, where a page shows no answer, or only word of that; None where it shows one.
+
+    `alert` is what it calls an error; `failed` the status and text of its own last request, where that was refused.
+
+    >>> no_answer_shown("Sorry, something went wrong.", "", (503, "busy")).detail
+    "the page's request was answered with HTTP 503: busy"
+    >>> no_answer_shown("The moon pulls on the seas.", "", (503, "busy")) is None
+    True
+    """
+    shown = text.strip()
+    if failed and (not shown or (len(shown) <= APOLOGY_LIMIT and SORRY.search(shown))):
+        status, body = failed
+        said = body or shown
+        detail = f"the page's request was answered with HTTP {status}{': ' + said if said else ''}"
+        return Failure(kind=kind_of(status), detail=detail)
+    if alert and not shown:
+        return Failure(kind=FailureKind.SERVER, detail=f"the page shows an error: {' '.join(alert.split())[:300]}")
+    return None

@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 from wrapdetect.dialects import Call
 from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind, Missing
 from wrapdetect.model.prose import quote
+from wrapdetect.runs.ask import StoppedByHand as StoppedByHand
 from wrapdetect.ways.person.clipboard import NO_CLIPBOARD, Clipboard
 
 UNKNOWN_MOMENT: tuple[Missing, ...] = (
@@ -34,10 +35,6 @@ COMMANDS = "Or, alone on the first line: c takes the clipboard, s skips, f the b
 LITERALLY = r"An answer that is one such letter itself: \c, \s, \f, \q."
 LONGEST_LINE = 4095
 """Bytes of one line that a terminal hands over; the rest of a longer one is lost before we see it."""
-
-
-class StoppedByHand(Exception):
-    """The person wants no more questions; what was answered is kept."""
 
 
 class _Said(NamedTuple):

@@ -11,8 +11,10 @@ from wrapdetect.dialects.template.sources import Received, find
 from wrapdetect.model import Chunk, Failure, FailureKind, Step, Template
 from wrapdetect.model.template import AutoReply
 from wrapdetect.targets.origins import as_socket, join
-from wrapdetect.ways.http import Tape, answer_refusal, too_long, trusted
+from wrapdetect.ways.net.failures import answer_refusal, too_long
+from wrapdetect.ways.net.lines import trusted
 from wrapdetect.ways.net.socket import NOTHING_AUTOMATIC, Automatic, Frame, Refused, Socket, Unreached, open_socket
+from wrapdetect.ways.net.tape import Tape
 from wrapdetect.ways.net.wire import CHUNKS_A_TURN
 from wrapdetect.ways.template.talk import (
     Aside,

@@ -17,10 +17,11 @@ from wrapdetect.dialects.template.polling import MISSING, MOST_MISSING
 from wrapdetect.dialects.template.slots import CONVERSATION_ID
 from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Template
 from wrapdetect.model.template import Poll, Request
+from wrapdetect.secrets.named import clean_url
 from wrapdetect.secrets.names import SHORTEST_LEARNT
 from wrapdetect.targets.origins import MOST_REDIRECTS, REDIRECTS, join
-from wrapdetect.ways.http import Tape, no_answer
-from wrapdetect.ways.keyring import clean_url
+from wrapdetect.ways.net.failures import no_answer
+from wrapdetect.ways.net.tape import Tape
 from wrapdetect.ways.template.talk import Aside, Asking, Filled, TalkState, address_of, led_on, shown_of, shown_url
 
 KEPT_BYTES = 1_000_000

@@ -32,20 +32,14 @@ from wrapdetect.dialects.template.sources import find
 from wrapdetect.model import Ask, AskKey, Chunk, Endpoint, Exchange, Failure, FailureKind, Step, Template
 from wrapdetect.runs.ask import RETRIES_WHEN_LIMITED
 from wrapdetect.runs.workload import worked
+from wrapdetect.secrets.named import clean_url
 from wrapdetect.secrets.names import SHORTEST_LEARNT
 from wrapdetect.targets.origins import MOST_REDIRECTS, may_ask
-from wrapdetect.ways.http import (
-    BYTE_LIMIT,
-    Lines,
-    StampingTransport,
-    Tape,
-    broken,
-    connections,
-    current_tape,
-    no_answer,
-    timed_out,
-)
-from wrapdetect.ways.keyring import Keyring, clean_url
+from wrapdetect.ways.http import BYTE_LIMIT
+from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.net.failures import broken, no_answer, timed_out
+from wrapdetect.ways.net.lines import Lines, connections
+from wrapdetect.ways.net.tape import StampingTransport, Tape, current_tape
 from wrapdetect.ways.page.login_state import read_login
 from wrapdetect.ways.template.over_socket import ON_SOCKET, Sockets
 from wrapdetect.ways.template.poll import Polls

@@ -15,11 +15,13 @@ from wrapdetect.dialects.template.filters import Masked
 from wrapdetect.dialects.template.slots import ENV
 from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Missing, Step, Template
 from wrapdetect.model.template import Request
+from wrapdetect.secrets.named import clean_url
 from wrapdetect.secrets.names import SHORTEST_LEARNT, like_a_secret
 from wrapdetect.targets.origins import REDIRECTS, SEE_OTHER, as_http, join, moved_within
-from wrapdetect.ways.http import USER_AGENT, Tape
-from wrapdetect.ways.keyring import Keyring, clean_url
+from wrapdetect.ways.http import USER_AGENT
+from wrapdetect.ways.keyring import Keyring
 from wrapdetect.ways.net.socket import Socket
+from wrapdetect.ways.net.tape import Tape
 from wrapdetect.ways.net.wire import SET_COOKIE_LIMIT, reading_stopped
 from wrapdetect.ways.page.login_state import Login
 

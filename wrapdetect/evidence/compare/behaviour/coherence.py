@@ -9,10 +9,21 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from wrapdetect.evidence.compare.rule import Rule
 from wrapdetect.evidence.compare.samples import Samples
 from wrapdetect.evidence.compare.shares import jeffreys, log_marginal, log_marginal_below
 from wrapdetect.model import AskKey, Finding
 from wrapdetect.model.prose import quote
+
+RULE = Rule(
+    id="coherence_gap",
+    axis="behaviour",
+    group="coherence",
+    bound=0.69,
+    compare=lambda samples, _: compare(samples),
+    paragraph="""Whether the target keeps the thread as often as the reference does on the same conversations. A relay
+    that drops history can lose it, but not gain it. At most a factor of 2.""",
+)
 
 FITS = 0.9
 """An answer fits its question when at least this share of the other questions fits it less well."""
@@ -33,8 +44,8 @@ def compare(samples: Samples) -> Iterator[Finding]:
         low, high = (b - theirs / n for b in jeffreys(ours, n))
         lost = next((k for k in common if upstream[k] and not target[k]), None)
         yield Finding(
-            rule="coherence_gap",
-            axis="behaviour",
+            rule=RULE.id,
+            axis=RULE.axis,
             target=samples.target,
             upstream=reference.name,
             effect=(ours - theirs) / n,

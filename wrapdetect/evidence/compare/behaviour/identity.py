@@ -6,10 +6,21 @@ A system prompt makes any model say anything, and models name foreign vendors un
 
 from collections.abc import Iterator
 
+from wrapdetect.evidence.compare.rule import Rule
 from wrapdetect.evidence.compare.samples import Samples
 from wrapdetect.evidence.compare.shares import jeffreys, log_marginal
 from wrapdetect.model import Endpoint, Finding, Observation
 from wrapdetect.model.prose import quote
+
+RULE = Rule(
+    id="identity_claim",
+    axis="behaviour",
+    group="identity",
+    bound=0.69,  # 0.3 decades: what a model says it is, is weak
+    compare=lambda samples, _: compare(samples),
+    paragraph="""The share of identity questions in which the target names this reference's vendor as its own. At most a
+    factor of 2; not claiming, denying, or claiming to be human weighs nothing.""",
+)
 
 CLAIMING = (1.0, 1.0)
 """Beta prior of the share of claims where the upstream does answer: anything goes."""
@@ -36,8 +47,8 @@ def compare(samples: Samples) -> Iterator[Finding]:
             for k in (hits, round(low * n), round(high * n) if hits else 0)
         ]
         yield Finding(
-            rule="identity_claim",
-            axis="behaviour",
+            rule=RULE.id,
+            axis=RULE.axis,
             target=samples.target,
             upstream=reference.name,
             effect=hits / n,

@@ -18,6 +18,7 @@ from scipy.special import gammaln, ndtr
 
 from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.evidence.compare.behaviour.likeness import Likeness, Speaker
+from wrapdetect.evidence.compare.behaviour.views import ViewId
 from wrapdetect.evidence.seeds import KnownLikeness as Known
 
 _BOOTSTRAP_DRAWS = 2000
@@ -28,6 +29,10 @@ FARTHEST_NATS = 20.0
 """Nats beyond which densities of a few dozen questions mean nothing; the ruleset's bounds are far inside."""
 MOST_ALIKE = 3.0
 """S(o,u) / S(o,o') beyond this is noise of a few questions."""
+
+
+IDENTICAL = 0.9
+"""A reference whose answers behind a prompt are this alike does not vary: it measures no null."""
 
 
 class Lead(NamedTuple):
@@ -124,6 +129,41 @@ def lead_log_ratio(value: float, error: float, null: LeadNull, own: tuple[float,
     unrelated = gammaln((v + 1) / 2) - gammaln(v / 2) - 0.5 * np.log(v * np.pi) - np.log(scale)
     unrelated -= (v + 1) / 2 * np.log1p(z * z / v)
     return float(np.clip(np.log(max(same, 1e-300)) - unrelated, -FARTHEST_NATS, FARTHEST_NATS))
+
+
+class Test(NamedTuple):
+    """One view of a run, ready to put candidates to."""
+
+    view: ViewId
+    like: Likeness
+    known: Known
+    null: LeadNull
+    candidates: tuple[Speaker, ...]
+    variants: tuple[str, ...]
+    rng: Generator
+
+    def others(self, candidate: Speaker) -> list[Speaker]:
+        return [c for c in self.candidates if c != candidate]
+
+    def lead_of(self, speaker: Speaker, candidate: Speaker) -> Lead | None:
+        return lead(self.like, speaker, candidate, self.others(candidate), np.random.default_rng(0))
+
+    def own(self, candidate: Speaker) -> Lead | None:
+        """The candidate's lead with itself behind neutral prompts; None where that was not asked or never varied."""
+        for variant in self.variants:
+            behind = (candidate[0], variant)
+            if behind in self.like.speakers:
+                alike = self.like.between(behind, candidate)
+                both = alike[np.isfinite(alike)]
+                if len(both) and both.mean() < IDENTICAL:
+                    return self.lead_of(behind, candidate)
+        return None
+
+    def llr(self, value: float, error: float, candidate: Speaker, *, nearest: bool) -> float:
+        """Nats for a lead. The null is that of the largest of k leads, which falls on any one candidate with 1 / k:
+        hence + ln k for the nearest; another candidate gathers nothing."""
+        weight = lead_log_ratio(value, error, self.null, own_range(self.own(candidate), self.known))
+        return weight + float(np.log(len(self.candidates))) if nearest else min(weight, 0.0)
 
 
 def _parts(like: Likeness, speaker: Speaker, candidate: Speaker, others: Sequence[Speaker]) -> Floats:

@@ -1,62 +1,57 @@
 """Rules text_words, text_chars, text_embedding: whose claim-free answers are these nearest to?"""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 
-from wrapdetect.evidence.compare.behaviour.lead import Lead, LeadNull, lead, lead_log_ratio, measured_null, own_range
-from wrapdetect.evidence.compare.behaviour.likeness import Likeness, Speaker, measure
+from wrapdetect.evidence.compare.behaviour.lead import Lead, Test, measured_null
+from wrapdetect.evidence.compare.behaviour.likeness import Speaker, measure
 from wrapdetect.evidence.compare.behaviour.views import View, ViewId
+from wrapdetect.evidence.compare.rule import Rule
 from wrapdetect.evidence.compare.samples import Samples
-from wrapdetect.evidence.seeds import KnownLikeness as Known
 from wrapdetect.model import Control, Finding
 from wrapdetect.model.prose import quote
 
-RULE_OF: Mapping[ViewId, str] = {"words": "text_words", "chars": "text_chars", "embedding": "text_embedding"}
+
+def _of_view(view: ViewId, paragraph: str) -> Rule:
+    """Three views of one thing are one group."""
+    rule = f"text_{view}"
+    return Rule(
+        id=rule,
+        axis="behaviour",
+        group="text",
+        bound=4.0,
+        compare=lambda samples, prepared: _of_test(samples, prepared.tests.get(rule)),
+        paragraph=paragraph,
+    )
+
+
+RULE_OF: Mapping[ViewId, Rule] = {
+    "words": _of_view(
+        "words",
+        """How much nearer the target's claim-free answers are to this reference than the references are to one another,
+        on the same questions (double-centred cosine of TF-IDF over words and pairs of words). Weighed against the leads
+        that unrelated models reach, measured on the references themselves, and the lead that the reference has with
+        itself behind a neutral system prompt.""",
+    ),
+    "chars": _of_view("chars", "The same over groups of 2 to 4 characters: spelling, endings, marks, layout."),
+    "embedding": _of_view(
+        "embedding",
+        "The same over sentence embeddings (all-MiniLM-L6-v2): meaning rather than wording. Needs the extra `[embed]`.",
+    ),
+}
+
 _UNIT = "lead, share of the likeness between references"
 SHUFFLED: Speaker = ("(shuffled reference)", "")
 PARROT: Speaker = ("(parrot)", "")
 CONTROL_LIMIT = 1.1
 """Nats that a made-up speaker may gather (factor 3) before the comparison counts as fooled."""
-IDENTICAL = 0.9
-"""A reference whose answers behind a prompt are this alike does not vary: it measures no null."""
 
 
-class Test(NamedTuple):
-    """One view of a run, ready to put candidates to."""
-
-    view: ViewId
-    like: Likeness
-    known: Known
-    null: LeadNull
-    candidates: tuple[Speaker, ...]
-    variants: tuple[str, ...]
-    rng: Generator
-
-    def others(self, candidate: Speaker) -> list[Speaker]:
-        return [c for c in self.candidates if c != candidate]
-
-    def lead_of(self, speaker: Speaker, candidate: Speaker) -> Lead | None:
-        return lead(self.like, speaker, candidate, self.others(candidate), np.random.default_rng(0))
-
-    def own(self, candidate: Speaker) -> Lead | None:
-        """The candidate's lead with itself behind neutral prompts; None where that was not asked or never varied."""
-        for variant in self.variants:
-            behind = (candidate[0], variant)
-            if behind in self.like.speakers:
-                alike = self.like.between(behind, candidate)
-                both = alike[np.isfinite(alike)]
-                if len(both) and both.mean() < IDENTICAL:
-                    return self.lead_of(behind, candidate)
-        return None
-
-    def llr(self, value: float, error: float, candidate: Speaker, *, nearest: bool) -> float:
-        """Nats for a lead. The null is that of the largest of k leads, which falls on any one candidate with 1 / k:
-        hence + ln k for the nearest; another candidate gathers nothing."""
-        weight = lead_log_ratio(value, error, self.null, own_range(self.own(candidate), self.known))
-        return weight + float(np.log(len(self.candidates))) if nearest else min(weight, 0.0)
+def _of_test(samples: Samples, test: Test | None) -> Iterator[Finding]:
+    if test is not None:
+        yield from compare(samples, test)
 
 
 def prepare(samples: Samples, view_id: ViewId, view: View, rng: Generator) -> Test | None:
@@ -95,7 +90,7 @@ def compare(samples: Samples, test: Test) -> Iterator[Finding]:
             for value in (found.value, found.low, found.high)
         )
         yield Finding(
-            rule=RULE_OF[test.view],
+            rule=RULE_OF[test.view].id,
             axis="behaviour",
             target=samples.target,
             upstream=candidate[0],
@@ -162,7 +157,7 @@ def _alone(samples: Samples, test: Test, candidate: Speaker) -> Iterator[Finding
     drawn = near[test.rng.integers(0, len(near), (2000, len(near)))].mean(axis=1)
     low, high = np.quantile(drawn, (0.025, 0.975))
     yield Finding(
-        rule=RULE_OF[test.view],
+        rule=RULE_OF[test.view].id,
         axis="behaviour",
         target=samples.target,
         upstream=candidate[0],

@@ -20,9 +20,25 @@ from urllib.parse import urlsplit
 import numpy as np
 from scipy.special import gammaincinv
 
+from wrapdetect.evidence.compare.rule import Rule
 from wrapdetect.evidence.compare.samples import Samples, SignOfLife
 from wrapdetect.evidence.compare.shares import jeffreys, log_marginal
 from wrapdetect.model import Finding
+
+RULE = Rule(
+    id="failures_together",
+    axis="dependence",
+    group="failures",
+    bound=6.9,  # factor 1000 over all incidents; one alone cannot pass a factor of 37 (see COMMON)
+    incidents_above=-99.0,
+    compare=lambda samples, _: compare(samples),
+    paragraph="""When the reference was down, was the target down with it? Counted by incident (outages within an hour
+    are one): the target must be down for most of it, go down and come back within 15 minutes of it. Weighed against the
+    target's own failures at other times and against causes that both share unseen, so that one incident never says more
+    than a factor of 37; incidents that references at other hosts had too are left out. In simulation no unrelated
+    target of 4,800 was accused by outages alone; but of frail targets with clumped outages that did share exactly one
+    by chance, one in twelve was (16 of 197): one clean coincidence is what `likely_wrapper` says, not `wrapper`.""",
+)
 
 _SHARES = (2.2, 0.8)
 """Beta prior of s. Mean .73: what public incident lists give for products known to depend on one provider."""
@@ -78,8 +94,8 @@ def compare(samples: Samples) -> Iterator[Finding]:
             for factor in (1.0, *_spread(samples, reference.name))
         )
         yield Finding(
-            rule="failures_together",
-            axis="dependence",
+            rule=RULE.id,
+            axis=RULE.axis,
             target=samples.target,
             upstream=reference.name,
             effect=hits / n if n else 0.0,

@@ -36,8 +36,22 @@ from wrapdetect.evidence.compare.dependence.latency_grid import (
     median,
     robust_sd,
 )
+from wrapdetect.evidence.compare.rule import Rule, of_history
 from wrapdetect.model import Finding
 from wrapdetect.model.history import History, Service
+
+RULE = Rule(
+    id="latency_together",
+    axis="dependence",
+    group="latency",
+    bound=1.1,
+    compare=of_history(lambda history, target, rng: compare(history, target, rng)),
+    paragraph="""Is the target slow when the candidate is slow, beyond what all others are at the same moment, and
+    beyond any other vendor? Slow drift and the pattern of the week are taken out first; the null shifts whole weeks
+    (whole days below eight weeks). It speaks only where three other vendors are as steady in milliseconds, since a
+    shared network shows in quick services first. At most a factor of 3: in recorded data, models of one provider hardly
+    move together from day to day.""",
+)
 
 FEWEST_OTHERS, STEADIEST = 3, 5
 """Vendors beside target and candidate, as steady as it, without whom a shared network cannot be told; and how many of
@@ -97,8 +111,8 @@ def judged(grid: Grid, target: str, pair: _Pair, others: Sequence[_Pair], days: 
     llr, llr_low, llr_high = (_log_ratio(chance(x, shifts, spare), pair) for x in (float(excess[0]), low, high))
     n = _days_seen(grid, pair)
     return Finding(
-        rule="latency_together",
-        axis="dependence",
+        rule=RULE.id,
+        axis=RULE.axis,
         target=target,
         upstream=pair.other.name,
         effect=float(excess[0]),

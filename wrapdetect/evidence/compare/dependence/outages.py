@@ -66,6 +66,19 @@ class Setting:
     excused: Sequence[tuple[float, float]] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetOutages:
+    """What the incidents of a history say of one target and each of its candidates."""
+
+    target: Timeline
+    candidates: tuple[Timeline, ...]
+    panel: tuple[Timeline, ...]
+    setting: Setting
+    found: tuple[Dependence, ...]
+    vantages: str = ""
+    """A sentence on whence it was seen, "" for one vantage."""
+
+
 def dependence(
     target: Timeline,
     candidates: Sequence[Timeline],

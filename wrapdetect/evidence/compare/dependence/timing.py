@@ -10,8 +10,19 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.random import Generator
 
+from wrapdetect.evidence.compare.rule import Rule
 from wrapdetect.evidence.compare.samples import Samples, TurnKey
 from wrapdetect.model import Finding, Value
+
+RULE = Rule(
+    id="timing_paired",
+    axis="dependence",
+    group="timing",
+    bound=0.35,
+    compare=lambda samples, _: compare(samples, np.random.default_rng(samples.run.seed)),
+    paragraph="""The ratio of the times to the first word, question by question, asked of both in the same minutes. Only
+    being reliably faster than the reference says anything: a little, against.""",
+)
 
 FEWEST_PAIRS = 8
 CLEARLY_FASTER = 0.9
@@ -35,8 +46,8 @@ def compare(samples: Samples, rng: Generator) -> Iterator[Finding]:
         weigh = AGAINST if high < CLEARLY_FASTER else 0.0
         fastest = names[int(np.argmin(ratios))]
         yield Finding(
-            rule="timing_paired",
-            axis="dependence",
+            rule=RULE.id,
+            axis=RULE.axis,
             target=samples.target,
             upstream=reference.name,
             effect=float(middle),

@@ -2,7 +2,7 @@
 would still take. A run without a history gives nothing here."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import log
 from typing import NamedTuple
 
@@ -10,30 +10,33 @@ from wrapdetect.evidence.compare.dependence.coincidence import WEEK_S
 from wrapdetect.evidence.compare.dependence.episodes import own_faults, stamp, timelines
 from wrapdetect.evidence.compare.dependence.fallback import excused
 from wrapdetect.evidence.compare.dependence.incident_ratio import expected_share
-from wrapdetect.evidence.compare.dependence.outages import Setting, dependence
+from wrapdetect.evidence.compare.dependence.outages import Setting, TargetOutages, dependence
 from wrapdetect.evidence.compare.dependence.vantages import how, one_view
+from wrapdetect.evidence.compare.rule import Rule
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import Control, Finding
 from wrapdetect.model.history import Dependence, History, Timeline
+
+RULE = Rule(
+    id="outages_together",
+    axis="dependence",
+    group="outages",
+    bound=6.9,  # what is not significant is held to UNPROVEN, so that it accuses nobody
+    incidents_above=2.8,  # a factor of 16: only what is significant counts as shared incidents
+    compare=lambda _, prepared: compare(prepared.outages) if prepared.outages is not None else iter(()),
+    paragraph="""Of a monitor's weeks: when an incident of the candidate began, did the target begin to fail within half
+    an hour? Hits and misses are weighed by the incident, against how often the target fell at the same hour of other
+    weeks and against causes that others felt too; see [monitor.md](monitor.md). Not significant after correction over
+    the candidates, it says at most a factor of 15. Its `n` counts incidents of the upstream, its effect is the share
+    with which the target fell. Seen from several vantages, a round counts as down where all who could tell saw it down;
+    the verdict's limits name them.""",
+)
 
 UNPROVEN = log(15.0)
 """Most that outages may say where they are not significant after correction over the candidates: short of a word."""
 SHIFTS = (1, 2, 3, 4)
 """Weeks by which the target's record is moved for the control."""
 _SHOWN = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetOutages:
-    """What the incidents of a history say of one target and each of its candidates."""
-
-    target: Timeline
-    candidates: tuple[Timeline, ...]
-    panel: tuple[Timeline, ...]
-    setting: Setting
-    found: tuple[Dependence, ...]
-    vantages: str = ""
-    """A sentence on whence it was seen, "" for one vantage."""
 
 
 class Checks(NamedTuple):
@@ -72,8 +75,8 @@ def compare(outages: TargetOutages) -> Iterator[Finding]:
             continue
         top = float("inf") if found.named else UNPROVEN
         yield Finding(
-            rule="outages_together",
-            axis="dependence",
+            rule=RULE.id,
+            axis=RULE.axis,
             target=found.target,
             upstream=found.upstream,
             effect=found.s,

@@ -13,7 +13,7 @@ LAG_DAYS, or in between (which counts for nothing: late deployments exist). Then
                    version and are as if unrelated, so that any number of misses is at most a factor of 2 against
   else:            it changes by itself, at its own rate, rounded up so that the mean of the ratio under chance is at
                    most 1, plus COMMON; all of it times the number of candidates that changed that day
-One event alone is at most a factor of 7.2 for passing through, all together BOUND.
+One event alone is at most a factor of 7.2 for passing through, all together RULE.bound.
 A day on which others changed too, more of them than their rates explain, was the prober's or a cloud's: no event.
 A change on the same day also fits two hosts of the same open weights; the text of the evidence says so.
 """
@@ -34,10 +34,24 @@ from scipy.special import gammaincinv, pdtrc
 from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.evidence.compare.dependence.vantages import own_view
 from wrapdetect.evidence.compare.ngrams import chars, counts
+from wrapdetect.evidence.compare.rule import Rule, of_history
 from wrapdetect.evidence.compare.shares import jeffreys, log_marginal
 from wrapdetect.model import Finding
 from wrapdetect.model.history import History, Print, Service
 from wrapdetect.model.prose import quote
+
+RULE = Rule(
+    id="versions_together",
+    axis="dependence",
+    group="versions",
+    bound=2.3,
+    compare=of_history(lambda history, target, rng: compare(history, target, rng)),
+    paragraph="""Did the target's fingerprint change for good on the day on which the candidate's did? A change is seen
+    after four daily sessions and weighed after seven. One shared day is at most a factor of 7, all together 10; a
+    candidate's change that the target does not follow is at most a factor of 2 against, however many, since relays may
+    pin a version. Days on which unrelated services changed too were ours or a cloud's. Two hosts of the same open
+    weights change together as well.""",
+)
 
 _DAY_S = 86_400.0
 SESSION_S = 6 * 3600
@@ -55,7 +69,6 @@ COMMON = 0.05
 """Chance that two unrelated services change on one day for a cause we do not see."""
 UNUSUAL = 0.05
 """A day on which so many others changed that chance does so less often than this had a common cause."""
-BOUND = 2.3
 BLOCK = 256
 """Places judged at once, so that a long history needs little memory."""
 _SHORT = 60
@@ -192,7 +205,7 @@ def events(
 
 def changes_log_ratio(events: Sequence[UpstreamChange], changes: int, days: float, factor: float = 1.0) -> float:
     """ln p(what the target did | passing through) - ln p(it | unrelated), for its `changes` in `days`, both outside the
-    events; `factor` scales its rate. In nats, at least ln(1 - FOLLOWING), at most BOUND.
+    events; `factor` scales its rate. In nats, at least ln(1 - FOLLOWING), at most RULE.bound.
 
     >>> change = Change(at_s=0, earliest_s=0, latest_s=0, strength=1, witness="")
     >>> hit, miss = UpstreamChange(change, True, 0, 2.0), UpstreamChange(change, False, 0, 2.0)
@@ -204,7 +217,7 @@ def changes_log_ratio(events: Sequence[UpstreamChange], changes: int, days: floa
     chances = [min(0.95, (COMMON + rate * e.window_days) * (1 + e.rivals)) for e in told]
     apart = float(sum(np.log(c) if e.shared else 0.0 for e, c in zip(told, chances, strict=True)))
     follows = log_marginal(sum(bool(e.shared) for e in told), len(told), *SHARES) - apart
-    return float(min(np.logaddexp(np.log(FOLLOWING) + follows, np.log(1 - FOLLOWING)), BOUND))
+    return float(min(np.logaddexp(np.log(FOLLOWING) + follows, np.log(1 - FOLLOWING)), RULE.bound))
 
 
 def _finding(us: Watched, target: str, upstream: str, found: list[UpstreamChange], common: int, open_: int) -> Finding:
@@ -216,8 +229,8 @@ def _finding(us: Watched, target: str, upstream: str, found: list[UpstreamChange
     ends = tuple(float(gammaincinv(own + 0.5, q)) / (own + 1) for q in (0.975, 0.025))
     llr, llr_low, llr_high = (changes_log_ratio(found, own, days, factor) for factor in (1.0, *ends))
     return Finding(
-        rule="versions_together",
-        axis="dependence",
+        rule=RULE.id,
+        axis=RULE.axis,
         target=target,
         upstream=upstream,
         effect=hits / n if n else 0.0,

@@ -1,4 +1,4 @@
-"""Run by alembic: migrations go over the connection, and inside the transaction, that ledger_schema.py hands over."""
+"""Run by alembic: migrations go over the connection, and inside the transaction, that database.py hands over."""
 
 from alembic import context
 

@@ -4,25 +4,28 @@ A line is known by its first key. {"beats": service, "day": "2026-01-05", ...} h
 UTC day in columns: `round_s` (seconds since midnight, rising), `offset_ms`, `outcome` (one digit a beat, as in
 history.Outcome), `latency_ms`, `said` by `round_s`, and `vantage` where another than the file's saw it.
 {"incident": {...}}, {"coverage": {...}} and {"print": {...}} hold one noun each, field by field. Services
-and cadence stand in the first line of the file, which codec reads.
+and cadence stand in the first line of the file (head).
 """
 
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import date
 from operator import lt
-from typing import cast, get_args
+from typing import Annotated, cast
 
-from wrapdetect.model import Endpoint
-from wrapdetect.model.history import Beats, Coverage, History, Incident, Outcome, Print, Service, ServiceKind
-from wrapdetect.runs.codec_ways import dump_endpoint
+from pydantic import Field
+
+from wrapdetect.model.history import Beats, Coverage, History, Incident, Outcome, Print, Service
+from wrapdetect.runs.codec.door import FileLine
+from wrapdetect.runs.codec.endpoints import checked_dialect, dump_endpoint
 
 _Line = Mapping[str, object]
-HistoryEntry = Beats | Incident | Coverage | Print  # what one line holds; Beats of one UTC day
+_Noun = Incident | Coverage | Print
+HistoryEntry = Beats | _Noun  # what one line holds; Beats of one UTC day
 
-_KINDS = get_args(ServiceKind)
+_OF_BEATS = {"beats", "vantage", "day", "round_s", "offset_ms", "outcome", "latency_ms", "said"}
 _DAY_S = 86_400
 LAST_S = 2**33
 """Seconds from 1970 beyond which nobody watches anything (2242): a grid up to there would keep its reader busy."""
@@ -32,28 +35,45 @@ DIGITS = "".join(str(o.value) for o in Outcome)
 TO_DIGIT, TO_BYTE = bytes.maketrans(BYTES, DIGITS.encode()), bytes.maketrans(DIGITS.encode(), BYTES)
 
 
+class _Watched(FileLine):
+    cadence_s: Annotated[int, Field(ge=1)]
+    services: list[Service]
+
+
+class _IncidentLine(FileLine):
+    incident: Incident
+
+
+class _CoverageLine(FileLine):
+    coverage: Coverage
+
+
+class _PrintLine(FileLine):
+    print: Print
+
+
 def history_head(history: History) -> _Line:
     """What the first line of a file says of a history: cadence and services."""
     return {"cadence_s": history.cadence_s, "services": [_dump_service(s) for s in history.services]}
 
 
-def read_head(head: _Line | None, read_endpoint: Callable[[_Line], Endpoint]) -> History | None:
+def read_head(head: object) -> History | None:
     """The inverse of history_head; None stays None.
 
-    Raises KeyError, TypeError, ValueError where it is damaged, or two services share a name.
+    Raises one of UNREADABLE where it is damaged, or two services share a name.
     """
     if head is None:
         return None
-    rows = head["services"]
-    if not isinstance(rows, list):
+    if not isinstance(cast("_Line", head)["services"], list):
         raise ValueError("services is no list")
-    services = tuple(_service(_object(row), read_endpoint) for row in rows)
-    names = [s.name for s in services]
+    line = _Watched.of(head)
+    for service in line.services:
+        if service.endpoint is not None:
+            checked_dialect(service.endpoint)
+    names = [s.name for s in line.services]
     if len(set(names)) != len(names):
         raise ValueError(f"two services share a name among {names}")
-    if (cadence_s := _whole(head, "cadence_s")) < 1:
-        raise ValueError(f"cadence_s is {cadence_s}; expected at least 1")
-    return History(cadence_s=cadence_s, services=services)
+    return History(cadence_s=line.cadence_s, services=tuple(line.services))
 
 
 def history_lines(history: History) -> Iterator[_Line]:
@@ -76,8 +96,7 @@ def read_entry(line: _Line) -> HistoryEntry:
     >>> read_entry({"coverage": {"service": "bot", "feed": "status", "since_s": 0, "until_s": 60}})
     Coverage(service='bot', feed='status', since_s=0, until_s=60)
     """
-    kind = next(iter(line))
-    return ENTRIES[kind](line if kind == "beats" else _object(line[kind]))
+    return ENTRIES[next(iter(line))](line)
 
 
 class Gathering:
@@ -89,7 +108,7 @@ class Gathering:
         self._begun = begun
         self._names = {s.name for s in begun.services} if begun else set()
         self._days: dict[tuple[str, str], dict[int, Beats]] = {}  # by service and vantage
-        self._others: dict[Incident | Coverage | Print, None] = {}
+        self._others: dict[_Noun, None] = {}
 
     def add(self, entry: HistoryEntry) -> bool:
         """False for what is there already: the same line, or a day of a service. Raises ValueError for a service that
@@ -171,21 +190,10 @@ def _dump_service(service: Service) -> _Line:
     return {**asdict(service), "endpoint": None if endpoint is None else dump_endpoint(endpoint)}
 
 
-def _service(fields: _Line, read_endpoint: Callable[[_Line], Endpoint]) -> Service:
-    kind, endpoint = _text(fields, "kind"), fields["endpoint"]
-    if kind not in _KINDS:
-        raise ValueError(f"service {fields['name']!r}: kind {kind!r} is none of {', '.join(_KINDS)}")
-    return Service(
-        name=_text(fields, "name"),
-        kind=cast(ServiceKind, kind),
-        url=_text(fields, "url"),
-        vendor=_text(fields, "vendor"),
-        endpoint=None if endpoint is None else read_endpoint(_object(endpoint)),
-    )
-
-
 def _beats(line: _Line) -> Beats:
     """The beats of one day."""
+    if unknown := line.keys() - _OF_BEATS:
+        raise ValueError(f"unknown field {min(unknown)!r}")
     midnight_s, rounds = _midnight(_text(line, "day")), _column(line, "round_s")
     if not rounds or rounds[0] < 0 or rounds[-1] >= _DAY_S or not all(map(lt, rounds, rounds[1:])):
         raise ValueError(f"round_s is not rising from 0 to {_DAY_S - 1}, with one round at least")
@@ -209,44 +217,20 @@ def _said(found: _Line, midnight_s: int, rounds: set[int]) -> dict[int, str]:
     return {midnight_s + int(r): _text(found, r) for r in found}
 
 
-def _incident(fields: _Line) -> Incident:
-    return Incident(
-        service=_text(fields, "service"),
-        feed=_text(fields, "feed"),
-        id=_text(fields, "id"),
-        title=_text(fields, "title"),
-        began_s=_seconds(fields, "began_s"),
-        early_s=_seconds(fields, "early_s"),
-        late_s=_seconds(fields, "late_s"),
-        ended_s=None if fields["ended_s"] is None else _seconds(fields, "ended_s"),
-        severity=_whole(fields, "severity"),
-    )
-
-
-def _coverage(fields: _Line) -> Coverage:
-    return Coverage(
-        service=_text(fields, "service"),
-        feed=_text(fields, "feed"),
-        since_s=_seconds(fields, "since_s"),
-        until_s=_seconds(fields, "until_s"),
-    )
-
-
-def _print(fields: _Line) -> Print:
-    return Print(
-        service=_text(fields, "service"),
-        at_s=_seconds(fields, "at_s"),
-        item=_text(fields, "item"),
-        text=_text(fields, "text"),
-        vantage=_text(fields, "vantage") if "vantage" in fields else "",
-    )
+def _near(noun: _Noun) -> _Noun:
+    """The noun itself. Raises ValueError for a time at which nobody watches anything."""
+    for field in fields(noun):
+        value = getattr(noun, field.name)
+        if field.name.endswith("_s") and value is not None and not -LAST_S <= value <= LAST_S:
+            raise ValueError(f"{field.name} lies more than {LAST_S // 31_556_952} years from 1970")
+    return noun
 
 
 ENTRIES: Mapping[str, Callable[[_Line], HistoryEntry]] = {
     "beats": _beats,
-    "incident": _incident,
-    "coverage": _coverage,
-    "print": _print,
+    "incident": lambda line: _near(_IncidentLine.of(line).incident),
+    "coverage": lambda line: _near(_CoverageLine.of(line).coverage),
+    "print": lambda line: _near(_PrintLine.of(line).print),
 }
 """First key of a line -> its reader; a line with any other first key is an exchange."""
 
@@ -282,20 +266,6 @@ def _text(fields: _Line, key: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{key} is {value!r}; expected a text")
     value.encode()  # half a surrogate could not be written again
-    return value
-
-
-def _whole(fields: _Line, key: str) -> int:
-    value = fields[key]
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{key} is {value!r}; expected a whole number")
-    return value
-
-
-def _seconds(fields: _Line, key: str) -> int:
-    value = _whole(fields, key)
-    if not -LAST_S <= value <= LAST_S:
-        raise ValueError(f"{key} lies more than {LAST_S // 31_556_952} years from 1970")
     return value
 
 

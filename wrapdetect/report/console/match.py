@@ -8,7 +8,7 @@ from rich.text import Text
 
 from wrapdetect.model import Match, State
 from wrapdetect.model.prose import quote
-from wrapdetect.report.console import COLOURS, printed, share
+from wrapdetect.report.console.parts import COLOURS, printed, share
 
 MATCH_SAYS: dict[State, str] = {
     "wrapper": "",

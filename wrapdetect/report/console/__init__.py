@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from wrapdetect.report import console, dependence_console, match_console, monitor_console
+from wrapdetect.report.console import dependence, match, monitor, verdict
+from wrapdetect.report.console.parts import share
+from wrapdetect.report.console.verdict import SAYS
 from wrapdetect.report.interface import Report, as_bytes
 from wrapdetect.report.nouns import Judged, ListsCompared, Matched, MonitorNow, Screen
 
 if TYPE_CHECKING:  # loads what compares, which a report does not need
     from wrapdetect.monitor.incidents import Listed
+
+
+__all__ = ["SAYS", "ConsoleReport", "share"]
 
 
 class ConsoleReport(Report):
@@ -17,26 +22,26 @@ class ConsoleReport(Report):
     id: ClassVar[str] = "console"
 
     def verdict(self, judged: Judged, screen: Screen) -> bytes:
-        text = console.render(judged.verdict, judged.run, width=screen.width, colour=screen.colour)
+        text = verdict.render(judged.verdict, judged.run, width=screen.width, colour=screen.colour)
         if judged.outages:
-            text += dependence_console.render(judged.outages, width=screen.width, colour=screen.colour)
+            text += dependence.render(judged.outages, width=screen.width, colour=screen.colour)
         return as_bytes(text)
 
     def match(self, matched: Matched, screen: Screen) -> bytes:
-        return as_bytes(match_console.render(matched.match, top=matched.top, width=screen.width, colour=screen.colour))
+        return as_bytes(match.render(matched.match, top=matched.top, width=screen.width, colour=screen.colour))
 
     def outages(self, compared: ListsCompared, screen: Screen) -> bytes:
-        how = dependence_console.how_compared(compared)
-        return as_bytes(dependence_console.render(compared.found, width=screen.width, colour=screen.colour, how=how))
+        how = dependence.how_compared(compared)
+        return as_bytes(dependence.render(compared.found, width=screen.width, colour=screen.colour, how=how))
 
     def status(self, now: MonitorNow, screen: Screen) -> bytes:
         return as_bytes(
-            monitor_console.render(now, width=screen.width, colour=screen.colour)
+            monitor.render(now, width=screen.width, colour=screen.colour)
             + "".join(
-                dependence_console.render(found, width=screen.width, colour=screen.colour, incidents=False)
+                dependence.render(found, width=screen.width, colour=screen.colour, incidents=False)
                 for found in now.evidence
             )
         )
 
     def incidents(self, listed: Sequence["Listed"], screen: Screen) -> bytes:
-        return as_bytes(monitor_console.incidents_table(listed, width=screen.width, colour=screen.colour))
+        return as_bytes(monitor.incidents_table(listed, width=screen.width, colour=screen.colour))

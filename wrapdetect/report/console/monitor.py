@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wrapdetect.model.prose import quote
-from wrapdetect.report.console import printed
+from wrapdetect.report.console.parts import printed
 from wrapdetect.report.nouns import FeedNow, MonitorNow, ServiceNow
 
 if TYPE_CHECKING:  # loads what compares, which a report does not need

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from wrapdetect.model.history import Dependence, Weighed
 from wrapdetect.model.prose import quote
-from wrapdetect.report.console import printed
-from wrapdetect.report.monitor_console import shown_moment
+from wrapdetect.report.console.monitor import shown_moment
+from wrapdetect.report.console.parts import printed
 from wrapdetect.report.nouns import ListsCompared
 
 _LONGEST = 12

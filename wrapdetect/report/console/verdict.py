@@ -1,24 +1,17 @@
 """Verdict -> text for a terminal: the state and its probability first, then the evidence, controls and limits."""
 
 from collections.abc import Sequence
-from io import StringIO
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from wrapdetect.model import Control, Finding, Run, State, Verdict
 from wrapdetect.model.prose import quote
+from wrapdetect.report.console.parts import COLOURS, printed, share
 
-COLOURS: dict[State, str] = {
-    "wrapper": "bold red",
-    "likely_wrapper": "bold yellow",
-    "same_model": "bold cyan",
-    "unlike": "bold green",
-    "insufficient": "bold",
-}
 SAYS: dict[State, str] = {
     "wrapper": "answers as {u} does, and lives and dies with it",
     "likely_wrapper": "probably answers through {u}",
@@ -31,16 +24,6 @@ SAYS: dict[State, str] = {
 def render(verdict: Verdict, run: Run, *, width: int = 100, colour: bool = False) -> str:
     """The whole report, lines at most `width` long."""
     return printed(_parts(verdict, run), width=width, colour=colour)
-
-
-def printed(parts: Sequence[RenderableType], *, width: int, colour: bool) -> str:
-    """Parts of a report as lines of at most `width`, without blanks at their ends."""
-    out = StringIO()
-    console = Console(
-        file=out, width=width, force_terminal=colour, color_system="standard" if colour else None, highlight=False
-    )
-    console.print(Group(*parts))
-    return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
 
 
 def _headline(verdict: Verdict) -> Text:
@@ -91,11 +74,6 @@ def _parts(verdict: Verdict, run: Run) -> list[RenderableType]:
                 *(Padding(Text(f"- {quote(s, 400)}"), (0, 0, 0, 2)) for s in sentences),
             ]
     return parts
-
-
-def share(p: float) -> str:
-    """Two decimals, and never a certainty."""
-    return "under .01" if p < 0.01 else "over .99" if p > 0.99 else f"{p:.2f}".lstrip("0")
 
 
 def _evidence(findings: Sequence[Finding]) -> Table:

@@ -1,0 +1,262 @@
+"""Verbs for Python, on loopback: the same verdicts as the command line's, of URLs, Endpoints and openai's clients."""
+
+import asyncio
+import io
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import openai
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+import wrapdetect
+from tests.conftest import ROOT
+from wrapdetect import Endpoint, Verdict, WrapdetectError, audit, audit_async, dump_run, judge, load_run, replay
+from wrapdetect.cli.demo.bots import Schedule, VoiceBot
+from wrapdetect.cli.demo.command import load_voices
+from wrapdetect.cli.demo.server import Served, running, serve
+from wrapdetect.errors import PreflightError, RunFormatError, SpecError
+
+KEY = "sk-planted-0123456789"
+HUSH = "planted-header-9876"
+LAB = ROOT / "fixtures" / "runs" / "lab_relay" / "run.jsonl"
+
+
+def a_voice(name: str) -> VoiceBot:
+    return VoiceBot(voice=load_voices()[name], rng=random.Random(name), schedule=Schedule(first_s=0, gap_s=0))
+
+
+@pytest.fixture(scope="module")
+def heron() -> Iterator[Served]:
+    with serve(a_voice("heron"), key=KEY) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def wren() -> Iterator[Served]:
+    with serve(a_voice("wren")) as served:
+        yield served
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> list[str]:
+    """Two questions, so that an audit takes a blink."""
+    head, *items = (ROOT / "probes" / "short.toml").read_text(encoding="utf-8").split("[[item]]")
+    file = tmp_path / "two.toml"
+    file.write_text("[[item]]".join((head.replace('"short"', '"two"'), *items[:2])), encoding="utf-8")
+    return [str(file)]
+
+
+class Echo:
+    """Answers at Azure's address, and repeats in its answers and headers whatever it was sent."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+        self.routes = [Route("/{path:path}", self.answer, methods=["POST"])]
+
+    async def answer(self, request: Request) -> Response:
+        self.asked.append(request)
+        said = " ".join(f"{k}={v}" for k, v in (*request.headers.items(), *request.query_params.items()))
+        choice = {"index": 0, "message": {"role": "assistant", "content": f"I heard {said}."}, "finish_reason": "stop"}
+        return JSONResponse({"id": "x", "object": "chat.completion", "choices": [choice]}, headers={"x-echo": said})
+
+
+@pytest.fixture
+def echo() -> Iterator[tuple[Echo, str]]:
+    bot = Echo()
+    with running(Starlette(routes=bot.routes)) as address:
+        yield bot, f"http://{address}"
+
+
+def test_a_recording_is_loaded_from_a_path_its_bytes_an_open_file_or_by_its_name() -> None:
+    data = LAB.read_bytes()
+    with LAB.open("rb") as file:
+        runs = [load_run(source) for source in (LAB, str(LAB.parent), data, file, io.BytesIO(data), "lab_relay")]
+    assert all(run == runs[0] for run in runs)
+    assert load_run(dump_run(runs[0]).encode()) == runs[0]
+
+
+def test_what_is_no_recording_is_refused_in_words() -> None:
+    with pytest.raises(RunFormatError, match=r"no-such\.jsonl"):
+        load_run("no-such.jsonl")
+    with pytest.raises(RunFormatError, match="the bytes given, line 1"):
+        load_run(b"{}\n")
+    with LAB.open() as text, pytest.raises(RunFormatError, match="open the file with mode 'rb'"):
+        load_run(text)  # type: ignore[arg-type]  # the mistake meant
+    assert issubclass(RunFormatError, WrapdetectError)
+
+
+def test_replay_and_judge_give_the_json_report_of_the_command_line(capfd: pytest.CaptureFixture[str]) -> None:
+    verdict = replay(LAB, embed=False)
+    assert capfd.readouterr() == ("", "")
+    command = [sys.executable, "-m", "wrapdetect", "replay", str(LAB), "--json", "--no-embed"]
+    done = subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
+    assert verdict.to_dict() == json.loads(done.stdout)
+    assert isinstance(verdict, Verdict)
+    assert judge(load_run(LAB), embed=False) == verdict
+
+
+def test_what_was_torn_off_a_recording_is_said_where_it_is_wanted_and_kept_with_the_verdict() -> None:
+    said = list[str]()
+    verdict = replay(LAB.read_bytes() + b'{"torn', embed=False, say=said.append)
+    assert said == ["the bytes given: the last line is torn (6 bytes) and was left out"] == list(verdict.remarks)
+    assert said[0] in verdict._repr_html_()
+
+
+def test_tables_are_plain_rows() -> None:
+    verdict = replay(LAB, embed=False)
+    for table in ("findings", "controls", "tallies", "answers"):
+        rows = verdict.rows(table)
+        assert rows
+        assert {tuple(row) for row in rows} == {tuple(rows[0])}
+    assert len(verdict.rows("answers")) == len(verdict.recording.exchanges)
+    assert {f["rule"] for f in verdict.rows()} == {f.rule for f in verdict.findings}
+
+
+def test_plain_verbs_work_where_an_event_loop_runs_and_awaited_ones_give_the_same() -> None:
+    async def notebook() -> tuple[Verdict, Verdict]:
+        return replay(LAB, embed=False), await wrapdetect.replay_async(LAB, embed=False)
+
+    plain, awaited = asyncio.run(notebook())
+    assert plain == awaited
+
+
+def test_an_audit_of_urls_is_recorded_and_judged(
+    heron: Served, wren: Served, pack: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HERON_KEY", KEY)
+    out, said = tmp_path / "run.jsonl", list[str]()
+    verdict = audit(
+        heron.url,
+        [f"wren={wren.url}#wren-mini", (wren.url, "wren-mini")],
+        model="heron-2",
+        key_env="HERON_KEY",
+        pack=pack,
+        enrol=0,
+        out=out,
+        embed=False,
+        say=said.append,
+    )
+    assert [t.endpoint for t in verdict.tallies] == ["target", "wren", "wren-mini"]
+    assert all(t.answered for t in verdict.tallies)
+    assert said[-1] == f"recorded in {out}"
+    assert replay(out, embed=False) == verdict
+
+
+@pytest.mark.parametrize("kind", [openai.OpenAI, openai.AsyncOpenAI])
+def test_openais_clients_stand_for_endpoints_and_their_secrets_stay_out_of_the_recording(
+    kind: Callable[..., openai.OpenAI], heron: Served, wren: Served, pack: list[str], tmp_path: Path
+) -> None:
+    client = kind(
+        api_key=KEY, base_url=heron.url, default_headers={"X-Team": "blue", "X-Api-Token": HUSH}, max_retries=7
+    )
+    out = tmp_path / "run.jsonl"
+    verdict = audit(
+        client, {"small": Endpoint(name="x", role="target", url=wren.url, model="wren-mini")},
+        model="heron-2", pack=pack, enrol=0, out=out, embed=False,
+    )  # fmt: skip
+    assert [e.name for e in verdict.recording.endpoints] == ["target", "small"]
+    asked = [r["headers"] for r in heron.requests[-2:]]
+    for headers in asked:
+        assert isinstance(headers, dict)
+        assert (headers["x-team"], headers["x-api-token"]) == ("blue", HUSH)
+        assert headers["authorization"] == f"Bearer {KEY}"
+        assert headers["user-agent"].startswith("python-httpx")
+    text = out.read_text(encoding="utf-8")
+    assert not [secret for secret in (KEY, HUSH) if secret in text + repr(verdict) + str(verdict.to_dict())]
+
+
+def test_azures_deployment_version_and_key_are_taken_over_and_masked_when_they_come_back(
+    echo: tuple[Echo, str], wren: Served, pack: list[str], tmp_path: Path
+) -> None:
+    bot, address = echo
+    clients: list[openai.AzureOpenAI | openai.AsyncAzureOpenAI] = [
+        openai.AzureOpenAI(api_key=KEY, azure_endpoint=address, api_version="2024-10-21", azure_deployment="ours"),
+        openai.AsyncAzureOpenAI(azure_ad_token_provider=lambda: HUSH, azure_endpoint=address, api_version="2024-10-21"),
+    ]
+    said = list[str]()
+    for number, (client, path, header) in enumerate(
+        zip(clients, ("ours", "gpt-x"), (("api-key", KEY), ("authorization", f"Bearer {HUSH}")), strict=True)
+    ):
+        bot.asked.clear()
+        out = tmp_path / f"{number}.jsonl"
+        audit((client, "gpt-x"), pack=pack, out=out, embed=False, say=said.append)
+        assert {r.url.path for r in bot.asked} == {f"/openai/deployments/{path}/chat/completions"}
+        assert {r.url.query for r in bot.asked} == {"api-version=2024-10-21"}
+        assert {r.headers[header[0]] for r in bot.asked} == {header[1]}
+        text = out.read_text(encoding="utf-8") + "".join(said)
+        assert KEY not in text
+        assert HUSH not in text
+
+
+def test_a_client_that_cannot_ask_is_named_without_what_it_holds(echo: tuple[Echo, str]) -> None:
+    def no_token() -> str:
+        raise RuntimeError(f"{HUSH} ran out")
+
+    client = openai.AzureOpenAI(azure_ad_token_provider=no_token, azure_endpoint=echo[1], api_version="2024-10-21")
+    with pytest.raises(SpecError, match=r"target: its openai client makes no request \(RuntimeError\)") as refused:
+        audit(client, model="gpt-x")
+    assert HUSH not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "more", "words"),
+    [
+        ("http://127.0.0.1:9/v1", {}, "target: the model's name is missing"),
+        ("not a url", {"model": "m"}, "is not a web address"),
+        (7, {}, "int is no endpoint; expected a URL"),
+        ("http://127.0.0.1:9/v1", {"model": "m", "draw": 3}, "draw"),
+        ("http://127.0.0.1:9/v1", {"model": "m", "draws": 0}, "draws"),
+        ("http://127.0.0.1:9/v1", {"model": "m", "resume": True}, "resume=True needs out"),
+        ("http://127.0.0.1:9/v1", {"model": "m", "references": ["b"]}, "expected NAME=URL#MODEL"),
+        ("http://127.0.0.1:9/v1", {"model": "m", "references": [7]}, "reference 1: int is no endpoint"),
+        (openai.OpenAI(api_key=KEY), {}, "with an openai client goes the model's name"),
+    ],
+)
+def test_what_cannot_be_audited_is_refused_before_anything_is_sent(
+    target: str, more: dict[str, object], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpecError, match=words):
+        audit(target, **more)  # type: ignore[arg-type]  # the mistakes meant
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_does_not_answer_the_hello_is_not_audited(
+    heron: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PreflightError, match="401"):
+        audit(openai.OpenAI(api_key="sk-another-0123456789", base_url=heron.url), model="heron-2")
+    assert list(tmp_path.rglob("*.jsonl")) == []
+
+
+def test_audits_run_side_by_side(wren: Served, pack: list[str], tmp_path: Path) -> None:
+    async def both() -> list[Verdict]:
+        return await asyncio.gather(
+            *(audit_async(wren.url, model="wren-mini", pack=pack, out=tmp_path / f"{n}.jsonl") for n in "ab")
+        )
+
+    first, second = asyncio.run(both())
+    assert first.run != second.run
+
+
+def test_a_plain_audit_works_within_a_running_loop(wren: Served, pack: list[str], tmp_path: Path) -> None:
+    async def notebook() -> Verdict:
+        return audit(wren.url, model="wren-mini", pack=pack, out=tmp_path / "run.jsonl", embed=False)
+
+    assert asyncio.run(notebook()).state == "insufficient"
+
+
+def test_at_most_twenty_names_are_public_and_each_is_there() -> None:
+    assert len(wrapdetect.__all__) <= 20
+    assert all(getattr(wrapdetect, name) is not None for name in wrapdetect.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'audits'"):
+        wrapdetect.audits  # noqa: B018  # the mistake meant

@@ -1,0 +1,193 @@
+"""What Python's users give as an endpoint: a URL, an Endpoint, or a configured openai client, of which the address,
+key, headers and query that it would send are taken over.
+
+A client makes one request of its own, to a transport that sends nothing: so whatever it is made of (an Azure
+deployment, a token that a function gives, headers from the environment) is in what it would have sent. Its own
+transport is not taken over (proxies, certificates): what is asked goes out by ours, which stamps every chunk.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple, Protocol, cast
+
+import httpx
+
+from wrapdetect.dialects.address import is_secret
+from wrapdetect.dialects.azure import Pairs, key_place
+from wrapdetect.errors import SpecError
+from wrapdetect.model import TARGET, Endpoint, Role
+from wrapdetect.targets.config import make_endpoint, parse_reference, title
+from wrapdetect.ways.keyring import NO_KEYS, Keyring
+
+_OURS = frozenset(
+    {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "transfer-encoding"}
+)
+"""Headers that wrapdetect sends itself."""
+_OWN_AGENT = re.compile(r"\w*OpenAI\w*/Python [\w.]+")
+"""How a client that was not told otherwise calls itself."""
+
+
+class Client(Protocol):
+    """openai's OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI, as far as a type checker needs to know them."""
+
+    @property
+    def base_url(self) -> object: ...
+    @property
+    def api_key(self) -> str: ...
+
+
+Asked = str | Endpoint | Client | tuple[str | Client, str]
+"""A URL, an Endpoint, a client of openai, or one of these with the model's name."""
+
+
+class _Place(NamedTuple):
+    """Where an endpoint stands in a call."""
+
+    name: str
+    role: Role
+    number: int
+
+    def __str__(self) -> str:
+        return self.role if self.role == "target" else f"reference {self.name or self.number}"
+
+
+class TakenOver(NamedTuple):
+    """An endpoint as a client asks it, and the secrets of that client, which the endpoint only names."""
+
+    endpoint: Endpoint
+    keyring: Keyring
+
+
+class _Completions(Protocol):
+    def create(self, *, model: str, messages: list[dict[str, str]]) -> object: ...
+
+
+class _Chat(Protocol):
+    @property
+    def completions(self) -> _Completions: ...
+
+
+class _Configured(Protocol):
+    @property
+    def chat(self) -> _Chat: ...
+    def with_options(self, *, http_client: object, max_retries: int) -> "_Configured": ...
+
+
+def is_client(thing: object) -> bool:
+    """Whether it is a client of openai, which is not imported for that: who has a client has imported it."""
+    openai = sys.modules.get("openai")
+    return openai is not None and isinstance(thing, (openai.OpenAI, openai.AsyncOpenAI))
+
+
+async def gather_asked(
+    target: Asked, references: Sequence[Asked] | Mapping[str, Asked], model: str, key_env: str | None
+) -> tuple[tuple[Endpoint, ...], Keyring]:
+    """Whom to ask, and the secrets of the clients among them."""
+    named = references.items() if isinstance(references, Mapping) else (("", r) for r in references)
+    taken = [await _endpoint(target, _Place(TARGET, "target", 0), model, key_env)]
+    taken += [await _endpoint(r, _Place(name, "reference", n), "") for n, (name, r) in enumerate(named, start=1)]
+    keys = {name: key for t in taken for name, key in t.keyring.keys.items()}
+    variables = {name: value for t in taken for name, value in t.keyring.variables.items()}
+    return tuple(t.endpoint for t in taken), Keyring(keys, variables)
+
+
+async def _endpoint(asked: Asked, place: _Place, model: str, key_env: str | None = None) -> TakenOver:
+    """Raises SpecError for what is no endpoint, or lacks its model."""
+    if isinstance(asked, tuple):
+        return await _endpoint(asked[0], place, asked[1], key_env)
+    if is_client(asked):
+        if not model or key_env:
+            raise SpecError(f"{place}: with an openai client goes the model's name, and no key: model=..., or a pair")
+        own = place._replace(name=place.name or model)
+        return await take_over(cast("Client", asked), name=own.name, role=own.role, model=model, number=own.number)
+    if isinstance(asked, Endpoint):
+        if model or key_env:
+            raise SpecError(f"{place}: an Endpoint has its model and its key_env; leave those of the call out")
+        return TakenOver(replace(asked, name=place.name or asked.name, role=place.role), NO_KEYS)
+    if not isinstance(asked, str):
+        raise SpecError(
+            f"{place}: {type(asked).__name__} is no endpoint; expected a URL, an Endpoint, a client of openai, "
+            f"or a pair of one of these and the model's name"
+        )
+    if place.role == "reference" and not model:
+        endpoint = parse_reference(asked)
+        return TakenOver(replace(endpoint, name=place.name or endpoint.name), NO_KEYS)
+    name = place.name or model
+    endpoint = make_endpoint(name=name, role=place.role, url=asked, model=model, key_env=key_env)
+    if not endpoint.model:
+        raise SpecError(f"{place}: the model's name is missing; give model=..., or `wrapdetect target detect` finds it")
+    return TakenOver(endpoint, NO_KEYS)
+
+
+async def take_over(client: Client, *, name: str, role: Role, model: str, number: int) -> TakenOver:
+    """The endpoint behind a client; `number` sets the variables of its secret headers apart from another client's.
+
+    Raises SpecError where the client cannot make a request, or asks what cannot be asked.
+    """
+    request = await _request_of(client, model, title(role, name))
+    url, query = request.url.copy_with(query=None, fragment=None), tuple(request.url.params.multi_items())
+    key, rest = _key_of(request, key_place(str(url), query))
+    secrets = dict[str, str]()
+    endpoint = make_endpoint(
+        name=name,
+        role=role,
+        url=str(url),
+        model=model,
+        key_env=None,
+        headers=_named(rest, f"CLIENT_{number}_HEADER", secrets),
+        query=_named(query, f"CLIENT_{number}_QUERY", secrets),
+    )
+    return TakenOver(endpoint, Keyring({name: key} if key else {}, secrets))
+
+
+async def _request_of(client: Client, model: str, where: str) -> httpx.Request:
+    seen = list[httpx.Request]()
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={})
+
+    kind = httpx.AsyncClient if isinstance(client, sys.modules["openai"].AsyncOpenAI) else httpx.Client
+    try:
+        twin = cast("_Configured", client).with_options(
+            http_client=kind(transport=httpx.MockTransport(keep)), max_retries=0
+        )
+        made = twin.chat.completions.create(model=model, messages=[{"role": "user", "content": "Hello"}])
+        if inspect.isawaitable(made):
+            await made
+    except Exception as error:  # whatever its functions for tokens raise; the text may hold one
+        raise SpecError(
+            f"{where}: its openai client makes no request ({type(error).__name__}); expected one whose "
+            f"chat.completions.create works: check its key or token"
+        ) from error
+    return seen[-1]
+
+
+def _key_of(request: httpx.Request, place: tuple[str, str]) -> tuple[str, Pairs]:
+    """The key, where it stands as our own requests carry it, and the headers to set beside it."""
+    header, prefix = place
+    given = request.headers.get(header, "")
+    key = given.removeprefix(prefix) if given.startswith(prefix) else ""
+    return key, tuple(
+        (name, value)
+        for name, value in request.headers.multi_items()
+        if name not in _OURS
+        and not name.startswith("x-stainless-")
+        and not (name == "user-agent" and _OWN_AGENT.fullmatch(value))
+        and not (name == header and key)
+    )
+
+
+def _named(pairs: Iterable[tuple[str, str]], prefix: str, secrets: dict[str, str]) -> Pairs:
+    """The same, with a variable's name in place of each value that no recording may hold, or that would be filled in.
+    The values go to `secrets` by that name."""
+    named = []
+    for name, value in pairs:
+        if "{" in value or is_secret(name, value, header=True):
+            variable = f"{prefix}_{re.sub(r'[^A-Z0-9]', '_', name.upper())}"
+            secrets[variable], value = value, f"{{env:{variable}}}"
+        named.append((name, value))
+    return tuple(named)
