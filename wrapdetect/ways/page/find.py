@@ -1,6 +1,6 @@
 """A chat page's parts, found by looking: the box for the question, what sends it, what asks for consent, and walls.
 
-The looking itself is done in the page, by page_find.js. A login wall or a captcha is named and left alone.
+The looking itself is done in the page, by find.js. A login wall or a captcha is named and left alone.
 """
 
 import asyncio
