@@ -16,6 +16,7 @@ from pathlib import Path
 
 import openai
 import pytest
+import threadpoolctl
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -394,3 +395,19 @@ def test_rows_that_do_not_fit_a_library_are_named(shelf: tuple[Fleet, list[dict[
     with pytest.raises(LibraryError, match="no library 'other'"):
         match(rows, "other")
     assert match(both, "lab", only="two", embed=False).answers == "two"
+
+
+def test_judging_side_by_side_leaves_the_number_of_threads_as_it_was() -> None:
+    judge(load_run(LAB), embed=False)  # what is to be limited is loaded
+    before = threads()
+
+    async def four() -> list[Verdict]:
+        return await asyncio.gather(*(wrapdetect.replay_async(LAB, embed=False) for _ in range(4)))
+
+    verdicts = asyncio.run(four())
+    assert all(v == verdicts[0] for v in verdicts)
+    assert threads() == before
+
+
+def threads() -> list[int]:
+    return [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Never, ParamSpec, Protocol, TypeVar
 
 from wrapdetect.errors import LibraryError, RunFormatError, SpecError
@@ -36,6 +37,9 @@ _BYTES = "the bytes given"
 
 SPEAKER = "the answers given"
 """Of rows that name nobody."""
+
+_JUDGING = Lock()
+"""The number of threads is the whole process's: two that set it and set it back at a time would leave it wrong."""
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -269,7 +273,7 @@ def _on_one_thread() -> Iterator[None]:
     cost more than they save (a match took nine times as long)."""
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1):
+    with _JUDGING, threadpool_limits(limits=1):
         yield
 
 
