@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from wrapdetect.model import FailureKind
 from wrapdetect.model.template import Page as Way
+from wrapdetect.ways.page.bodies import is_far, texts_of
 from wrapdetect.ways.page.find import PRESS_MS, Box, Stop, find_box, held, send_button, told, type_question, wall_of
 from wrapdetect.ways.page.states import Deeds, PageCourse, PageEvent, PageState
 from wrapdetect.ways.page.tab import Tab
-from wrapdetect.ways.page.told import is_far, texts_of
 from wrapdetect.ways.page.waiting import ShownText, has_grown, is_settled, no_answer_shown, without_notice
 from wrapdetect.ways.page.watch import PageWatch, Turn
 
