@@ -70,7 +70,11 @@ class PageQuestion:
 
     async def _press_enter(self) -> PageEvent:
         await self._box.element.press("Enter", timeout=PRESS_MS)
-        if await self._went(SENT_S) or not await held(self._box) or await send_button(self._box, self._way) is None:
+        if (
+            await self._went(SENT_S, or_taken=True)
+            or not await held(self._box)
+            or await send_button(self._box, self._way) is None
+        ):
             return PageEvent.DONE
         return PageEvent.UNHEARD
 
@@ -91,8 +95,9 @@ class PageQuestion:
             return PageEvent.WENT
         return PageEvent.STUCK if await held(self._box) else PageEvent.EMPTIED
 
-    async def _went(self, limit_s: float) -> bool:
-        """Whether something came of the press: a request, or new text on the page."""
+    async def _went(self, limit_s: float, *, or_taken: bool = False) -> bool:
+        """Whether something came of the press: a request, or new text on the page. With `or_taken` it is not waited for
+        once the box is empty: what comes of it is seen later."""
         end = time.monotonic() + limit_s
         while True:
             self._tab.check_alive()
@@ -101,7 +106,7 @@ class PageQuestion:
                 return True
             if time.monotonic() >= end:
                 return False
-            if limit_s == SENT_S and not await held(self._box):  # it was taken; what comes of it is seen later
+            if or_taken and not await held(self._box):
                 return False
             await asyncio.sleep(POLL_S)
 
