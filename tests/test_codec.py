@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import START, a_pack, a_run, an_exchange, an_item, failed, later
+from tests.make_goldens import findings_to_json, observations_to_json
 from wrapdetect.errors import RunFormatError
 from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Finding, Hop, Missing, Observation, Run
 from wrapdetect.runs.codec import (
@@ -22,10 +23,8 @@ from wrapdetect.runs.codec import (
     dump_exchange,
     dump_head,
     dump_run,
-    findings_to_json,
     key_from_text,
     load_run,
-    observations_to_json,
     rounded,
     upgraded,
 )

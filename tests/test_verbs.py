@@ -4,13 +4,20 @@ import asyncio
 import io
 import json
 import random
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 
 import openai
 import pytest
+import threadpoolctl
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,11 +25,14 @@ from starlette.routing import Route
 
 import wrapdetect
 from tests.conftest import ROOT
-from wrapdetect import Endpoint, Verdict, WrapdetectError, audit, audit_async, dump_run, judge, load_run, replay
+from tests.test_cli_match import a_table
+from tests.test_matching import PROMPTS, Fleet, a_fleet
+from wrapdetect import Endpoint, Verdict, WrapdetectError, audit, audit_async, dump_run, judge, load_run, match, replay
 from wrapdetect.cli.demo.bots import Schedule, VoiceBot
 from wrapdetect.cli.demo.command import load_voices
 from wrapdetect.cli.demo.server import Served, running, serve
-from wrapdetect.errors import PreflightError, RunFormatError, SpecError
+from wrapdetect.errors import LibraryError, PreflightError, RunFormatError, SpecError
+from wrapdetect.ways.client import is_client
 
 KEY = "sk-planted-0123456789"
 HUSH = "planted-header-9876"
@@ -196,6 +206,13 @@ def test_azures_deployment_version_and_key_are_taken_over_and_masked_when_they_c
         assert HUSH not in text
 
 
+def test_another_module_called_openai_is_in_nobodys_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openai", ModuleType("openai"))
+    assert not is_client("https://bot.example/v1")
+    monkeypatch.delitem(sys.modules, "openai")
+    assert not is_client(openai.OpenAI(api_key=KEY))
+
+
 def test_a_client_that_cannot_ask_is_named_without_what_it_holds(echo: tuple[Echo, str]) -> None:
     def no_token() -> str:
         raise RuntimeError(f"{HUSH} ran out")
@@ -260,3 +277,146 @@ def test_at_most_twenty_names_are_public_and_each_is_there() -> None:
     assert all(getattr(wrapdetect, name) is not None for name in wrapdetect.__all__)
     with pytest.raises(AttributeError, match="no attribute 'audits'"):
         wrapdetect.audits  # noqa: B018  # the mistake meant
+
+
+class Seen(HTMLParser):
+    """The tags and attributes of a piece of HTML, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags, self.attributes, self.text = set[str](), set[str](), ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+TAGS = {"div", "p", "b", "table", "tr", "th", "td", "details", "summary", "ul", "li"}
+HOSTILE = '</td><script>alert(1)</script><img src=x onerror="a()"> $\\href{javascript:a()}{b}$ \x1b[2J\u202e &lt;'
+
+
+def test_what_others_said_is_text_in_a_notebook_and_never_markup() -> None:
+    verdict = replay(LAB, embed=False)
+    findings = tuple(replace(f, witness=HOSTILE, upstream=HOSTILE) for f in verdict.findings)
+    bad = replace(verdict, findings=findings, upstream=HOSTILE, limits=(HOSTILE,))
+    html = bad._repr_html_()
+    seen = Seen(html)
+    assert seen.tags <= TAGS
+    assert seen.attributes <= {"class", "style"}
+    assert "<script>alert(1)</script>" in seen.text
+    assert not {"\x1b", "\u202e"} & set(html)
+    assert html.startswith('<div class="tex2jax_ignore mathjax_ignore"')  # or formulas in it would be read
+    assert len(verdict._repr_html_()) < 30_000
+
+
+def test_a_notebooks_stop_ends_an_audit_and_keeps_what_was_answered(tmp_path: Path) -> None:
+    asked = list[Request]()
+
+    async def answer(request: Request) -> Response:
+        asked.append(request)
+        if len(asked) == 2:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            while not await request.is_disconnected():
+                await asyncio.sleep(0.01)
+        message = {"role": "assistant", "content": "Hello."}
+        return JSONResponse({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+
+    async def notebook() -> None:
+        audit(f"http://{address}/v1", model="m", out=tmp_path / "run.jsonl", concurrency=1)
+
+    app = Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])])
+    # asyncio.run would hear the signal itself, and wait
+    with running(app) as address, closing(asyncio.new_event_loop()) as loop, pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(notebook())
+    assert [e.failure for e in load_run(tmp_path / "run.jsonl").exchanges] == [None]
+
+
+def test_importing_the_verbs_loads_nothing_that_compares_or_asks() -> None:
+    heavy = "{m.partition('.')[0] for m in sys.modules} & {'numpy', 'scipy', 'sklearn', 'httpx', 'openai', 'typer'}"
+    code = f"""import sys, wrapdetect
+bare = sorted(m for m in sys.modules if m.startswith("wrapdetect."))
+from wrapdetect import audit, judge, load_run, match, replay
+run = load_run({str(LAB)!r})
+print(bare, {heavy})"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[] set()\n"
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Fleet, list[dict[str, str]]]]:
+    """The library `lab` of invented models, and the rows of a wrapper of b0."""
+    fleet, place = a_fleet(), tmp_path_factory.mktemp("libraries")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WRAPDETECT_LIBRARIES", str(place))
+        table = place / "lab.jsonl"
+        table.write_text(a_table(fleet.said), encoding="utf-8")
+        told = ["library", "import", "lab", str(table), "--source", "invented", "--collected", "2026-01-05"]
+        subprocess.run([sys.executable, "-m", "wrapdetect", *told], capture_output=True, check=True, cwd=ROOT)
+        answers = fleet.wrapped("b0", 1)
+        yield fleet, [{"prompt": p, "answer": a} for p, a in zip(PROMPTS, answers, strict=True)]
+
+
+def test_answers_are_matched_from_rows_a_table_or_a_run(
+    shelf: tuple[Fleet, list[dict[str, str]]], tmp_path: Path
+) -> None:
+    rows = shelf[1]
+    table = tmp_path / "copy.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = match(rows, "lab", embed=False)
+    assert replace(match(table, "lab", embed=False), answers=found.answers) == found
+    assert found.nearest in found.family
+    assert found.to_dict()["nearest"] == found.nearest == found.rows()[0]["model"]
+    assert Seen(found._repr_html_()).tags <= {
+        "div",
+        "p",
+        "b",
+        "table",
+        "tr",
+        "th",
+        "td",
+        "details",
+        "summary",
+        "ul",
+        "li",
+    }
+    assert (
+        match(({"q": r["prompt"], "a": r["answer"]} for r in rows), "lab", prompt_field="q", answer_field="a") == found
+    )
+
+
+def test_rows_that_do_not_fit_a_library_are_named(shelf: tuple[Fleet, list[dict[str, str]]]) -> None:
+    rows: list[dict[str, object]] = [{**r} for r in shelf[1]]
+    both: list[dict[str, object]] = [{**r, "model": m} for r in rows[:2] for m in ("one", "two")]
+    cases: list[tuple[list[dict[str, object]], str]] = [
+        ([], "no rows"),
+        ([{"question": "a"}], "row 1: no column for the answer"),
+        ([*rows, {"prompt": "a", "answer": None}], f"row {len(rows) + 1}: 'answer' holds NoneType; expected text"),
+        (both, "answers of 2 speakers"),
+        ([{"prompt": "never asked", "answer": "b"}], "none of its 1 prompts is in library lab"),
+    ]
+    for answers, words in cases:
+        with pytest.raises(LibraryError, match=words):
+            match(answers, "lab", embed=False)
+    with pytest.raises(LibraryError, match="no library 'other'"):
+        match(rows, "other")
+    assert match(both, "lab", only="two", embed=False).answers == "two"
+
+
+def test_judging_side_by_side_leaves_the_number_of_threads_as_it_was() -> None:
+    judge(load_run(LAB), embed=False)  # what is to be limited is loaded
+    before = threads()
+
+    async def four() -> list[Verdict]:
+        return await asyncio.gather(*(wrapdetect.replay_async(LAB, embed=False) for _ in range(4)))
+
+    verdicts = asyncio.run(four())
+    assert all(v == verdicts[0] for v in verdicts)
+    assert threads() == before
+
+
+def threads() -> list[int]:
+    return [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]

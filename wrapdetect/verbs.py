@@ -9,8 +9,10 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Never, ParamSpec, Protocol, TypeVar
 
 from wrapdetect.errors import LibraryError, RunFormatError, SpecError
@@ -20,13 +22,14 @@ from wrapdetect.report.notebook import MatchReport, VerdictReport
 from wrapdetect.runs import codec
 from wrapdetect.runs.recording import Say, remarks
 from wrapdetect.store import run_file
+from wrapdetect.store.plugins import load_plugins
 from wrapdetect.store.shipped import HELLO, folder, load_seeds
 
 if TYPE_CHECKING:  # they load what compares, or what asks
     from wrapdetect.library.answers import Row
     from wrapdetect.library.matching import Heard
     from wrapdetect.store.tables import Fields
-    from wrapdetect.ways.client import Asked
+    from wrapdetect.ways.client import Askable
 
 LIBRARY = "library"
 """Pack of a run that asked the questions of a library, as `audit --library` names it."""
@@ -34,6 +37,9 @@ _BYTES = "the bytes given"
 
 SPEAKER = "the answers given"
 """Of rows that name nobody."""
+
+_JUDGING = Lock()
+"""The number of threads is the whole process's: two that set it and set it back at a time would leave it wrong."""
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -47,7 +53,7 @@ class Readable(Protocol):
 
 Source = str | os.PathLike[str] | bytes | Readable
 """A run file: its path or its folder's, the name of a shipped run such as feb21, its bytes, or an open file."""
-Answers = str | os.PathLike[str] | Run | Iterable[Mapping[str, object]]
+Matchable = str | os.PathLike[str] | Run | Iterable[Mapping[str, object]]
 """A table or a run file, a run, or rows."""
 
 
@@ -55,8 +61,16 @@ def _silent(text: str, /) -> None:
     pass
 
 
+def _plug_in(say: Say = _silent) -> None:
+    """Have what other packages add; a part of theirs that is left out is told of."""
+    for plug_in in load_plugins():
+        if plug_in.problem:
+            say(plug_in.warning)
+
+
 def load_run(source: Source, *, say: Say = _silent) -> Run:
     """A recording, whatever format it has. Raises RunFormatError where it cannot be read."""
+    _plug_in(say)
     loaded, name = _loaded(source)
     for remark in remarks(loaded, name):
         say(remark)
@@ -68,6 +82,7 @@ def judge(run: Run, *, embed: bool | None = None) -> VerdictReport:
 
     Raises EmbeddingError for weights that are not those known.
     """
+    _plug_in()
     return VerdictReport.on(_verdict(run, embed), run)
 
 
@@ -76,6 +91,7 @@ def replay(source: Source, *, embed: bool | None = None, say: Say = _silent) -> 
 
     Raises RunFormatError where it cannot be read, SpecError where it holds nothing to judge by.
     """
+    _plug_in(say)
     loaded, name = _loaded(source)
     said = tuple(remarks(loaded, name))
     for remark in said:
@@ -85,7 +101,7 @@ def replay(source: Source, *, embed: bool | None = None, say: Say = _silent) -> 
 
 
 def match(
-    answers: Answers,
+    answers: Matchable,
     library: str,
     *,
     only: str | None = None,
@@ -101,17 +117,19 @@ def match(
     several speakers, a model, of which `only` chooses one). Raises LibraryError for what does not fit.
     """
     from wrapdetect.library.matching import refuse_strange
-    from wrapdetect.store.shelf import match_shelf, shelf
+    from wrapdetect.store.libraries.shelf import match_shelf, shelf
     from wrapdetect.store.tables import Fields
     from wrapdetect.ways.clock import now
 
+    _plug_in(say)
     known = shelf(library)
     heard, name = _heard(answers, Fields(model_field, prompt_field, answer_field), only, say)
     refuse_strange(heard, known, name)
-    return MatchReport.on(match_shelf(heard, known, embed=embed, today=now().date()))
+    with _on_one_thread():
+        return MatchReport.on(match_shelf(heard, known, embed=embed, today=now().date()))
 
 
-def _heard(answers: Answers, fields: "Fields", only: str | None, say: Say) -> tuple["Heard", str]:
+def _heard(answers: Matchable, fields: "Fields", only: str | None, say: Say) -> tuple["Heard", str]:
     """What a target said, and how errors call the place. Raises LibraryError, RunFormatError."""
     from wrapdetect.library.matching import hear_rows, hear_run
     from wrapdetect.store.tables import guess_format, read_table
@@ -154,8 +172,8 @@ def _rows(records: Iterable[Mapping[str, object]], fields: "Fields") -> "Iterato
 
 
 async def audit_async(
-    target: "Asked",
-    references: "Sequence[Asked] | Mapping[str, Asked]" = (),
+    target: "Askable",
+    references: "Sequence[Askable] | Mapping[str, Askable]" = (),
     *,
     model: str = "",
     key_env: str | None = None,
@@ -188,6 +206,7 @@ async def audit_async(
     from wrapdetect.ways.keyring import read_keys
     from wrapdetect.ways.send import ways_to
 
+    _plug_in(say)
     endpoints, handed = await gather_asked(target, references, model, key_env)
     check_names(endpoints)
     if resume and out is None:
@@ -248,14 +267,21 @@ def _loaded(source: Source) -> tuple[codec.Loaded, str]:
 
 
 def _verdict(run: Run, embed: bool | None) -> Verdict:
-    """On one thread, as the command line does: sums in another order would move the last digits."""
-    from threadpoolctl import threadpool_limits
-
     from wrapdetect.evidence.analysis import analyse
     from wrapdetect.store.embed import embedder
 
-    with threadpool_limits(limits=1):
+    with _on_one_thread():
         return analyse(run, load_seeds(), embed=embedder(embed)).verdict
+
+
+@contextmanager
+def _on_one_thread() -> Iterator[None]:
+    """Sums as the command line makes them: in another order the last digits move, and threads that wait for a busy core
+    cost more than they save (a match took nine times as long)."""
+    from threadpoolctl import threadpool_limits
+
+    with _JUDGING, threadpool_limits(limits=1):
+        yield
 
 
 def _plain(verb: Callable[P, Coroutine[object, Never, Result]]) -> Callable[P, Result]:
@@ -275,19 +301,21 @@ def _finished(job: Callable[[], Coroutine[object, Never, Result]]) -> Result:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(job())
-    stop = Future[Callable[[], object]]()
+    running = Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Result]]]()
 
     async def stoppable() -> Result:
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        stop.set_result(lambda: loop.call_soon_threadsafe(task.cancel) if task else None)
-        return await job()
+        task = asyncio.ensure_future(job())
+        running.set_result((asyncio.get_running_loop(), task))
+        return await task
 
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(lambda: asyncio.run(stoppable()))
         try:
             return done.result()
         except KeyboardInterrupt:  # a notebook's stop comes here, and not to that thread
-            stop.result()()
+            loop, task = running.result()
+            with suppress(RuntimeError):  # it ended meanwhile, and its loop is closed
+                loop.call_soon_threadsafe(task.cancel)
             raise
 
 

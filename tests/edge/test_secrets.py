@@ -438,3 +438,23 @@ def test_what_a_failure_says_is_one_line_that_any_file_can_hold(bad: str) -> Non
     assert after.failure is not None
     assert after.failure.detail.isprintable()
     assert after.failure.detail.encode()
+
+
+def test_a_key_or_value_handed_over_goes_before_the_environments_and_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT_KEY", "the-environments-own")
+    monkeypatch.setenv("BOT_TEAM", "the-environments-team")
+    bot = an_endpoint("bot", key_env="BOT_KEY", headers=(("x-team", "{env:BOT_TEAM}"),))
+    ring = read_keys((bot,), Keyring({"bot": KEY, "another": "never-asked"}, {"BOT_TEAM": "handed-team-1"}))
+    assert ring.key_of(bot) == KEY
+    assert dict(ring.variables) == {"BOT_TEAM": "handed-team-1"}
+    assert "another" not in ring.keys
+    after = ring.clean(came_back(f"{KEY} of handed-team-1".encode()))
+    assert KEY.encode() not in after.chunks[0].data
+    assert b"handed-team-1" not in after.chunks[0].data
+
+
+@pytest.mark.parametrize("key", [" sk-planted", "sk-planted\n", "sk-plänted"])
+def test_a_key_handed_over_that_is_none_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(SpecError, match="endpoint bot: the key that was handed over has a space") as refused:
+        read_keys((an_endpoint("bot"),), Keyring({"bot": key}))
+    assert key not in str(refused.value)

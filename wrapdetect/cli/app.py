@@ -241,7 +241,7 @@ def library_import(
     from wrapdetect.cli.commands.library import import_library
     from wrapdetect.cli.dates import read_date
     from wrapdetect.library.answers import AnswersSource
-    from wrapdetect.store.shelf import index_of
+    from wrapdetect.store.libraries.shelf import index_of
     from wrapdetect.store.tables import Fields
     from wrapdetect.ways.clock import now
 

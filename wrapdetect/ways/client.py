@@ -30,7 +30,7 @@ _OWN_AGENT = re.compile(r"\w*OpenAI\w*/Python [\w.]+")
 """How a client that was not told otherwise calls itself."""
 
 
-class Client(Protocol):
+class OpenaiClient(Protocol):
     """openai's OpenAI, AsyncOpenAI, AzureOpenAI or AsyncAzureOpenAI, as far as a type checker needs to know them."""
 
     @property
@@ -39,7 +39,7 @@ class Client(Protocol):
     def api_key(self) -> str: ...
 
 
-Asked = str | Endpoint | Client | tuple[str | Client, str]
+Askable = str | Endpoint | OpenaiClient | tuple[str | OpenaiClient, str]
 """A URL, an Endpoint, a client of openai, or one of these with the model's name."""
 
 
@@ -79,11 +79,12 @@ class _Configured(Protocol):
 def is_client(thing: object) -> bool:
     """Whether it is a client of openai, which is not imported for that: who has a client has imported it."""
     openai = sys.modules.get("openai")
-    return openai is not None and isinstance(thing, (openai.OpenAI, openai.AsyncOpenAI))
+    kinds = [getattr(openai, name, None) for name in ("OpenAI", "AsyncOpenAI")]  # none in versions before 1
+    return isinstance(thing, tuple(kind for kind in kinds if isinstance(kind, type)))
 
 
 async def gather_asked(
-    target: Asked, references: Sequence[Asked] | Mapping[str, Asked], model: str, key_env: str | None
+    target: Askable, references: Sequence[Askable] | Mapping[str, Askable], model: str, key_env: str | None
 ) -> tuple[tuple[Endpoint, ...], Keyring]:
     """Whom to ask, and the secrets of the clients among them."""
     named = references.items() if isinstance(references, Mapping) else (("", r) for r in references)
@@ -94,7 +95,7 @@ async def gather_asked(
     return tuple(t.endpoint for t in taken), Keyring(keys, variables)
 
 
-async def _endpoint(asked: Asked, place: _Place, model: str, key_env: str | None = None) -> TakenOver:
+async def _endpoint(asked: Askable, place: _Place, model: str, key_env: str | None = None) -> TakenOver:
     """Raises SpecError for what is no endpoint, or lacks its model."""
     if isinstance(asked, tuple):
         return await _endpoint(asked[0], place, asked[1], key_env)
@@ -102,7 +103,9 @@ async def _endpoint(asked: Asked, place: _Place, model: str, key_env: str | None
         if not model or key_env:
             raise SpecError(f"{place}: with an openai client goes the model's name, and no key: model=..., or a pair")
         own = place._replace(name=place.name or model)
-        return await take_over(cast("Client", asked), name=own.name, role=own.role, model=model, number=own.number)
+        return await take_over(
+            cast("OpenaiClient", asked), name=own.name, role=own.role, model=model, number=own.number
+        )
     if isinstance(asked, Endpoint):
         if model or key_env:
             raise SpecError(f"{place}: an Endpoint has its model and its key_env; leave those of the call out")
@@ -122,7 +125,7 @@ async def _endpoint(asked: Asked, place: _Place, model: str, key_env: str | None
     return TakenOver(endpoint, NO_KEYS)
 
 
-async def take_over(client: Client, *, name: str, role: Role, model: str, number: int) -> TakenOver:
+async def take_over(client: OpenaiClient, *, name: str, role: Role, model: str, number: int) -> TakenOver:
     """The endpoint behind a client; `number` sets the variables of its secret headers apart from another client's.
 
     Raises SpecError where the client cannot make a request, or asks what cannot be asked.
@@ -143,7 +146,7 @@ async def take_over(client: Client, *, name: str, role: Role, model: str, number
     return TakenOver(endpoint, Keyring({name: key} if key else {}, secrets))
 
 
-async def _request_of(client: Client, model: str, where: str) -> httpx.Request:
+async def _request_of(client: OpenaiClient, model: str, where: str) -> httpx.Request:
     seen = list[httpx.Request]()
 
     def keep(request: httpx.Request) -> httpx.Response:

@@ -15,7 +15,7 @@ from wrapdetect.model import Endpoint, Run
 from wrapdetect.runs.plan import Cost, make_plan
 from wrapdetect.runs.survey import SurveyPlan, as_planned
 from wrapdetect.store.embed import embedder
-from wrapdetect.store.shelf import shelf, with_settings
+from wrapdetect.store.libraries.shelf import shelf, with_settings
 from wrapdetect.store.shipped import load_seeds, with_hello
 from wrapdetect.targets.config import Config, check_names
 from wrapdetect.ways import clock

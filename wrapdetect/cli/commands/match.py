@@ -11,7 +11,7 @@ from wrapdetect.model import Match, Run
 from wrapdetect.report import report_of
 from wrapdetect.report.nouns import Matched
 from wrapdetect.store import run_file
-from wrapdetect.store.shelf import match_shelf, shelf
+from wrapdetect.store.libraries.shelf import match_shelf, shelf
 from wrapdetect.store.shipped import HELLO
 from wrapdetect.store.tables import Fields, guess_format, read_table
 from wrapdetect.ways import clock

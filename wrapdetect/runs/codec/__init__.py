@@ -23,7 +23,7 @@ from wrapdetect.runs.codec.lines import (
     parse_line,
     upgraded,
 )
-from wrapdetect.runs.codec.stages import findings_to_json, observations_to_json, rounded, verdict_to_json
+from wrapdetect.runs.codec.stages import rounded
 
 
 class Loaded(NamedTuple):
@@ -146,11 +146,8 @@ __all__ = [
     "dump_head",
     "dump_lines",
     "dump_run",
-    "findings_to_json",
     "key_from_text",
     "load_run",
-    "observations_to_json",
     "rounded",
     "upgraded",
-    "verdict_to_json",
 ]
