@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 
 import openai
 import pytest
@@ -31,6 +32,7 @@ from wrapdetect.cli.demo.bots import Schedule, VoiceBot
 from wrapdetect.cli.demo.command import load_voices
 from wrapdetect.cli.demo.server import Served, running, serve
 from wrapdetect.errors import LibraryError, PreflightError, RunFormatError, SpecError
+from wrapdetect.ways.client import is_client
 
 KEY = "sk-planted-0123456789"
 HUSH = "planted-header-9876"
@@ -202,6 +204,13 @@ def test_azures_deployment_version_and_key_are_taken_over_and_masked_when_they_c
         text = out.read_text(encoding="utf-8") + "".join(said)
         assert KEY not in text
         assert HUSH not in text
+
+
+def test_another_module_called_openai_is_in_nobodys_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openai", ModuleType("openai"))
+    assert not is_client("https://bot.example/v1")
+    monkeypatch.delitem(sys.modules, "openai")
+    assert not is_client(openai.OpenAI(api_key=KEY))
 
 
 def test_a_client_that_cannot_ask_is_named_without_what_it_holds(echo: tuple[Echo, str]) -> None:

@@ -79,7 +79,8 @@ class _Configured(Protocol):
 def is_client(thing: object) -> bool:
     """Whether it is a client of openai, which is not imported for that: who has a client has imported it."""
     openai = sys.modules.get("openai")
-    return openai is not None and isinstance(thing, (openai.OpenAI, openai.AsyncOpenAI))
+    kinds = [getattr(openai, name, None) for name in ("OpenAI", "AsyncOpenAI")]  # none in versions before 1
+    return isinstance(thing, tuple(kind for kind in kinds if isinstance(kind, type)))
 
 
 async def gather_asked(
