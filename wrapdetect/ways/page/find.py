@@ -16,7 +16,8 @@ from wrapdetect.model.template import Page as Way
 if TYPE_CHECKING:
     from playwright.async_api import ElementHandle, Frame, JSHandle, Page
 
-SCRIPT = "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("watch.js", "find.js"))
+_SCRIPTS = ("shown.js", "watch.js", "find.js")
+SCRIPT = "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 """Put into every frame before the page's own."""
 _LOOK_S = 0.1
 WALL_S = 1.0
