@@ -1,6 +1,6 @@
 """A chat page's parts, found by looking: the box for the question, what sends it, what asks for consent, and walls.
 
-The looking itself is done in the page, by page_find.js. A login wall or a captcha is named and left alone.
+The looking itself is done in the page, by find.js. A login wall or a captcha is named and left alone.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ from wrapdetect.model.template import Page as Way
 if TYPE_CHECKING:
     from playwright.async_api import ElementHandle, Frame, JSHandle, Page
 
-SCRIPT = "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("watch.js", "find.js"))
+_SCRIPTS = ("shown.js", "watch.js", "find.js")
+SCRIPT = "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 """Put into every frame before the page's own."""
 _LOOK_S = 0.1
 WALL_S = 1.0
