@@ -101,7 +101,7 @@ def table(server: Server, *more: str) -> str:
 @pytest.mark.parametrize(("more", "name"), [((), "telex_stream"), (("stream = false",), "telex_plain")])
 def test_a_toml_names_it_and_is_written_back(more: tuple[str, ...], name: str) -> None:
     server = Server("https://telex.example/v1")
-    (endpoint,) = parse_config(table(server, *more), Path("bot.toml")).endpoints()
+    (endpoint,) = parse_config(table(server, *more), "bot.toml").endpoints()
     assert (endpoint.dialect, endpoint.url) == (name, "https://telex.example/v1")
     assert tomllib.loads(dump_target(endpoint)) == tomllib.loads(table(server, *more))
     assert name in dialect_names()
@@ -110,7 +110,7 @@ def test_a_toml_names_it_and_is_written_back(more: tuple[str, ...], name: str) -
 def test_a_name_that_no_dialect_has_is_refused_with_all_that_there_are() -> None:
     text = table(Server("https://telex.example/v1")).replace('"telex"', '"semaphore"')
     with pytest.raises(ConfigError) as caught:
-        parse_config(text, Path("bot.toml"))
+        parse_config(text, "bot.toml")
     assert str(caught.value) == (
         "bot.toml, line 4: target.dialect: Input should be 'openai', 'responses', 'anthropic', 'ollama', 'gemini', "
         "'template', 'page' or 'telex'; see docs/ways.md for the keys of a config file"
