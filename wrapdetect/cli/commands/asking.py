@@ -69,8 +69,8 @@ def conduct(
     judge: Callable[[Run, Options], int] | None = None,
     person: Callable[[], AbstractAsyncContextManager[Sender]] | None = None,
 ) -> int:
-    """Survey and judge, as `show_verdict` if nothing else is said; the exit code. `person` gives who answers for an endpoint
-    whose answers are pasted.
+    """Survey, then `judge` (show_verdict if None); the exit code. `person` gives who answers for an endpoint whose
+    answers are pasted.
 
     Raises WrapdetectError for what cannot be done; TargetSilent where the target answered nothing.
     """
@@ -94,7 +94,7 @@ def show_verdict(run: Run, options: Options) -> int:
 
 
 def show_verdict_or_next(run: Run, options: Options) -> int:
-    """The same; or, of a run without references, what can be done with it."""
+    """The same; of a run without references, what can be done with it."""
     if run.references or options.report != CONSOLE:
         return show_verdict(run, options)
     say(
