@@ -1,10 +1,9 @@
 """The data that travels with the program: probes/, seeds/ and fixtures/, in a wheel or beside an editable checkout."""
 
-from collections.abc import Callable
 from pathlib import Path
-from pkgutil import resolve_name
 
 from wrapdetect.errors import PackError, SeedError, SpecError
+from wrapdetect.evidence.read import named_readers
 from wrapdetect.evidence.seeds import FILES, Seeds, parse_seeds
 from wrapdetect.model import Pack
 from wrapdetect.runs.packs import parse_pack, refuse_doubled_packs
@@ -13,8 +12,6 @@ from wrapdetect.runs.plan import HELLO as HELLO
 _PACKAGE = Path(__file__).resolve().parent.parent
 PACKS: dict[str, Pack] = {}
 """Packs that other packages add (store/plugins.py)."""
-NAMED_READERS = "wrapdetect.evidence.read:named_readers"
-"""By name, as registries are: a pack is kept here, and its answers are read elsewhere."""
 
 
 def folder(name: str) -> Path:
@@ -88,5 +85,4 @@ def pack_of_plug_in(name: str, text: str) -> Pack:
 
 
 def _parsed(text: str, name: str) -> Pack:
-    readers: Callable[[], tuple[str, ...]] = resolve_name(NAMED_READERS)
-    return parse_pack(text, name=name, readers=readers())
+    return parse_pack(text, name=name, readers=named_readers())
