@@ -3,13 +3,15 @@
     python -m bench.house [--of COMMIT] [--runs 5]
 
 Counts the working tree, or a commit unpacked beside it. Seconds are medians with their range, each start a process of
-its own. Repeated blocks are counted by the command `duplicates`, where it is installed.
+its own; those of the processor are the ones to read where others work on the machine. Repeated blocks are counted by
+the command `duplicates`, where it is installed.
 """
 
 import argparse
 import ast
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -78,8 +80,8 @@ def counted(tree: Path, runs: int) -> Iterator[tuple[str, str]]:
     yield "public names defined in two modules", str(len(defined_twice(files)))
     yield "repeated blocks of six lines, product", repeated(package)
     yield "repeated blocks of six lines, whole tree", repeated(tree)
-    yield "python -c 'import wrapdetect'", spread(timed(tree, ["-c", "import wrapdetect"], runs))
-    yield "wrapdetect --help", spread(timed(tree, ["-m", "wrapdetect", "--help"], runs))
+    yield "python -c 'import wrapdetect'", timed(tree, ["-c", "import wrapdetect"], runs)
+    yield "wrapdetect --help", timed(tree, ["-m", "wrapdetect", "--help"], runs)
     for name, words in COMPARES_NOTHING.items():
         yield f"loaded by {name}", loaded(tree, words)
 
@@ -121,14 +123,16 @@ def repeated(folder: Path) -> str:
     return found[1] if found else first
 
 
-def timed(tree: Path, argv: Sequence[str], runs: int) -> list[float]:
-    """Seconds of each start, after one that warms the disk."""
-    taken = []
+def timed(tree: Path, argv: Sequence[str], runs: int) -> str:
+    """Seconds of each start, and of the processor, after one start that warms the disk."""
+    taken, worked = [], []
     for _ in range(runs + 1):
-        began = time.perf_counter()
+        began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         started(tree, argv)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         taken.append(time.perf_counter() - began)
-    return taken[1:]
+        worked.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    return f"{spread(taken[1:])}, {spread(worked[1:])} of the processor"
 
 
 def started(tree: Path, argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":

@@ -94,6 +94,17 @@ def test_a_template_that_fails_is_down_and_one_that_refuses_us_is_unknown(
 
 
 @pytest.mark.slow
+def test_without_a_browser_nothing_is_asked_where_a_page_is_watched(
+    commands: MonitorCommands, tmp_path: Path, world: World
+) -> None:
+    page = f'[[target]]\nname = "page"\nurl = "{world.at("page")}"\ndialect = "page"\n'
+    Plan(more=page, every="1h").write(tmp_path, world)
+    said = one_line(commands.monitor("once", cwd=tmp_path, WRAPDETECT_CHROMIUM=str(tmp_path / "none")))
+    assert "no program is there; set it to the path of a Chromium" in said
+    assert not any(place.asked for place in world.values())
+
+
+@pytest.mark.slow
 def test_sighup_takes_in_a_template_and_refuses_a_page_that_is_asked_too_often(tmp_path: Path, world: World) -> None:
     Plan().write(tmp_path, world)
     with running(tmp_path, CHAT_KEY=KEY) as (process, lines):

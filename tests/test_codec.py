@@ -1,6 +1,7 @@
 """The run file: whatever a run holds comes back byte for byte, and a damaged file is refused and never guessed at."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import START, a_pack, a_run, an_exchange, an_item, failed, later
@@ -28,6 +29,7 @@ from wrapdetect.runs.codec import (
     rounded,
     upgraded,
 )
+from wrapdetect.runs.codec.lines import parse_line
 
 SHIPPED = Path(__file__).parents[1] / "fixtures" / "formats"
 
@@ -355,6 +357,85 @@ def test_endpoints_that_do_not_fit_are_refused_on_line_1(old: str, new: str, sai
     assert old in head
     with pytest.raises(RunFormatError, match=f"line 1: .*{said}"):
         load_run(head.replace(old, new, 1).encode())
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (("endpoints", 0, "private"), "yes", "endpoints.0.private is 'yes'; expected true or false"),
+        (("endpoints", 0, "url"), None, "endpoints.0.url is None; expected a text"),
+        (("endpoints", 0, "hosts"), "a.example", "endpoints.0.hosts is no list"),
+        (("endpoints", 0, "template"), {"quiet_s": "1"}, "endpoints.0.template.quiet_s is '1'; expected a number"),
+        (("endpoints", 0, "page"), {"login": [{"was": ""}]}, "unknown field endpoints.0.page.login.0.was"),
+        (("note",), 7, "note is 7; expected a text"),
+        (("was",), 7, "unknown field was"),
+        (("instrument", "was"), 7, "unknown field instrument.was"),
+        (("packs", 0, "items", 0, "max_tokens"), 9.0, "packs.0.items.0.max_tokens is 9.0; expected a whole number"),
+        (("packs", 0, "items", 0, "was"), 7, "unknown field packs.0.items.0.was"),
+    ],
+)
+def test_a_first_line_is_taken_strictly_and_without_unknown_keys(
+    place: tuple[str | int, ...], value: object, said: str
+) -> None:
+    head = _put(json.loads(dump_head(a_run())), place, value)
+    with pytest.raises(RunFormatError, match=f"line 1: {re.escape(said)}"):
+        load_run(head.encode() + b"\n")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"was": 1}, "unknown field was"),
+        ({"sent": 7}, "sent is 7; expected a text"),
+        ({"ended_s": "0"}, "ended_s is '0'; expected a number"),
+        ({"headers": [["a", 1]]}, "headers.0.1 is 1; expected a text"),
+        ({"chunks": [[True, "x"]]}, "chunks.0.0 is True; expected a number"),
+        ({"chunks": [[0.1, {"b64": "/w==", "was": 1}]]}, "unknown field chunks.0.1."),
+        ({"failure": {"kind": "server", "detail": 5}}, "failure.detail is 5; expected a text"),
+        ({"hops": [{"url": "x"}]}, "field 't_s' is missing"),
+        ({"missing": ["sleep"]}, "missing.0 'sleep' is none of request, status,"),
+        ({"screenshot": None}, "screenshot is None; expected a text"),
+    ],
+)
+def test_an_exchange_is_taken_strictly_and_without_unknown_keys(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(RunFormatError, match=f"line 2: {re.escape(said)}"):
+        load_run(with_bad_line(**fields))
+
+
+def test_a_line_with_more_faults_than_anybody_makes_is_refused_and_not_told_one_by_one() -> None:
+    head = json.loads(dump_head(a_run()))
+    head["packs"][0]["items"] = [1] * 20_000
+    with pytest.raises(RunFormatError, match="line 1: 20,000 of its values are not what is due"):
+        load_run(json.dumps(head).encode() + b"\n")
+    with pytest.raises(RunFormatError, match=r"line 2: chunks\.0\.0 is True; expected a number"):
+        load_run(with_bad_line(chunks=[[True, "x"]] * 20_000))
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.sampled_from(ODD_TEXTS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(FIXED, suppress_health_check=[HealthCheck.too_slow])  # a machine's load is no fault of the parser
+@given(st.dictionaries(st.text(max_size=5), JSON, max_size=4), st.booleans(), st.sampled_from([0, 1, 5]))
+def test_a_line_is_parsed_as_pythons_own_json_parses_it(value: dict[str, Any], escaped: bool, cut: int) -> None:
+    raw = json.dumps(value, ensure_ascii=escaped).encode()
+    raw = raw[: len(raw) - cut]
+    try:
+        due = json.loads(raw)
+    except ValueError as error:
+        with pytest.raises(RunFormatError, match=re.escape(f"line 1: not JSON ({error})")):
+            parse_line(raw, "run", 1)
+        return
+    line = parse_line(raw, "run", 1)
+    assert (line, repr(line)) == (due, repr(due))  # 1.0 is not 1, and -0.0 not 0.0
 
 
 def test_there_is_a_converter_for_every_older_format_and_for_no_other() -> None:

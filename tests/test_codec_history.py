@@ -214,6 +214,9 @@ def test_a_monitor_that_asks_no_questions_needs_no_endpoints() -> None:
         ("coverage", {"until_s": None}, "until_s is None; expected a whole number"),
         ("print", {"service": "nobody"}, "the first line holds no service 'nobody'"),
         ("print", {"text": 5}, "text is 5; expected a text"),
+        ("beats", {"was": 5}, "unknown field 'was'"),
+        ("incident", {"was": 5}, "unknown field incident.was"),
+        ("print", {"vantage": None}, "vantage is None; expected a text"),
     ],
     ids=lambda v: repr(v).encode("ascii", "replace").decode() if isinstance(v, dict) else "",
 )

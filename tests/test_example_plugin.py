@@ -57,11 +57,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def wrapdetect(*args: str, site: Path, cwd: Path, report: str = "") -> subprocess.CompletedProcess[str]:
+def python(*args: str, site: Path, cwd: Path, report: str = "") -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)]), "WRAPDETECT_REPORT": report}
-    return subprocess.run(
-        [sys.executable, "-m", "wrapdetect", *args], env=env, cwd=cwd, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, *args], env=env, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def wrapdetect(*args: str, site: Path, cwd: Path, report: str = "") -> subprocess.CompletedProcess[str]:
+    return python("-m", "wrapdetect", *args, site=site, cwd=cwd, report=report)
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,7 @@ def test_doctor_lists_what_the_package_adds(installed: Path, tmp_path: Path) -> 
     assert [line for line in said if "wrapdetect-parley" in line] == [
         f"{added:22} wrapdetect-parley 0.3.1: loaded" for added in ADDED
     ]
+    assert "greetings" in wrapdetect("probes", "list", site=installed, cwd=tmp_path).stdout
     assert [line.endswith(", greetings v1") for line in said if line.startswith("packs   ")] == [True]
 
 
@@ -95,6 +98,11 @@ def test_its_rule_is_named_in_the_report_with_its_package(installed: Path, run_f
     assert {(f["upstream"], f["effect"], f["llr"]) for f in found} == {("heron", 1.0, 0.1), ("magpie", 1.0, 0.1)}
     assert "Rule same_marks is no rule of ours: it comes with wrapdetect-parley 0.3.1." in report["limits"]
     assert report["bugs"] == []
+
+
+def test_the_verbs_of_python_load_it_too(installed: Path, run_file: Path, tmp_path: Path) -> None:
+    script = f"from wrapdetect import replay; print(replay({str(run_file)!r}, embed=False).limits)"
+    assert "it comes with wrapdetect-parley 0.3.1." in python("-c", script, site=installed, cwd=tmp_path).stdout
 
 
 def test_its_report_comes_out_in_its_format(installed: Path, run_file: Path, tmp_path: Path) -> None:

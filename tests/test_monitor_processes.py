@@ -34,7 +34,7 @@ from tests.test_cli_monitor import STATUSPAGE, a_history, asked_again, imported,
 from tests.warm_cli import REPOSITORY, clean_environment
 from wrapdetect.model.history import Beats, History, Outcome
 from wrapdetect.store import run_file
-from wrapdetect.store.owner import FIRST_NAMESPACE, here, holder_of_this_process
+from wrapdetect.store.ledger.owner import FIRST_NAMESPACE, here, holder_of_this_process
 
 ALERTS = 'urls_env = ["HOOK"]'
 

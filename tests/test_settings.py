@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field
 
 from tests.conftest import ROOT
-from tests.make_help import config_page
+from tests.make_help import keys_of_audit
 from wrapdetect.cli.options import Options
 from wrapdetect.cli.shared import gathered, shared_options
 from wrapdetect.errors import ConfigError, SpecError
@@ -79,15 +79,18 @@ def test_one_line_in_one_file_is_an_option_a_key_a_default_and_the_error_with_it
     ]
 
 
-def test_a_new_field_stands_in_the_page_of_keys() -> None:
+def test_a_new_field_stands_in_the_table_of_keys() -> None:
     class More(Chosen):
         patience: Annotated[int, Field(ge=2, description="Hours that we wait.")] = 7
 
-    assert "| `patience` | integer, at least 2 | `7` | Hours that we wait. |\n" in config_page(More)
+    assert (
+        "| `patience` | `--patience` | integer, at least 2 | `7` | Hours that we wait. |\n"
+        in keys_of_audit(More) + "\n"
+    )
 
 
-def test_the_page_of_keys_is_that_of_the_program() -> None:
-    assert (ROOT / "docs" / "config.md").read_text(encoding="utf-8") == config_page()
+def test_the_keys_on_the_page_of_audits_are_those_of_the_program() -> None:
+    assert f"\n\n{keys_of_audit()}\n\n" in (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
 
 
 def test_every_setting_is_an_option_of_an_audit_and_a_key_of_its_config() -> None:

@@ -22,7 +22,7 @@ from wrapdetect.report.notebook import MatchReport, VerdictReport
 from wrapdetect.runs import codec
 from wrapdetect.runs.recording import Say, remarks
 from wrapdetect.store import run_file
-from wrapdetect.store.plugins import load_plugins
+from wrapdetect.store.plugins import load_and_tell
 from wrapdetect.store.shipped import HELLO, folder, load_seeds
 
 if TYPE_CHECKING:  # they load what compares, or what asks
@@ -61,16 +61,9 @@ def _silent(text: str, /) -> None:
     pass
 
 
-def _plug_in(say: Say = _silent) -> None:
-    """Have what other packages add; a part of theirs that is left out is told of."""
-    for plug_in in load_plugins():
-        if plug_in.problem:
-            say(plug_in.warning)
-
-
 def load_run(source: Source, *, say: Say = _silent) -> Run:
     """A recording, whatever format it has. Raises RunFormatError where it cannot be read."""
-    _plug_in(say)
+    load_and_tell(say)
     loaded, name = _loaded(source)
     for remark in remarks(loaded, name):
         say(remark)
@@ -82,7 +75,7 @@ def judge(run: Run, *, embed: bool | None = None) -> VerdictReport:
 
     Raises EmbeddingError for weights that are not those known.
     """
-    _plug_in()
+    load_and_tell(_silent)
     return VerdictReport.on(_verdict(run, embed), run)
 
 
@@ -91,7 +84,7 @@ def replay(source: Source, *, embed: bool | None = None, say: Say = _silent) -> 
 
     Raises RunFormatError where it cannot be read, SpecError where it holds nothing to judge by.
     """
-    _plug_in(say)
+    load_and_tell(say)
     loaded, name = _loaded(source)
     said = tuple(remarks(loaded, name))
     for remark in said:
@@ -121,7 +114,7 @@ def match(
     from wrapdetect.store.tables import Fields
     from wrapdetect.ways.clock import now
 
-    _plug_in(say)
+    load_and_tell(say)
     known = shelf(library)
     heard, name = _heard(answers, Fields(model_field, prompt_field, answer_field), only, say)
     refuse_strange(heard, known, name)
@@ -206,7 +199,7 @@ async def audit_async(
     from wrapdetect.ways.keyring import read_keys
     from wrapdetect.ways.send import ways_to
 
-    _plug_in(say)
+    load_and_tell(say)
     endpoints, handed = await gather_asked(target, references, model, key_env)
     check_names(endpoints)
     if resume and out is None:

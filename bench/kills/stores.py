@@ -25,8 +25,7 @@ from wrapdetect.model.history import Beats, History, Outcome, Service, ServiceKi
 from wrapdetect.monitor.rounds import Done, Watch
 from wrapdetect.monitor.schedule import Budget, Rhythm, round_of
 from wrapdetect.monitor.watch import keep_watch
-from wrapdetect.store import owner
-from wrapdetect.store.ledger import Ledger
+from wrapdetect.store.ledger import Ledger, owner
 from wrapdetect.targets.config import make_endpoint
 from wrapdetect.ways.heartbeat import HttpPulse
 from wrapdetect.ways.keyring import Keyring

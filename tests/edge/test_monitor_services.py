@@ -5,12 +5,17 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import an_item
+from tests.edge.ledger_world import Clock
 from tests.edge.test_monitor_config import CANDIDATE, LEAST, SITE, TARGET, load, refused
 from wrapdetect.dialects import DIALECTS
+from wrapdetect.model import Instrument
 from wrapdetect.model.template import PageStep, Step
+from wrapdetect.monitor.as_runs import run_of
 from wrapdetect.monitor.config import parse_monitor
 from wrapdetect.monitor.schedule import SHORT_TOKENS, cost_of, heartbeat, make_round
 from wrapdetect.runs.plan import estimate_tokens
+from wrapdetect.store import run_file
+from wrapdetect.store.ledger import Ledger
 from wrapdetect.targets.config import parse_config
 from wrapdetect.targets.tables import EndpointTable
 
@@ -161,3 +166,18 @@ def test_a_template_costs_a_request_a_step_and_what_it_says_is_reserved_for() ->
 def test_the_monitor_has_every_key_of_an_audit(tmp_path: Path) -> None:
     known = refused(tmp_path, LEAST + 'colour = "red"\n')
     assert all(key in known for key in EndpointTable.model_fields)
+
+
+@pytest.mark.parametrize("text", [TEMPLATE, PAGE], ids=["template", "page"])
+def test_a_store_and_an_export_keep_what_is_asked(text: str, tmp_path: Path) -> None:
+    services = load(tmp_path, text + CANDIDATE).services()
+    with Ledger.open(tmp_path / "monitor.db", now=Clock(), holder="test") as ledger:
+        ledger.set_services(services)
+        history = ledger.history()
+    assert history.services == services
+    instrument = Instrument(versions=(), host="test", vantage="")
+    run_file.write(tmp_path / "out.jsonl", run_of(history, "bot", id_="monitor-bot", instrument=instrument))
+    loaded = run_file.load_file(tmp_path / "out.jsonl").run
+    assert loaded.endpoints == tuple(s.endpoint for s in services)
+    assert loaded.history is not None
+    assert loaded.history.services == services

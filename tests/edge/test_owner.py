@@ -13,12 +13,19 @@ from tests.conftest import ROOT
 from tests.edge.ledger_world import START, Clock
 from wrapdetect.errors import StoreError
 from wrapdetect.store.ledger import Ledger
-from wrapdetect.store.owner import FIRST_NAMESPACE, ProcessPlace, has_ended, here, holder_of_this_process, started
+from wrapdetect.store.ledger.owner import (
+    FIRST_NAMESPACE,
+    ProcessPlace,
+    has_ended,
+    here,
+    holder_of_this_process,
+    started,
+)
 
 MACHINE = ProcessPlace(host="web", machine="m1", boot="b1", namespace=FIRST_NAMESPACE)
 BOX = ProcessPlace(host="web", machine="m1", boot="b1", namespace="4026532500")
 MAC = ProcessPlace(host="web", machine="", boot="", namespace="")
-PROGRAM = "from wrapdetect.store.owner import holder_of_this_process as h; print(h(), flush=True); input()"
+PROGRAM = "from wrapdetect.store.ledger.owner import holder_of_this_process as h; print(h(), flush=True); input()"
 
 
 def held(place: ProcessPlace, pid: int = 7, began: str = "100") -> str:

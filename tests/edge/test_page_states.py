@@ -1,5 +1,6 @@
 """A page's talk goes through its table: each state is reached, each event answered or refused by name, and it ends."""
 
+import inspect
 import re
 
 import pytest
@@ -10,7 +11,17 @@ from tests.conftest import an_endpoint
 from wrapdetect.model import Page
 from wrapdetect.ways.page import states
 from wrapdetect.ways.page.question import PageQuestion
-from wrapdetect.ways.page.states import ENDS, FAILURES, OPENING, TRANSITIONS, TRIES, PageCourse, PageEvent, PageState
+from wrapdetect.ways.page.states import (
+    ENDS,
+    FAILURES,
+    OPENING,
+    TRANSITIONS,
+    TRIES,
+    Deeds,
+    PageCourse,
+    PageEvent,
+    PageState,
+)
 from wrapdetect.ways.page.tab import Tab
 from wrapdetect.ways.page.talk import _Opening
 from wrapdetect.ways.page.watch import PageWatch, Turn
@@ -143,11 +154,24 @@ def test_a_page_that_is_asked_too_often_may_be_asked_again_and_one_that_does_not
     assert after(E.LIMITED).state is S.FAILED
 
 
+def deeds() -> tuple[Deeds, Deeds]:
+    """What is done until a first question may be put, and from then on; no browser is asked."""
+    tab = Tab(None, None)  # type: ignore[arg-type]
+    bot = an_endpoint("bot", "target", dialect="page")
+    opening = _Opening(tab, bot, typed=(), variables={}, limit_s=1.0)
+    turn, watch = Turn(question="?"), PageWatch(tab, "")
+    question = PageQuestion(tab, Page(), watch, PageCourse(), turn=turn, stopwatch=lambda: 0.0, limit_s=1.0)
+    return opening.deeds(), question.deeds()
+
+
 def test_in_every_state_but_those_of_rest_there_is_something_to_do() -> None:
-    tab = Tab(None, None)  # type: ignore[arg-type]  # no browser is asked
-    opening = _Opening(tab, an_endpoint("bot", "target", dialect="page"), typed=(), variables={}, limit_s=1.0)
-    question = PageQuestion(
-        tab, Page(), PageWatch(tab, ""), PageCourse(), turn=Turn(question="?"), stopwatch=lambda: 0.0, limit_s=1.0
-    )
-    assert set(opening.deeds()) == set(OPENING)
-    assert set(question.deeds()) == set(PageState) - {*OPENING, S.READY, *ENDS}
+    opening, asking = deeds()
+    assert set(opening) == set(OPENING)
+    assert set(asking) == set(PageState) - {*OPENING, S.READY, *ENDS}
+
+
+def test_what_is_done_in_a_state_tells_what_that_state_answers() -> None:
+    for state, deed in {**deeds()[0], **deeds()[1]}.items():
+        told = {E[name] for name in re.findall(r"\bPageEvent\.([A-Z_]+)", inspect.getsource(deed))}
+        assert told, state
+        assert told <= set(TRANSITIONS[state]), state

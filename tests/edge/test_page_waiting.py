@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from wrapdetect.ways.page.told import is_far, is_told, texts_of
+from wrapdetect.ways.page.bodies import is_far, is_told, texts_of
 from wrapdetect.ways.page.traffic import BODY_LIMIT, CHUNKS_LIMIT, REFUSED_LIMIT, REQUESTS_LIMIT, Traffic
 from wrapdetect.ways.page.waiting import ShownText, has_grown, is_settled, only_waits, without_notice
 

@@ -297,11 +297,9 @@ def _with_plug_ins(commands: typer.Typer) -> typer.Typer:
 def _after_loading(command: Callable[..., object]) -> Callable[..., object]:
     @wraps(command)
     def loaded(**options: object) -> object:
-        from wrapdetect.store.plugins import load_plugins
+        from wrapdetect.store.plugins import load_and_tell
 
-        for plug_in in load_plugins():
-            if plug_in.problem:
-                say(plug_in.warning)
+        load_and_tell(say)
         return command(**options)
 
     return loaded

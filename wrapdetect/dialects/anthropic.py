@@ -102,6 +102,7 @@ DIALECT = WireFormat(
     name="anthropic",
     encode=_encode,
     decode=decoder(_read_stream, _read_plain, _shape_of),
+    headers=frozenset({"x-api-key", "anthropic-version"}),
     path=re.compile(r"/messages\Z", re.IGNORECASE),
     recognise=_recognise,
     ends=re.compile(rb'"type"\s{0,9}:\s{0,9}"message_stop"'),

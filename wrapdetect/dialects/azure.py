@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 DEPLOYMENT = re.compile(r"/openai/deployments/(?P<model>[^/]+)\Z")
 AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com", ".openai.azure.us")
 Pairs = tuple[tuple[str, str], ...]
+AZURE_HEADERS = frozenset({"api-key"})
 
 
 def is_azure(url: str, query: Pairs = ()) -> bool:

@@ -95,11 +95,9 @@ def _refused(reply: Reply) -> Reply:
 
 def _messages(body: Mapping[str, object]) -> object:
     contents = body.get("contents")
-    return (
-        [{**c, "content": c.get("parts")} if isinstance(c, dict) else c for c in contents]
-        if isinstance(contents, list)
-        else None
-    )
+    if not isinstance(contents, list):
+        return None
+    return [{**c, "content": c.get("parts")} if isinstance(c, dict) else c for c in contents]
 
 
 def _recognise(sight: Sight) -> Known | None:
@@ -122,6 +120,7 @@ DIALECT = WireFormat(
     name="gemini",
     encode=_encode,
     decode=decoder(_read_stream, _read_plain, lambda _: "unknown"),
+    headers=frozenset({"x-goog-api-key"}),
     path=re.compile(r"/models/(?P<model>[^/:]+):(?:streamG|g)enerateContent\Z"),
     messages=_messages,
     recognise=_recognise,

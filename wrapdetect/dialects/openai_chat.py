@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from wrapdetect.dialects.azure import key_place
+from wrapdetect.dialects.azure import AZURE_HEADERS, key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body.content import said_in_message
 from wrapdetect.dialects.body.json_text import Answer, Json, part, parts, refuse_error, short, text_in
@@ -124,6 +124,7 @@ DIALECT = WireFormat(
     name="openai",
     encode=_encode,
     decode=decoder(_read_stream, _read_plain, _shape_of),
+    headers=AZURE_HEADERS,
     path=re.compile(r"/chat/completions\Z", re.IGNORECASE),
     recognise=_recognise,
     may_end=re.compile(rb'"finish_reason"\s{0,9}:\s{0,9}"[^"]'),

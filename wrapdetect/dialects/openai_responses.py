@@ -7,7 +7,7 @@ response.incomplete (our limit on tokens, or a filter) or response.failed; there
 import re
 from collections.abc import Mapping, Sequence
 
-from wrapdetect.dialects.azure import key_place
+from wrapdetect.dialects.azure import AZURE_HEADERS, key_place
 from wrapdetect.dialects.base import Call, Reply, so_far
 from wrapdetect.dialects.body.content import said_in
 from wrapdetect.dialects.body.json_text import Answer, Json, part, parts, refuse_error, short
@@ -98,6 +98,7 @@ DIALECT = WireFormat(
     name="responses",
     encode=_encode,
     decode=decoder(_read_stream, _read_plain, _shape_of),
+    headers=AZURE_HEADERS,
     path=re.compile(r"/responses\Z", re.IGNORECASE),
     messages=_messages,
     ends=re.compile(rb'"type"\s{0,9}:\s{0,9}"response\.(?:completed|incomplete|failed)"'),

@@ -31,7 +31,7 @@ class WireFormat:
     the conversation, so that a turn cannot be asked again without those before it; `takes_system` whether a system
     prompt can be sent. `by_hand` is asked by no program, and stands in no config.
 
-    Of an API, where it can be told from others:
+    Of an API: `headers` of its own may go out beside the usual ones (in lower case), such as that of the key.
     `path` is how the address of a call ends; its group `model`, if it has one, is the model's name there.
     `messages` takes the body of a request and gives its messages, each with `role` and `content`, for recorded calls.
     `recognise` tells it by what was seen at an address. `ends` and `may_end` are signs in a stream that an answer is
@@ -46,6 +46,7 @@ class WireFormat:
     by_hand: bool = False
     remembers: Callable[[Endpoint], bool] = lambda _: False
     takes_system: Callable[[Endpoint], bool] = lambda _: True
+    headers: frozenset[str] = frozenset()
     path: re.Pattern[str] | None = None
     messages: Callable[[Mapping[str, object]], object] = lambda body: body.get("messages")
     recognise: Callable[[Sight], Known | None] | None = None

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import log
 from typing import TypeVarTuple
 
-from wrapdetect.errors import FeedError, StoreError
+from wrapdetect.errors import StoreError
 from wrapdetect.evidence.compare.dependence.episodes import stamp
 from wrapdetect.evidence.compare.dependence.outages import FEWEST_HITS
 from wrapdetect.evidence.compare.dependence.together import evidence, outages_of_each
@@ -19,9 +19,8 @@ from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model.history import DOWN, Beat, Dependence, History, Outcome
 from wrapdetect.monitor.alert import Alert, Bell, EventKind, PassingMemory
 from wrapdetect.monitor.as_runs import restricted
-from wrapdetect.monitor.feeds import FEEDS
-from wrapdetect.monitor.feeds.moments import continued
-from wrapdetect.monitor.outside import FeedState, Fetch, Figures, OpenPages, UpkeepStore
+from wrapdetect.monitor.feed_reader import FeedReader
+from wrapdetect.monitor.outside import Figures, OpenPages, UpkeepStore
 from wrapdetect.monitor.rounds import Done, FaultKind
 from wrapdetect.monitor.spec import FeedSpec, MonitorConfig
 from wrapdetect.monitor.standing import LastingState, Standing, disk_of, states_of
@@ -29,13 +28,10 @@ from wrapdetect.monitor.standing import LastingState, Standing, disk_of, states_
 Args = TypeVarTuple("Args")
 
 _DAY_S = 86_400
-FEED_TIMEOUT_S, FEEDS_AT_ONCE = 30.0, 5
 WEIGHED_EVERY_S = 3600
 ALARM_EVERY_S, ALARM_SERVICES = 3600, 500
 RETOLD_S = 60
 AWAY = "store"
-BLANK: Mapping[str, str | None] = {"etag": "", "last_modified": ""}
-"""Nothing to send back: a page that broke is read whole the next time."""
 """Under this key the ledger's events tell when the store was away."""
 SUBJECTS: Mapping[FaultKind, str] = {"clock": "the clock", "lag": "the rounds", "store": "the store"}
 BROKEN_AFTER = 12
@@ -150,58 +146,13 @@ class Upkeep:
 
     async def read_feeds(self) -> None:
         """Each feed that is due; one that breaks is an alert, never an outage."""
-        states = {s.feed: s for s in await asyncio.to_thread(self.ledger.feed_states)}
-        due = [f for f in self.config.feeds if f.name not in states or self._age_s(states[f.name].at_s) >= f.every_s]
-        if not due:
-            return
-        gate = asyncio.Semaphore(FEEDS_AT_ONCE)
-        async with self.pages() as fetch, asyncio.TaskGroup() as group:
-            for feed in due:
-                group.create_task(self._due_feed(feed, fetch, states.get(feed.name), gate))
+        reader = FeedReader(ledger=self.ledger, pages=self.pages, now_s=self._now_s, told=self._tell_of_feed)
+        await reader.read(self.config.feeds)
 
-    async def _due_feed(self, feed: FeedSpec, fetch: Fetch, before: FeedState | None, gate: asyncio.Semaphore) -> None:
-        async with gate:
-            await self._read_feed(feed, fetch, before)
-
-    async def _read_feed(self, feed: FeedSpec, fetch: Fetch, before: FeedState | None) -> None:
-        now_s, seen_s = self._now_s(), before.at_s if before and before.ok else None
-        detail = before.detail if before and before.ok else "read"
-        # a page that did not change is read again where what counts of it did
-        reading = f"read/{feed.name}/{feed.reading}"
-        anew = not await asyncio.to_thread(self.ledger.marked, reading)
-        etag, changed = (before.etag or "", before.last_modified or "") if before and not anew else ("", "")
-        try:
-            page = await fetch(feed.url, timeout_s=FEED_TIMEOUT_S, etag=etag, last_modified=changed)
-            if page.data is not None:
-                detail = await asyncio.to_thread(self._keep_page, feed, page.data, seen_s)
-            else:
-                await asyncio.to_thread(self._still_covered, feed, seen_s)
-        except FeedError as error:
-            since_s = before.since_s if before and not before.ok else now_s
-            await self._aside(
-                self._told_of_feed, feed, LastingState(feed.name, since_s, str(error)), now_s, str(error), BLANK
-            )
-            return
-        await asyncio.to_thread(self.ledger.first_time, reading, now_s)
-        tags = {"etag": page.etag or None, "last_modified": page.last_modified or None}
-        await self._aside(self._told_of_feed, feed, LastingState(feed.name, None, ""), now_s, detail, tags)
-
-    def _keep_page(self, feed: FeedSpec, data: bytes, seen_s: int | None) -> str:
-        """Gives one line on how the reading went."""
-        parsed = FEEDS[feed.format](
-            data, service=feed.service, feed=feed.name, fetched_s=self._now_s(), scope=feed.scope, zone=feed.zone
-        )
-        known = self.ledger.history(services=[feed.service], beats=False).incidents
-        page = continued(parsed, [i for i in known if i.feed == feed.name], seen_s=seen_s)
-        self.ledger.add_incidents(page.incidents, (page.coverage,) if page.coverage else ())
-        return parsed.said
-
-    def _still_covered(self, feed: FeedSpec, seen_s: int | None) -> None:
-        """Not changed since it was last read: what it said holds until now."""
-        known = self.ledger.history(since_s=seen_s, services=[feed.service], beats=False).coverage
-        latest = max((c for c in known if c.feed == feed.name), key=lambda c: c.until_s, default=None)
-        if latest is not None:
-            self.ledger.add_incidents((), (replace(latest, until_s=self._now_s()),))
+    async def _tell_of_feed(
+        self, feed: FeedSpec, state: LastingState, at_s: int, detail: str, tags: Mapping[str, str | None]
+    ) -> None:
+        await self._aside(self._told_of_feed, feed, state, at_s, detail, tags)
 
     def _told_of_feed(
         self, feed: FeedSpec, state: LastingState, at_s: int, detail: str, tags: Mapping[str, str | None]
@@ -315,11 +266,6 @@ class Upkeep:
 
     def _now_s(self) -> int:
         return int(self.now().timestamp())
-
-    def _age_s(self, at_s: int) -> float:
-        """Seconds since; a time in the future (a clock that was set back) counts as long ago."""
-        age = self._now_s() - at_s
-        return age if age >= 0 else float("inf")
 
 
 def is_down(beat: Beat) -> bool:

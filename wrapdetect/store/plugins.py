@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pkgutil import resolve_name
+from threading import RLock
 from typing import NamedTuple
 
 from wrapdetect.model.prose import quote
@@ -46,6 +47,8 @@ GROUPS: Mapping[str, EntryPointGroup] = {
     ),
 }
 """In this order: a pack may name a reader that the same package adds."""
+_LOADING = RLock()
+"""Verbs may be called in several threads at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +66,23 @@ class PlugIn:
         return f"plug-in {self.id} of {self.package} ({self.group}) is left out: {self.problem}"
 
 
-@cache
 def load_plugins() -> tuple[PlugIn, ...]:
     """What the installed packages add, added to the registries; later calls tell the same."""
-    installed = entry_points()
-    return add_plugins(p for group in GROUPS for p in installed.select(group=group))
+    with _LOADING:
+        return _installed()
+
+
+@cache
+def _installed() -> tuple[PlugIn, ...]:
+    points = entry_points()
+    return add_plugins(p for group in GROUPS for p in points.select(group=group))
+
+
+def load_and_tell(say: Callable[[str], object]) -> None:
+    """What every door does first: load them, and say in one line each what is left out."""
+    for plug_in in load_plugins():
+        if plug_in.problem:
+            say(plug_in.warning)
 
 
 def add_plugins(points: Iterable[EntryPoint], groups: Mapping[str, EntryPointGroup] = GROUPS) -> tuple[PlugIn, ...]:

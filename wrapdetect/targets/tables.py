@@ -65,11 +65,6 @@ def _seconds_or_never(seconds: float) -> float:
     return seconds
 
 
-def _api_headers(headers: dict[str, str]) -> dict[str, str]:
-    refuse_unfit(((name,), what) for name, value in headers.items() if (what := _header_problem(name, value)))
-    return headers
-
-
 def _header_problem(name: str, value: str) -> str:
     """Why a header cannot go out, or may not stand in a file; no value is shown."""
     if not TOKEN.fullmatch(name) or name.lower() in OWN_HEADERS:
@@ -77,11 +72,6 @@ def _header_problem(name: str, value: str) -> str:
     if not value.isprintable():
         return "holds a character that no header has"
     return f"{LIKE_A_SECRET}; {_BY_ENV}" if is_secret(name, value, header=True) else ""
-
-
-def _api_query(query: dict[str, str]) -> dict[str, str]:
-    refuse_unfit(((name,), f"{LIKE_A_SECRET}; {_BY_ENV}") for name, value in query.items() if is_secret(name, value))
-    return query
 
 
 class _RequestTable(Strict):
@@ -181,8 +171,8 @@ class EndpointTable(Strict):
     weights: Weights = "unknown"
     token_limit: TokenLimit = "max_tokens"
     send_temperature: bool = True
-    headers: Annotated[dict[str, str], AfterValidator(_api_headers)] = {}
-    query: Annotated[dict[str, str], AfterValidator(_api_query)] = {}
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
     hosts: list[Annotated[str, AfterValidator(_host)]] = []
     private: bool = False
     storage_state: str = ""
@@ -199,6 +189,12 @@ class EndpointTable(Strict):
             built = template_of(self.template)
             yield from (Problem(("template", *p.loc), p.what) for p in template_problems(built))
             yield from _placeholder_needs(self, built)
+        for name, value in self.headers.items():
+            if what := _header_problem(name, value):
+                yield Problem(("headers", name), what)
+        for name, value in self.query.items():
+            if is_secret(name, value):
+                yield Problem(("query", name), f"{LIKE_A_SECRET}; {_BY_ENV}")
 
 
 def dialect_of(table: EndpointTable) -> Dialect:

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from wrapdetect.dialects import Call
+from wrapdetect.dialects import Call, wire_format
 from wrapdetect.dialects.body.ending import SURE_S, Ending, ending_of
 from wrapdetect.dialects.template.filling import PRINTABLE, fill_text
 from wrapdetect.model import Ask, Endpoint, Exchange, Failure
@@ -28,12 +28,11 @@ from wrapdetect.ways.net.tape import StampingTransport, Tape, current_tape
 BYTE_LIMIT = 2_000_000
 """Most bytes kept of one answer; what comes after is not read."""
 
-KEY_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "api-key"})
+KEY_HEADERS = frozenset({"authorization"})
 SENT_HEADERS = KEY_HEADERS | {
     *("host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"),
-    "anthropic-version",
 }
-"""What goes out, and nothing else but the headers that the user named."""
+"""What goes out, and nothing else but the headers of the dialect and those that the user named."""
 USER_AGENT = f"python-httpx/{httpx.__version__}"
 """True, and common: it does not tell a target that it is looked at."""
 
@@ -144,7 +143,8 @@ def api_request(
 
 def sent_by(endpoint: Endpoint, key: str | None) -> frozenset[str]:
     """The headers that may go to an endpoint, in lower case."""
-    return (SENT_HEADERS if key else SENT_HEADERS - KEY_HEADERS) | {name.lower() for name, _ in endpoint.headers}
+    own = wire_format(endpoint.dialect).headers
+    return (SENT_HEADERS if key else SENT_HEADERS - KEY_HEADERS) | own | {name.lower() for name, _ in endpoint.headers}
 
 
 async def exhaust(transport: StampingTransport, request: httpx.Request, ending: Ending = lambda _: None) -> None:

@@ -23,11 +23,7 @@ TAG_LIMIT = 1000
 """Most characters of a tag that is sent back at the next fetching."""
 
 
-Client = httpx.AsyncClient
-"""What fetch takes; make it by plain_client."""
-
-
-def plain_client(transport: httpx.AsyncBaseTransport | None = None) -> Client:
+def plain_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """A client for plain GETs: no proxies or certificates from the environment, no redirects, no cookies
     kept. Close it."""
     return httpx.AsyncClient(

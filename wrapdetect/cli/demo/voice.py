@@ -2,13 +2,15 @@
 
 import random
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from wrapdetect.model import Item, Pack
 from wrapdetect.model.prose import sentences
+from wrapdetect.targets.toml_lines import STRICT, TomlText
 
 Messages = Sequence[Mapping[str, str]]
 CHOICE = re.compile(r"\[\[((?:(?!\[\[|\]\]).)*?\|\|(?:(?!\[\[|\]\]).)*?)\]\]", re.S)
@@ -31,16 +33,34 @@ class Voice:
     answers: Mapping[tuple[str, ...], str]
 
 
+class _AnswerTable(BaseModel):
+    model_config = STRICT
+
+    item: str
+    turns: list[str]
+
+
+class _Bank(BaseModel):
+    model_config = STRICT
+
+    id: str
+    vendor: str
+    model: str
+    filler: list[str]
+    answer: list[_AnswerTable]
+
+
 def load_voice(file: Path, packs: Sequence[Pack]) -> Voice:
     """Raises KeyError where the bank answers an item that no pack holds."""
-    raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    toml = TomlText(text=file.read_text(encoding="utf-8"), name=str(file))
+    bank = toml.check(_Bank, toml.loads(), lambda misfit: f"{toml.at(misfit.loc)}: {misfit.message}")
     items: dict[str, Item] = {i.id: i for p in packs for i in p.items}
     answers: dict[tuple[str, ...], str] = {}
-    for entry in raw["answer"]:
-        asked = items[entry["item"]].turns
-        for turn, template in enumerate(entry["turns"]):
+    for entry in bank.answer:
+        asked = items[entry.item].turns
+        for turn, template in enumerate(entry.turns):
             answers[asked[: turn + 1]] = template
-    return Voice(id=raw["id"], vendor=raw["vendor"], model=raw["model"], filler=tuple(raw["filler"]), answers=answers)
+    return Voice(id=bank.id, vendor=bank.vendor, model=bank.model, filler=tuple(bank.filler), answers=answers)
 
 
 def speak(voice: Voice, messages: Messages, rng: random.Random) -> str:

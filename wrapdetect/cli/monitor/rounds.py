@@ -20,8 +20,7 @@ from wrapdetect.monitor.rounds import Done, Watch
 from wrapdetect.monitor.spec import MonitorConfig, daily_cost
 from wrapdetect.monitor.upkeep import Upkeep
 from wrapdetect.monitor.watch import Renewal, keep_watch, once
-from wrapdetect.store import owner
-from wrapdetect.store.ledger import Ledger
+from wrapdetect.store.ledger import Ledger, owner
 from wrapdetect.store.monitor_file import load_monitor, template
 from wrapdetect.store.shipped import load_pack, load_seeds
 from wrapdetect.ways import clock

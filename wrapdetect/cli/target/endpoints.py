@@ -7,6 +7,7 @@ from typing import NamedTuple
 from wrapdetect.cli.options import Options
 from wrapdetect.cli.target.detecting import Looked, look_at
 from wrapdetect.cli.terminal import say
+from wrapdetect.dialects import wire_format
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint
 from wrapdetect.store.config_file import load_config
@@ -59,7 +60,7 @@ def check_recording(out: Path | None, *, resume: bool) -> None:
 
 def unstreamed(endpoint: Endpoint) -> Endpoint:
     """The same, asked for whole answers where its API streams."""
-    return replace(endpoint, dialect=endpoint.dialect.replace("_stream", "_plain"))
+    return replace(endpoint, dialect=wire_format(endpoint.dialect).manner(stream=False))
 
 
 def _look(url: str, key_env: str | None, *, may_look: bool) -> Looked:

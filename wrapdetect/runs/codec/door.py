@@ -15,6 +15,8 @@ UNREADABLE = (KeyError, TypeError, ValueError, OverflowError, AttributeError, Re
 """What reading a line that was never ours may raise; a ValidationError is a ValueError."""
 _LONGEST_SAID = 400
 """Characters of what is wrong with a line: names and texts of a file may be of any length."""
+_MOST_TOLD = 1_000
+"""Faults of a line that are looked at one by one: each takes a kilobyte, and nobody wrote that line."""
 _LARGEST = 2**128
 _QUOTED = re.compile("'([^']*)'")
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
@@ -31,7 +33,8 @@ _DUE = {
 class FileLine(BaseModel):
     """One JSON object of a run file."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    # Built when first used: 40 ms that whoever only imports this need not wait for.
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def of(cls, fields: object) -> Self:
@@ -56,6 +59,8 @@ def what_is_wrong(error: Exception) -> str:
     """One line for one of UNREADABLE."""
     match error:
         case ValidationError():
+            if error.error_count() > _MOST_TOLD:
+                return f"{error.error_count():,} of its values are not what is due"
             # a misspelt key explains a missing one
             first = min(error.errors(include_url=False), key=lambda e: e["type"] not in _UNKNOWN)
             return quote(_told(first), _LONGEST_SAID)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import Field, Strict
+from pydantic import FailFast, Field, Strict
 
 from wrapdetect.model import AskKey, Chunk, Exchange, Failure, FailureKind, Hop, Missing
 from wrapdetect.runs.codec.door import FileLine, Whole
@@ -26,8 +26,8 @@ _Seconds = Annotated[float, Field(ge=-_LONGEST_S, le=_LONGEST_S)]
 _Status = Annotated[int, Field(ge=0, lt=1000)]
 _LIST = Strict(False)
 """A list for a tuple, since JSON has none; what is in it is still taken strictly."""
-_Headers = Annotated[tuple[Annotated[tuple[str, str], _LIST], ...], _LIST]
-_Chunks = Annotated[tuple[Annotated[tuple[_Seconds, str | _Coded], _LIST], ...], _LIST]
+_Headers = Annotated[tuple[Annotated[tuple[str, str], _LIST], ...], _LIST, FailFast()]
+_Chunks = Annotated[tuple[Annotated[tuple[_Seconds, str | _Coded], _LIST], ...], _LIST, FailFast()]
 
 
 class _Failed(FileLine):
@@ -57,8 +57,8 @@ class _ExchangeLine(FileLine):
     chunks: _Chunks
     ended_s: _Seconds
     failure: _Failed | None
-    missing: Annotated[tuple[Missing, ...], _LIST] = ()
-    hops: Annotated[tuple[_HopLine, ...], _LIST] = ()
+    missing: Annotated[tuple[Missing, ...], _LIST, FailFast()] = ()
+    hops: Annotated[tuple[_HopLine, ...], _LIST, FailFast()] = ()
     screenshot: str = ""
     lag_s: _Seconds = 0.0
 

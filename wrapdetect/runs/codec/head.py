@@ -50,7 +50,7 @@ def load_head(fields: JsonLine) -> Run:
     """The inverse of dump_head, of a line that was parsed. Raises one of UNREADABLE."""
     history = read_head(fields["history"])
     if history is None:
-        _check_count(fields["endpoints"])
+        _check_count(fields.get("endpoints"))
     line = _HeadLine.of({name: value for name, value in fields.items() if name != "history"})
     run = Run(
         id=line.run,

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from wrapdetect.model import FailureKind
 from wrapdetect.model.template import Page as Way
+from wrapdetect.ways.page.bodies import is_far, texts_of
 from wrapdetect.ways.page.find import PRESS_MS, Box, Stop, find_box, held, send_button, told, type_question, wall_of
 from wrapdetect.ways.page.states import Deeds, PageCourse, PageEvent, PageState
 from wrapdetect.ways.page.tab import Tab
-from wrapdetect.ways.page.told import is_far, texts_of
 from wrapdetect.ways.page.waiting import ShownText, has_grown, is_settled, no_answer_shown, without_notice
 from wrapdetect.ways.page.watch import PageWatch, Turn
 
@@ -70,7 +70,11 @@ class PageQuestion:
 
     async def _press_enter(self) -> PageEvent:
         await self._box.element.press("Enter", timeout=PRESS_MS)
-        if await self._went(SENT_S) or not await held(self._box) or await send_button(self._box, self._way) is None:
+        if (
+            await self._went(SENT_S, or_taken=True)
+            or not await held(self._box)
+            or await send_button(self._box, self._way) is None
+        ):
             return PageEvent.DONE
         return PageEvent.UNHEARD
 
@@ -91,8 +95,9 @@ class PageQuestion:
             return PageEvent.WENT
         return PageEvent.STUCK if await held(self._box) else PageEvent.EMPTIED
 
-    async def _went(self, limit_s: float) -> bool:
-        """Whether something came of the press: a request, or new text on the page."""
+    async def _went(self, limit_s: float, *, or_taken: bool = False) -> bool:
+        """Whether something came of the press: a request, or new text on the page. With `or_taken` it is not waited for
+        once the box is empty: what comes of it is seen later."""
         end = time.monotonic() + limit_s
         while True:
             self._tab.check_alive()
@@ -101,7 +106,7 @@ class PageQuestion:
                 return True
             if time.monotonic() >= end:
                 return False
-            if limit_s == SENT_S and not await held(self._box):  # it was taken; what comes of it is seen later
+            if or_taken and not await held(self._box):
                 return False
             await asyncio.sleep(POLL_S)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from wrapdetect.ways.page.bodies import is_told, texts_of
 from wrapdetect.ways.page.find import OutThere, told
 from wrapdetect.ways.page.tab import OWN_ERROR, Tab
-from wrapdetect.ways.page.told import is_told, texts_of
 
 if TYPE_CHECKING:
     from playwright.async_api import Frame
