@@ -1,17 +1,25 @@
-"""The nouns of wrapdetect: frozen facts, and what is said of them. Standard library and earlier nouns only."""
-
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
-from typing import Literal, NamedTuple
+"""The nouns of wrapdetect: frozen facts, and what is said of them. Standard library only."""
 
 from wrapdetect.model.endpoint import TARGET as TARGET
-from wrapdetect.model.endpoint import Dialect as Dialect  # the nouns of this file, for whoever imports them
+from wrapdetect.model.endpoint import Dialect as Dialect
 from wrapdetect.model.endpoint import Endpoint as Endpoint
 from wrapdetect.model.endpoint import Role as Role
 from wrapdetect.model.endpoint import TokenLimit as TokenLimit
 from wrapdetect.model.endpoint import Weights as Weights
-from wrapdetect.model.history import History
+from wrapdetect.model.run import LAG_S as LAG_S
+from wrapdetect.model.run import LAG_SHARE as LAG_SHARE
+from wrapdetect.model.run import Ask as Ask
+from wrapdetect.model.run import AskKey as AskKey
+from wrapdetect.model.run import Chunk as Chunk
+from wrapdetect.model.run import Exchange as Exchange
+from wrapdetect.model.run import Failure as Failure
+from wrapdetect.model.run import FailureKind as FailureKind
+from wrapdetect.model.run import Hop as Hop
+from wrapdetect.model.run import Instrument as Instrument
+from wrapdetect.model.run import Item as Item
+from wrapdetect.model.run import Missing as Missing
+from wrapdetect.model.run import Pack as Pack
+from wrapdetect.model.run import Run as Run
 from wrapdetect.model.template import AutoReply as AutoReply
 from wrapdetect.model.template import Framing as Framing
 from wrapdetect.model.template import Mode as Mode
@@ -20,353 +28,14 @@ from wrapdetect.model.template import Poll as Poll
 from wrapdetect.model.template import Request as Request
 from wrapdetect.model.template import Step as Step
 from wrapdetect.model.template import Template as Template
-
-Axis = Literal["behaviour", "dependence"]
-State = Literal["wrapper", "likely_wrapper", "same_model", "unlike", "insufficient"]
-Value = str | float | bool
-Missing = Literal[
-    "request",
-    "status",
-    "raw_chunks",
-    "times",
-    "temperature",
-    "token_limit",
-    "token_counts",
-    "fresh_chat",
-    "markup",
-    "whole_answer",
-]
-"""What an exchange does not hold, since its way in does not show it: the bytes sent, the bytes that came (its chunks
-are the text as it was shown), when they came; what could not be asked for; a conversation that was begun afresh; the
-text's own markup (what was shown is its rendering); the whole of the answer, where a page's own traffic holds far more
-text than was read from it, or far less."""
-
-
-LAG_S = 0.02
-"""A wait of our own event loop that is longer is a lag: what came meanwhile was stamped late."""
-LAG_SHARE = 0.01
-"""A lag that is longer than this share of an exchange may be why it ran out of time or broke off."""
-
-
-class FailureKind(StrEnum):
-    """How an exchange failed. `connect`, `timeout`, `server`, `garbled` and `cut_off` mean "down"."""
-
-    CONNECT = "connect"  # no connection: name, route, TLS, refused port
-    TIMEOUT = "timeout"  # our limit on time ran out
-    # By status, and by the code or type of an error in a body:
-    REFUSED = "refused"  # 3xx or 4xx but 429: wrong key, model, address
-    LIMITED = "limited"  # 429, a rate or a quota
-    SERVER = "server"  # 5xx, or an error that says nothing else
-    GARBLED = "garbled"  # bytes that are not what the dialect promises
-    CUT_OFF = "cut_off"  # the stream ended early, or passed our limit on bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """What went wrong out there, with one line of detail."""
-
-    kind: FailureKind
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One question (or conversation) of a pack; `turns` are the user's."""
-
-    id: str
-    language: str
-    turns: tuple[str, ...]
-    purpose: str
-    readers: tuple[str, ...]
-    expects: tuple[str, ...] = ()
-    rejects: tuple[str, ...] = ()
-    temperature: float
-    max_tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pack:
-    """A set of questions with a permanent id; `digest` is the SHA-256 of its text."""
-
-    id: str
-    version: int
-    digest: str
-    title: str
-    purpose: str
-    items: tuple[Item, ...]
-
-
-class AskKey(NamedTuple):
-    """Which question, which draw of it, behind which system prompt ("" is none)."""
-
-    probe: str
-    item: str
-    draw: int
-    variant: str = ""
-
-    def __str__(self) -> str:
-        tail = f"@{self.variant}" if self.variant else ""
-        return f"{self.probe}/{self.item}#{self.draw}{tail}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One question, put once: all of the user's turns, and the system prompt of a neutral variant."""
-
-    key: AskKey
-    turns: tuple[str, ...]
-    system: str
-    temperature: float
-    max_tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """Bytes as they came, and when: seconds from the moment of sending."""
-
-    t_s: float
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hop:
-    """A request beside the one that carries the question: a handshake's, or one that a page made on its own.
-
-    `t_s` is when it was sent, by the exchange's clock (before its send it is negative); its chunks have the same clock.
-    Of a websocket the chunks are the frames received and `sent` the frames sent, one a line.
-    """
-
-    t_s: float
-    method: str
-    url: str
-    sent: str
-    status: int | None
-    headers: tuple[tuple[str, str], ...]
-    chunks: tuple[Chunk, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """What was sent and what came back, byte for byte, timed. The only durable fact.
-
-    `missing` names what this way in does not show; `hops` are the other requests made meanwhile, `screenshot` a JPEG.
-    `lag_s` is how long our own event loop stood still meanwhile, where that was longer than LAG_S, else 0: its times
-    are not to be used then.
-    """
-
-    endpoint: str
-    ask: AskKey
-    turn: int
-    attempt: int
-    started: datetime
-    sent: str
-    status: int | None
-    headers: tuple[tuple[str, str], ...]
-    chunks: tuple[Chunk, ...]
-    ended_s: float
-    failure: Failure | None
-    missing: tuple[Missing, ...] = ()
-    hops: tuple[Hop, ...] = ()
-    screenshot: bytes = b""
-    lag_s: float = 0.0
-
-    @property
-    def id(self) -> str:
-        return f"{self.endpoint}/{self.ask}/t{self.turn}a{self.attempt}"
-
-    def may_be_ours(self, failure: Failure | None) -> bool:
-        """Whether a failure read in it may be of our own making: whoever stands still hears nobody in time."""
-        by_time = failure is not None and failure.kind in (FailureKind.TIMEOUT, FailureKind.CUT_OFF)
-        return by_time and self.lag_s > LAG_SHARE * self.ended_s
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instrument:
-    """What measured: program and library versions, kind of host, and the user's word for where it stood."""
-
-    versions: tuple[tuple[str, str], ...]
-    host: str
-    vantage: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """Exchanges taken together, with all that is needed to plan, resume and read them.
-
-    `draws` is how often each item is asked; 0 means that no plan stands behind the run (collected or scripted).
-    """
-
-    id: str
-    note: str
-    instrument: Instrument
-    endpoints: tuple[Endpoint, ...]
-    packs: tuple[Pack, ...]
-    variants: tuple[tuple[str, str], ...]  # neutral system prompts: id, text
-    draws: int
-    seed: int
-    exchanges: tuple[Exchange, ...] = ()
-    history: History | None = None  # of a monitor; such a run may have no endpoints
-
-    @property
-    def target(self) -> Endpoint:
-        return next(e for e in self.endpoints if e.role == "target")
-
-    @property
-    def references(self) -> tuple[Endpoint, ...]:
-        return tuple(e for e in self.endpoints if e.role == "reference")
-
-    def item(self, key: AskKey) -> Item:
-        """Raises KeyError where no pack of the run holds that item."""
-        for pack in self.packs:
-            if pack.id == key.probe:
-                for item in pack.items:
-                    if item.id == key.item:
-                        return item
-        raise KeyError(f"{key.probe}/{key.item}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """What happened in one exchange, never what it means."""
-
-    exchange: str
-    endpoint: str
-    ask: AskKey
-    turn: int
-    feature: str
-    value: Value
-    reader: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One comparison of the target with one upstream.
-
-    `effect` with its interval [`low`, `high`] is in `unit`; `llr` (nats, positive towards passing through)
-    lies within its rule's bound, `llr_low` and `llr_high` are its value at the ends of the interval.
-    `n_target` and `n_upstream` count independent units (questions, incidents), never draws.
-    """
-
-    rule: str
-    axis: Axis
-    target: str
-    upstream: str
-    effect: float
-    low: float
-    high: float
-    unit: str
-    llr: float
-    llr_low: float
-    llr_high: float
-    n_target: int
-    n_upstream: int
-    evidence: str
-    witness: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """A check of the instrument on this very run. `passed` is None where the run did not allow it."""
-
-    id: str
-    passed: bool | None
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """How one endpoint fared: asks of the plan, answers, failures by kind."""
-
-    endpoint: str
-    planned: int
-    answered: int
-    failures: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What is said aloud. `probability` is of passing through any of the references asked."""
-
-    run: str
-    target: str
-    state: State
-    upstream: str | None
-    probability: float
-    low: float
-    high: float
-    behaviour: float
-    dependence: float
-    ruleset: str
-    calibrator: str
-    views: tuple[str, ...]
-    findings: tuple[Finding, ...]
-    controls: tuple[Control, ...]
-    tallies: tuple[Tally, ...]
-    limits: tuple[str, ...]
-    needs: tuple[str, ...]
-    bugs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Near:
-    """One model of a library beside a target: its score (standard deviations per question, averaged), the questions
-    that both answered, and the probability that the target is this very model, behind whatever prompt."""
-
-    model: str
-    family: tuple[str, ...]
-    score: float
-    n: int
-    probability: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TwoModels:
-    """Whether the answers come from two families: the second's share with its 95 % interval, and p of one alone.
-
-    `change` is the question from which on the second speaks, where it is a swap and no routing.
-    """
-
-    first: str
-    second: str
-    share: float
-    low: float
-    high: float
-    p: float
-    change: int | None
-    p_change: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """Whose answers are these, among the models of a library; what is said aloud of behaviour alone.
-
-    `probability` with its range is of passing through the nearest model or a member of its family; `family_probability`
-    is that the target is of the nearest family at all, and `member_probability` that it is the nearest model itself.
-    `standard` counts standard deviations above what strangers reach by chance in this library (`strangers` of them).
-    """
-
-    answers: str
-    library: str
-    digest: str
-    age_days: int | None
-    state: State
-    nearest: str | None
-    family: tuple[str, ...]
-    probability: float
-    low: float
-    high: float
-    family_probability: float
-    family_low: float
-    family_high: float
-    member_probability: float
-    standard: float
-    strangers: int
-    n_questions: int
-    exact: int
-    witness: str
-    ranked: tuple[Near, ...]
-    two: TwoModels | None
-    calibrator: str
-    limits: tuple[str, ...]
-    needs: tuple[str, ...]
-    notes: tuple[str, ...]
+from wrapdetect.model.verdict import Axis as Axis
+from wrapdetect.model.verdict import Control as Control
+from wrapdetect.model.verdict import Finding as Finding
+from wrapdetect.model.verdict import Match as Match
+from wrapdetect.model.verdict import Near as Near
+from wrapdetect.model.verdict import Observation as Observation
+from wrapdetect.model.verdict import State as State
+from wrapdetect.model.verdict import Tally as Tally
+from wrapdetect.model.verdict import TwoModels as TwoModels
+from wrapdetect.model.verdict import Value as Value
+from wrapdetect.model.verdict import Verdict as Verdict

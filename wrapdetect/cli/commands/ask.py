@@ -5,7 +5,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from wrapdetect.cli.commands.asking import begun, check_resume, conduct, recorded_at, show_verdict_or_next
+from wrapdetect.cli.commands.asking import begun, check_resume, conduct, judged_where_comparable, recorded_at
 from wrapdetect.cli.options import Options
 from wrapdetect.dialects import decode
 from wrapdetect.errors import SpecError
@@ -57,7 +57,7 @@ def ask_by_hand(bot: str | None, references: tuple[Endpoint, ...], config: Confi
         ),
         options,
         timeout_s=chosen.timeout_s,
-        judge=show_verdict_or_next,
+        judge=judged_where_comparable,
         person=lambda: _person(by_hand, _put_before(out, slots) if options.resume else 0),
     )
 

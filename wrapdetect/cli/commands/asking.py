@@ -69,7 +69,7 @@ def conduct(
     judge: Callable[[Run, Options], int] | None = None,
     person: Callable[[], AbstractAsyncContextManager[Sender]] | None = None,
 ) -> int:
-    """Survey, then `judge` (show_verdict if None); the exit code. `person` gives who answers for an endpoint whose
+    """Survey, then `judge` (judge_and_show if None); the exit code. `person` gives who answers for an endpoint whose
     answers are pasted.
 
     Raises WrapdetectError for what cannot be done; TargetSilent where the target answered nothing.
@@ -85,18 +85,18 @@ def conduct(
     except (KeyboardInterrupt, StoppedByHand):
         say(f"stopped; what was answered is in {path}; go on with the same command and --resume")
         return INTERRUPTED_EXIT
-    return 0 if made is None else (judge or show_verdict)(made, options)
+    return 0 if made is None else (judge or judge_and_show)(made, options)
 
 
-def show_verdict(run: Run, options: Options) -> int:
+def judge_and_show(run: Run, options: Options) -> int:
     """Compare the target with its references, and print the report; the exit code."""
     return present(run, report=options.report, embed=options.embed, fail_at=options.fail_at)
 
 
-def show_verdict_or_next(run: Run, options: Options) -> int:
-    """The same; of a run without references, what can be done with it."""
+def judged_where_comparable(run: Run, options: Options) -> int:
+    """The same; or, of a run without references, what can be done with it."""
     if run.references or options.report != CONSOLE:
-        return show_verdict(run, options)
+        return judge_and_show(run, options)
     say(
         "nothing to compare with yet. Next: `wrapdetect match "
         f"{recorded_at(run, options)} --library NAME` compares with recorded models; the same command with --reference "

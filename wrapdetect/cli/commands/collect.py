@@ -4,7 +4,7 @@ references that are asked the same questions now."""
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wrapdetect.cli.commands.asking import check_resume, conduct, recorded_at, show_verdict_or_next
+from wrapdetect.cli.commands.asking import check_resume, conduct, judged_where_comparable, recorded_at
 from wrapdetect.cli.options import Options
 from wrapdetect.cli.terminal import say
 from wrapdetect.errors import SpecError
@@ -74,7 +74,7 @@ def make_run(
     out = recorded_at(run, options)
     run_file.write(out, run)
     say(f"recorded in {out}")
-    return show_verdict_or_next(run, options)
+    return judged_where_comparable(run, options)
 
 
 def references_of(options: Options) -> tuple[tuple[Endpoint, ...], Config]:
