@@ -12,7 +12,6 @@ import sys
 import time
 import urllib.request
 from array import array
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +27,6 @@ from tests.monitor_lab import (
     Plan,
     World,
     a_service,
-    a_world,
     clear_of_the_hour,
     constant_beats,
     rows,
@@ -44,18 +42,6 @@ WEEKS = 12
 FALLS = [Fall(MONDAY_S + (2 * k + 0.3) * WEEK_S + k * HOUR_S, 3000.0) for k in range(6)]
 STATUSPAGE = (ROOT / "fixtures" / "feeds" / "statuspage_incidents.json").read_bytes()
 CONTROLS = {"\x1b", "\x07", "\x9b"}
-
-
-@pytest.fixture(scope="module")
-def commands() -> Iterator[MonitorCommands]:
-    with MonitorCommands() as running:
-        yield running
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as it:
-        yield it
 
 
 def one_line(done: Done) -> str:
