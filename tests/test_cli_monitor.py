@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from array import array
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -532,14 +533,22 @@ def test_a_metrics_port_that_is_taken_is_one_line(commands: MonitorCommands, tmp
     assert rows(tmp_path, "SELECT * FROM monitor_claim") == []
 
 
+@contextlib.contextmanager
+def in_mid_round(folder: Path, world: World) -> Iterator[subprocess.Popen[str]]:
+    """A monitor that waits for heron's answer, with time left in the hour."""
+    Plan(every="1h", timeout=300).write(folder, world)
+    world["heron"].wait_s = 300
+    clear_of_the_hour()
+    with started("monitor", "once", cwd=folder) as process:
+        until(lambda: bool(world["heron"].asked))
+        yield process
+
+
 @pytest.mark.slow
 def test_a_second_monitor_on_one_store_is_refused_with_the_id_of_the_first(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
-    Plan(every="1h", timeout=300).write(tmp_path, world)
-    world["heron"].wait_s = 300
-    with started("monitor", "once", cwd=tmp_path) as first:
-        until(lambda: bool(world["heron"].asked))
+    with in_mid_round(tmp_path, world) as first:
         said = one_line(commands.monitor("once", cwd=tmp_path))
         assert f"is held by the monitor {socket.gethostname()}:{first.pid}:" in said
         assert commands.monitor("status", cwd=tmp_path).code == 0
@@ -552,11 +561,7 @@ def test_a_second_monitor_on_one_store_is_refused_with_the_id_of_the_first(
 def test_a_kill_in_mid_round_loses_no_answer_that_was_stored_and_doubles_none(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
-    Plan(every="1h", timeout=300).write(tmp_path, world)
-    world["heron"].wait_s = 300
-    clear_of_the_hour()
-    with started("monitor", "once", cwd=tmp_path) as first:
-        until(lambda: bool(world["heron"].asked))
+    with in_mid_round(tmp_path, world) as first:
         until(lambda: bool(rows(tmp_path, "SELECT * FROM monitor_beat")))
         first.send_signal(signal.SIGKILL)
         first.wait()

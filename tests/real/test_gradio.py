@@ -7,14 +7,7 @@ import pytest
 
 from tests.conftest import an_endpoint
 from tests.real.asking import an_ask, asked, said
-from tests.real.chat_pages import (
-    FIRST,
-    SECOND,
-    ChatPage,
-    ChatPageContract,
-    gradio_page,
-    texts,
-)
+from tests.real.chat_pages import FIRST, SECOND, ChatPage, ChatPageContract, gradio_page, texts
 from wrapdetect.model import Endpoint, FailureKind, Step, Template
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gradio")]

@@ -4,11 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.real.chat_pages import (
-    ChatPage,
-    ChatPageContract,
-    streamlit_page,
-)
+from tests.real.chat_pages import ChatPage, ChatPageContract, streamlit_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("streamlit")]
 
