@@ -13,17 +13,17 @@ import os
 import resource
 import selectors
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from bench.kills.serving import port_of
 from wrapdetect.model import Endpoint
 from wrapdetect.model.history import Outcome, Service
 from wrapdetect.monitor.rounds import Done, Sign, Watch
@@ -160,16 +160,9 @@ class Load:
         await keep_watch(watch, after_round=after_round, stop=stop)
 
 
-@contextmanager
-def a_server() -> Iterator[int]:
+def a_server() -> AbstractContextManager[int]:
     """The port of a server that answers everything at once, at HOSTS addresses of loopback."""
-    command = [sys.executable, "-c", SERVER, str(HOSTS)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield int(server.stdout.readline())
-        finally:
-            server.terminate()
+    return port_of("-c", SERVER, str(HOSTS))
 
 
 def some_targets(n: int, port: int) -> tuple[Service, ...]:

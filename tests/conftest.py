@@ -2,12 +2,14 @@
 
 import json
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.monitor_lab import MonitorCommands, World, a_world
 from wrapdetect.dialects import Reply, decode
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import (
@@ -37,6 +39,18 @@ def _no_keys_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.endswith("_API_KEY") or name.startswith("OPENAI_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def commands() -> Iterator[MonitorCommands]:
+    with MonitorCommands() as running:
+        yield running
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with a_world() as it:
+        yield it
 
 
 @pytest.fixture(scope="session")

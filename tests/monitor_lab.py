@@ -16,7 +16,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
 
 from tests import warm_cli
 from tests.warm_cli import REPOSITORY, Commands, Done, clean_environment
@@ -132,14 +131,22 @@ def a_world() -> Iterator[World]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        world.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with answering(Handler) as world.port:
         try:
             yield world
         finally:
             world.done.set()
+
+
+@contextmanager
+def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """The port of a server in a thread."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
             server.shutdown()
             thread.join()
 
@@ -192,16 +199,7 @@ class Plan:
 class MonitorCommands(Commands):
     """As warm_cli.Commands, with the monitor's modules loaded."""
 
-    def __enter__(self) -> Self:
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.monitor_lab"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=clean_environment(Path("/nonexistent")),
-            cwd=REPOSITORY,
-        )
-        return self
+    program = ("-m", "tests.monitor_lab")
 
     def monitor(self, *argv: str, cwd: Path, **env: str) -> Done:
         """wrapdetect monitor ..., with the monitor.toml of the folder."""

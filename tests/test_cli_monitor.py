@@ -28,7 +28,6 @@ from tests.monitor_lab import (
     Plan,
     World,
     a_service,
-    a_world,
     clear_of_the_hour,
     constant_beats,
     rows,
@@ -44,18 +43,6 @@ WEEKS = 12
 FALLS = [Fall(MONDAY_S + (2 * k + 0.3) * WEEK_S + k * HOUR_S, 3000.0) for k in range(6)]
 STATUSPAGE = (ROOT / "fixtures" / "feeds" / "statuspage_incidents.json").read_bytes()
 CONTROLS = {"\x1b", "\x07", "\x9b"}
-
-
-@pytest.fixture(scope="module")
-def commands() -> Iterator[MonitorCommands]:
-    with MonitorCommands() as running:
-        yield running
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as it:
-        yield it
 
 
 def one_line(done: Done) -> str:
@@ -546,14 +533,22 @@ def test_a_metrics_port_that_is_taken_is_one_line(commands: MonitorCommands, tmp
     assert rows(tmp_path, "SELECT * FROM monitor_claim") == []
 
 
+@contextlib.contextmanager
+def in_mid_round(folder: Path, world: World) -> Iterator[subprocess.Popen[str]]:
+    """A monitor that waits for heron's answer, with time left in the hour."""
+    Plan(every="1h", timeout=300).write(folder, world)
+    world["heron"].wait_s = 300
+    clear_of_the_hour()
+    with started("monitor", "once", cwd=folder) as process:
+        until(lambda: bool(world["heron"].asked))
+        yield process
+
+
 @pytest.mark.slow
 def test_a_second_monitor_on_one_store_is_refused_with_the_id_of_the_first(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
-    Plan(every="1h", timeout=300).write(tmp_path, world)
-    world["heron"].wait_s = 300
-    with started("monitor", "once", cwd=tmp_path) as first:
-        until(lambda: bool(world["heron"].asked))
+    with in_mid_round(tmp_path, world) as first:
         said = one_line(commands.monitor("once", cwd=tmp_path))
         assert f"is held by the monitor {socket.gethostname()}:{first.pid}:" in said
         assert commands.monitor("status", cwd=tmp_path).code == 0
@@ -566,11 +561,7 @@ def test_a_second_monitor_on_one_store_is_refused_with_the_id_of_the_first(
 def test_a_kill_in_mid_round_loses_no_answer_that_was_stored_and_doubles_none(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
-    Plan(every="1h", timeout=300).write(tmp_path, world)
-    world["heron"].wait_s = 300
-    clear_of_the_hour()
-    with started("monitor", "once", cwd=tmp_path) as first:
-        until(lambda: bool(world["heron"].asked))
+    with in_mid_round(tmp_path, world) as first:
         until(lambda: bool(rows(tmp_path, "SELECT * FROM monitor_beat")))
         first.send_signal(signal.SIGKILL)
         first.wait()

@@ -2,12 +2,11 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.monitor_lab import KEY, MonitorCommands, Plan, World, a_world, clear_of_the_hour, rows, until
+from tests.monitor_lab import KEY, MonitorCommands, Plan, World, clear_of_the_hour, rows, until
 from tests.test_cli_monitor import one_line, report
 from tests.test_monitor_processes import running
 
@@ -27,17 +26,10 @@ keep.chat = "text"
 """
 
 
-@pytest.fixture(scope="module")
-def commands() -> Iterator[MonitorCommands]:
-    with MonitorCommands() as running:
-        yield running
-
-
 @pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as it:
-        it["chat"].body = b"chat-17"
-        yield it
+def world(world: World) -> World:
+    world["chat"].body = b"chat-17"
+    return world
 
 
 def with_a_template(world: World, name: str = "chat", **more: str) -> Plan:

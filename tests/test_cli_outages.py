@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,12 +20,6 @@ COVERED = ("--since", "2026-01-05", "--until", "2026-03-30")
 ESCAPE = "\x1b[31mred\x1b[0m\x07\x9b2J"
 UPSTREAM = [Fall(MONDAY_S + (2 * k + 0.3) * WEEK_S + k * HOUR_S, 3000.0) for k in range(6)]
 OTHER = [Fall(MONDAY_S + (2 * k + 1.4) * WEEK_S + k * HOUR_S, 2000.0) for k in range(5)]
-
-
-@pytest.fixture(scope="module")
-def commands() -> Iterator[MonitorCommands]:
-    with MonitorCommands() as running:
-        yield running
 
 
 def told(at_s: float) -> str:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint, an_exchange, failed, read_as
+from tests.lab.hostile import bodies_of, json_values
 from wrapdetect.dialects import DIALECTS, Piece, Reply, encode
 from wrapdetect.dialects.body.unpacked import DECODED_LIMIT
 from wrapdetect.model import Ask, AskKey, Chunk, Dialect, Endpoint, Exchange
@@ -288,22 +289,9 @@ def test_a_gzip_body_that_ends_early_never_raises(keep: int) -> None:
     assert kind_of(reply) == (None if keep < 0 else "garbled")
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["choices", "delta", "message", "content", "error", "model", "id", "finish_reason"]),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=8,
-)
+values = json_values(["choices", "delta", "message", "content", "error", "model", "id", "finish_reason"])
 bodies = (
-    st.binary(max_size=60)
-    | json_values.map(lambda v: json.dumps(v).encode())
-    | st.lists(json_values, max_size=3).map(lambda vs: b"".join(f"data: {json.dumps(v)}\n\n".encode() for v in vs))
+    bodies_of(values)
     | st.binary(max_size=30).map(gzip.compress)
     | st.binary(max_size=30).map(lambda b: b"\x1f\x8b" + b)
 )

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint, an_exchange, failed, read_as
+from tests.lab.hostile import bodies_of, json_values, lines_of
 from wrapdetect.dialects import DIALECTS, Call, Piece, Reply, encode
 from wrapdetect.dialects.base import EMPTY
 from wrapdetect.model import Ask, AskKey, Chunk, Dialect, Exchange
@@ -487,42 +488,22 @@ def test_a_letter_whose_halves_come_in_two_pieces_is_whole_in_the_text() -> None
         assert streamed(dialect, body).text == "😀", dialect
 
 
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=8)
-    | st.sampled_from(
+values = json_values(
+    [
+        *("type", "response", "delta", "output", "content", "text", "status", "usage", "message", "done"),
+        *("content_block", "stop_reason", "candidates", "parts", "finishReason", "promptFeedback"),
+        *("blockReason", "usageMetadata", "modelVersion", "error", "model", "id", "thought"),
+    ],
+    more=st.sampled_from(
         [
             *("response.output_text.delta", "response.completed", "response.failed", "error", "message_start"),
             *("content_block_start", "content_block_delta", "message_delta", "message_stop", "text", "text_delta"),
             *("message", "output_text", "STOP", "SAFETY", "refusal", "completed"),
         ]
     ),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    *("type", "response", "delta", "output", "content", "text", "status", "usage", "message", "done"),
-                    *("content_block", "stop_reason", "candidates", "parts", "finishReason", "promptFeedback"),
-                    *("blockReason", "usageMetadata", "modelVersion", "error", "model", "id", "thought"),
-                ]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
     max_leaves=10,
 )
-bodies = (
-    st.binary(max_size=60)
-    | json_values.map(lambda v: json.dumps(v).encode())
-    | st.lists(json_values, max_size=3).map(lambda vs: "".join(f"data: {json.dumps(v)}\n\n" for v in vs).encode())
-    | st.lists(json_values, max_size=3).map(lambda vs: "".join(f"{json.dumps(v)}\n" for v in vs).encode())
-    | st.binary(max_size=30).map(gzip.compress)
-)
+bodies = bodies_of(values) | lines_of(values) | st.binary(max_size=30).map(gzip.compress)
 kinds = st.sampled_from(["application/json", "text/event-stream", "application/x-ndjson", "text/html", ""])
 
 

@@ -24,7 +24,6 @@ from tests.monitor_lab import (
     MonitorCommands,
     Plan,
     World,
-    a_world,
     rows,
     started,
     until,
@@ -37,18 +36,6 @@ from wrapdetect.store import run_file
 from wrapdetect.store.ledger.owner import FIRST_NAMESPACE, here, holder_of_this_process
 
 ALERTS = 'urls_env = ["HOOK"]'
-
-
-@pytest.fixture(scope="module")
-def commands() -> Iterator[MonitorCommands]:
-    with MonitorCommands() as running:
-        yield running
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as it:
-        yield it
 
 
 class Lines(list[str]):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -79,13 +80,17 @@ def test_answers_are_recorded_as_they_come_and_no_later_than_a_second() -> None:
     assert len(world.ledger.batches) <= 30
 
 
-def test_a_bug_in_one_service_is_said_by_name_without_its_message_and_stops_nobody() -> None:
+def up1_raises(error: Exception) -> Callable[[str, int], Outcome]:
     def script(name: str, _: int) -> Outcome:
         if name == "up1":
-            raise ZeroDivisionError("sk-secret")
+            raise error
         return Outcome.UP
 
-    world = World(script=script)
+    return script
+
+
+def test_a_bug_in_one_service_is_said_by_name_without_its_message_and_stops_nobody() -> None:
+    world = World(script=up1_raises(ZeroDivisionError("sk-secret")))
     done = world.keep(world.watch(), for_s=599)
     assert [len(d.beats) for d in done] == [len(SERVICES) - 1] * 2
     assert all("up1: a bug of ours (ZeroDivisionError in test_rounds.py, line " in s for s in world.said)
@@ -94,12 +99,7 @@ def test_a_bug_in_one_service_is_said_by_name_without_its_message_and_stops_nobo
 
 
 def test_a_way_in_that_is_gone_is_said_in_its_own_words_and_stops_nobody() -> None:
-    def script(name: str, _: int) -> Outcome:
-        if name == "up1":
-            raise SpecError("no Chromium was found; install one")
-        return Outcome.UP
-
-    world = World(script=script)
+    world = World(script=up1_raises(SpecError("no Chromium was found; install one")))
     (first,) = world.keep(world.watch(), for_s=299)
     assert len(first.beats) == len(SERVICES) - 1
     assert world.said == [

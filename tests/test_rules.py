@@ -20,20 +20,13 @@ from wrapdetect.model import Finding, Observation
 
 
 def a_finding(samples: Samples, _: Prepared) -> Iterator[Finding]:
-    yield Finding(
-        rule="greeting",
-        axis="behaviour",
-        target=samples.target,
-        upstream=samples.references[0].name,
-        effect=1.0,
-        low=1.0,
-        high=1.0,
+    yield GREETING.finding(
+        samples.target,
+        samples.references[0].name,
+        effect=(1.0, 1.0, 1.0),
         unit="share",
-        llr=9.0,
-        llr_low=9.0,
-        llr_high=9.0,
-        n_target=1,
-        n_upstream=1,
+        llr=(9.0, 9.0, 9.0),
+        n=(1, 1),
         evidence="both say hello",
         witness="",
     )

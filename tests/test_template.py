@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import an_endpoint, an_exchange, failed
+from tests.lab.hostile import bodies_of, json_values, lines_of
 from wrapdetect.dialects import DIALECTS, Reply, decode
 from wrapdetect.dialects.base import Piece
 from wrapdetect.dialects.template import ends_answer, finished, signs_of_end
@@ -237,19 +238,10 @@ def test_a_failure_on_the_way_stays_what_it_was() -> None:
     assert decode(exchange, bot(STREAM)) == Reply(text="", failure=failed("limited"))
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["t", "end", "error", "model", "x"]), inner, max_size=4)
-    ),
-    max_leaves=8,
-)
+values = json_values(["t", "end", "error", "model", "x"])
 bodies = (
-    st.binary(max_size=60)
-    | json_values.map(lambda v: json.dumps(v).encode())
-    | st.lists(json_values, max_size=3).map(lambda vs: b"".join(f"data: {json.dumps(v)}\n\n".encode() for v in vs))
-    | st.lists(json_values, max_size=3).map(lambda vs: b"".join(f"{json.dumps(v)}\n".encode() for v in vs))
+    bodies_of(values)
+    | lines_of(values)
     | st.sampled_from([b"data: [DONE]\n\n", b"event: error\n\n", b"<html>", b"\r", b"\xe6", b"0:"])
 )
 sources = st.sampled_from(["text", "$", "$.t", "$..t", "re:(?s).(.*)", "re:^0:(.*) => $", "event:error", "header:x"])

@@ -55,9 +55,11 @@ def cold(*argv: str, cwd: Path, **env: str) -> Done:
 class Commands:
     """A warm process that forks for each command."""
 
+    program: tuple[str, ...] = (str(Path(__file__).resolve()),)
+
     def __enter__(self) -> Self:
         self._server = subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve())],
+            [sys.executable, *self.program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -29,8 +29,14 @@ class Asked(NamedTuple):
 @contextmanager
 def served(log: Path, slowest_s: float) -> Iterator[int]:
     """The server's port, until the block ends."""
-    command = [sys.executable, "-m", "bench.kills.serving", str(log), str(slowest_s)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with port_of("-m", "bench.kills.serving", str(log), str(slowest_s)) as port:
+        yield port
+
+
+@contextmanager
+def port_of(*argv: str) -> Iterator[int]:
+    """What a server in Python prints first; it is killed where the block ends."""
+    with subprocess.Popen([sys.executable, *argv], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield int(process.stdout.readline())

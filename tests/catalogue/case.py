@@ -11,8 +11,9 @@ from functools import partial
 from typing import Literal, NamedTuple, TypeVar
 
 from tests.conftest import an_endpoint
+from tests.edge import asking_templates
 from tests.edge.misbehaving import Behaviour, Peer, Server, fixed, serving
-from wrapdetect.dialects import Reply, decode, encode
+from wrapdetect.dialects import Reply, decode
 from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange, FailureKind, Page, Template
 from wrapdetect.runs.ask import Send
 from wrapdetect.ways import clock
@@ -212,17 +213,8 @@ async def converse(
     send: Send, endpoint: Endpoint, ask: Ask, between: Callable[[], Awaitable[None]] | None = None
 ) -> tuple[tuple[Exchange, ...], Reply]:
     """The turns of one ask until one fails."""
-    exchanges, answers = list[Exchange](), list[str]()
-    for turn in range(len(ask.turns)):
-        if turn and between:
-            await between()
-        call = encode(ask, answers, endpoint)
-        exchanges.append(await send(endpoint, ask, turn, 0, call))
-        reply = decode(exchanges[-1], endpoint)
-        if reply.failure is not None:
-            break
-        answers.append(reply.text)
-    return tuple(exchanges), reply
+    exchanges = await asking_templates.converse(send, endpoint, ask, between)
+    return tuple(exchanges), decode(exchanges[-1], endpoint)
 
 
 async def put(case: Case, by: Send | None = None) -> Outcome:

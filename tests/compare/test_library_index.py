@@ -130,12 +130,17 @@ def test_two_models_that_share_one_question_are_no_family() -> None:
     assert family[library.models.index("m00")] != family[library.models.index("m01")]
 
 
-def test_a_question_that_tells_families_apart_tells_more_than_one_that_all_answer_alike() -> None:
+def planted_but_all_say(text: str) -> Library:
+    """To question 5."""
     library = planted()
     answers = {m: [library.answers[m].get(question(q), ("Yes.",))[0] for q in range(QUESTIONS)] for m in library.models}
     for texts in answers.values():
-        texts[5] = "Paris."
-    changed = a_library(answers)
+        texts[5] = text
+    return a_library(answers)
+
+
+def test_a_question_that_tells_families_apart_tells_more_than_one_that_all_answer_alike() -> None:
+    changed = planted_but_all_say("Paris.")
     telling = dict(zip((q.id for q in changed.questions), index(changed)["telling"].tolist(), strict=True))
     assert telling.pop(question(5, changed)) == pytest.approx(0.0, abs=1e-5)
     assert np.mean(list(telling.values())) > 0.5
@@ -143,11 +148,7 @@ def test_a_question_that_tells_families_apart_tells_more_than_one_that_all_answe
 
 def test_a_question_without_any_text_breaks_nothing() -> None:
     """All think and nobody speaks: the answers are there, and empty once the reasoning is off."""
-    library = planted()
-    answers = {m: [library.answers[m].get(question(q), ("Yes.",))[0] for q in range(QUESTIONS)] for m in library.models}
-    for texts in answers.values():
-        texts[5] = "<think>What should I say?"
-    changed = a_library(answers)
+    changed = planted_but_all_say("<think>What should I say?")
     found = read_prints(question(5, changed), index(changed, embed).__getitem__, embedded=True)
     assert not found.answered.any()
     assert found.sketches["embedding"].shape == (len(changed.models), 3)

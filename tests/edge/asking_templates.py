@@ -44,10 +44,14 @@ def sender(
     )
 
 
-async def converse(send: Send, endpoint: Endpoint, ask: Ask) -> list[Exchange]:
-    """All turns, as long as answers come."""
+async def converse(
+    send: Send, endpoint: Endpoint, ask: Ask, between: Callable[[], Awaitable[None]] | None = None
+) -> list[Exchange]:
+    """All turns, as long as answers come; `between` is awaited before each but the first."""
     found, answers = list[Exchange](), list[str]()
     for turn in range(len(ask.turns)):
+        if turn and between:
+            await between()
         found.append(await send(endpoint, ask, turn, 0, encode(ask, answers, endpoint)))
         reply = decode(found[-1], endpoint)
         if reply.failure is not None:

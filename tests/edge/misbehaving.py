@@ -14,7 +14,7 @@ import httpx
 
 from tests.conftest import an_endpoint
 from wrapdetect.dialects import encode
-from wrapdetect.model import Ask, AskKey, Dialect, Exchange
+from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange
 from wrapdetect.ways import clock
 from wrapdetect.ways.http import BYTE_LIMIT, HttpSender
 from wrapdetect.ways.keyring import Keyring
@@ -146,6 +146,26 @@ class Reads:
         assert self._read.wait(30)
 
 
+def http_sender(
+    endpoint: Endpoint,
+    *,
+    key: str | None = None,
+    timeout_s: float = 10.0,
+    byte_limit: int = BYTE_LIMIT,
+    transport: Callable[[], httpx.AsyncBaseTransport] = httpx.AsyncHTTPTransport,
+    stopwatch: Callable[[], float] = clock.stopwatch,
+) -> HttpSender:
+    return HttpSender(
+        (endpoint,),
+        keyring=Keyring({} if key is None else {endpoint.name: key}),
+        now=clock.now,
+        stopwatch=stopwatch,
+        timeout_s=timeout_s,
+        byte_limit=byte_limit,
+        transport=transport,
+    )
+
+
 def ask_once(
     url: str,
     *,
@@ -163,16 +183,9 @@ def ask_once(
     ask = Ask(key=AskKey("style", "tides", 0), turns=("Why are there tides?",), system="", temperature=0, max_tokens=9)
 
     async def go() -> list[Exchange]:
-        keyring = Keyring({} if key is None else {"bot": key})
         found: list[Exchange] = []
-        async with HttpSender(
-            (endpoint,),
-            keyring=keyring,
-            now=clock.now,
-            stopwatch=stopwatch,
-            timeout_s=timeout_s,
-            byte_limit=byte_limit,
-            transport=transport,
+        async with http_sender(
+            endpoint, key=key, timeout_s=timeout_s, byte_limit=byte_limit, transport=transport, stopwatch=stopwatch
         ) as send:
             for number in range(times):
                 between(number)

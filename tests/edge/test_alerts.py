@@ -3,15 +3,15 @@
 import contextlib
 import json
 import logging
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from tests.monitor_lab import answering
 from wrapdetect.errors import SpecError
 from wrapdetect.monitor.alert import Alert, EventKind
 from wrapdetect.store.ledger import Ledger
@@ -53,13 +53,8 @@ def an_inbox() -> Iterator[Inbox]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        inbox.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with answering(Handler) as inbox.port:
         yield inbox
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tests.edge.misbehaving import (
     chunk,
     error_body,
     fixed,
+    http_sender,
     raw,
     serving,
 )
@@ -33,8 +34,7 @@ from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange
 from wrapdetect.model.history import Outcome
 from wrapdetect.ways import clock
 from wrapdetect.ways.heartbeat import HttpPulse
-from wrapdetect.ways.http import BYTE_LIMIT, HttpSender
-from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.http import BYTE_LIMIT
 from wrapdetect.ways.net.lines import connections
 
 KEY = "sk-planted-0123456789abcdef"
@@ -63,14 +63,8 @@ def exchanges_with(
     """The first turn of each ask, one after the other or all at once, through one sender."""
 
     async def go() -> list[Exchange]:
-        async with HttpSender(
-            (endpoint,),
-            keyring=Keyring({} if key is None else {endpoint.name: key}),
-            now=clock.now,
-            stopwatch=stopwatch,
-            timeout_s=timeout_s,
-            byte_limit=byte_limit,
-            transport=transport,
+        async with http_sender(
+            endpoint, key=key, timeout_s=timeout_s, byte_limit=byte_limit, transport=transport, stopwatch=stopwatch
         ) as send:
             if at_once:
                 return list(await asyncio.gather(*(send(endpoint, a, 0, 0, encode(a, (), endpoint)) for a in asks)))
@@ -146,14 +140,7 @@ def test_a_conversation_behind_a_system_prompt_reaches_the_bot_whole() -> None:
     ask, bot = an_ask(turns=("One?", "Two?"), system="Be brief."), Listening()
 
     async def second_turn(endpoint: Endpoint) -> Exchange:
-        async with HttpSender(
-            (endpoint,),
-            keyring=Keyring({}),
-            now=clock.now,
-            stopwatch=clock.stopwatch,
-            timeout_s=10,
-            transport=CONNECTIONS,
-        ) as send:
+        async with http_sender(endpoint, transport=CONNECTIONS) as send:
             call = encode(ask, ("Ja.",), endpoint)
             return await send(endpoint, ask, 1, 0, call)
 

@@ -42,6 +42,16 @@ from wrapdetect.store.ledger.database import Database
 from wrapdetect.store.ledger.schema import META, REVISION, VERSION_TABLE
 
 
+def two_days_packed(ledger: Ledger, clock: Clock, *, of: int) -> range:
+    """The rounds of so many days, one every two hours, after the end of the second of them."""
+    rounds = range(START, START + of * DAY, 7_200)
+    for round_s in rounds:
+        a_round(ledger, round_s)
+    clock.at_s = START + 2 * DAY
+    ledger.pack(clock.at_s)
+    return rounds
+
+
 class LedgerContract:
     """What every store keeps to, whatever database it is in. `url` is that of an empty one."""
 
@@ -76,11 +86,7 @@ class LedgerContract:
         assert (history.incidents, history.coverage, history.prints) == ((an_incident(),), coverage, prints)
 
     def test_a_history_of_some_time_and_services_holds_nothing_else(self, ledger: Ledger, clock: Clock) -> None:
-        rounds = range(START, START + 3 * DAY, 7_200)
-        for round_s in rounds:
-            a_round(ledger, round_s)
-        clock.at_s = START + 2 * DAY
-        ledger.pack(clock.at_s)
+        rounds = two_days_packed(ledger, clock, of=3)
         ledger.add_incidents(
             [
                 an_incident(),
@@ -261,11 +267,7 @@ class LedgerContract:
         assert [e.text for e in ledger.events(since_s=11)] == ["spent at 30"]
 
     def test_retention_drops_whole_days_and_no_alert(self, ledger: Ledger, clock: Clock) -> None:
-        rounds = range(START, START + 4 * DAY, 7_200)
-        for round_s in rounds:
-            a_round(ledger, round_s)
-        clock.at_s = START + 2 * DAY
-        ledger.pack(clock.at_s)
+        rounds = two_days_packed(ledger, clock, of=4)
         ledger.add_incidents([an_incident(), an_incident(id="old", ended_s=START + 900)])
         ledger.add_prints([Print(service="bot", at_s=START + n * DAY, item="x", text="y") for n in range(4)])
         ledger.first_time("told", START)

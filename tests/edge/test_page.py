@@ -12,10 +12,11 @@ from typing import TypeVar
 
 import pytest
 
+from tests.edge.asking_templates import converse
 from tests.lab.bots import RecordedBot
 from tests.lab.pages import COOKIE, LAYOUTS, QUERIED, STORED, Pages, serve_pages
 from wrapdetect.cli.demo.bots import Schedule
-from wrapdetect.dialects import decode, encode
+from wrapdetect.dialects import decode
 from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, FailureKind, Page
 from wrapdetect.runs.codec import dump_exchange
 from wrapdetect.ways import clock
@@ -75,20 +76,6 @@ def asking(endpoints: Sequence[Endpoint], timeout_s: float = LONG_S) -> PageSend
     return PageSender(
         tuple(endpoints), keyring=Keyring({}), now=clock.now, stopwatch=clock.stopwatch, timeout_s=timeout_s
     )
-
-
-async def converse(send: PageSender, endpoint: Endpoint, ask: Ask) -> list[Exchange]:
-    """One conversation, to its end or its first failure."""
-    exchanges: list[Exchange] = []
-    answers: list[str] = []
-    for turn in range(len(ask.turns)):
-        call = encode(ask, answers, endpoint)
-        exchanges.append(await send(endpoint, ask, turn, 0, call))
-        reply = decode(exchanges[-1], endpoint)
-        if reply.failure is not None:
-            break
-        answers.append(reply.text)
-    return exchanges
 
 
 async def converse_once(endpoint: Endpoint, *turns: str, timeout_s: float = LONG_S) -> list[Exchange]:

@@ -1,6 +1,6 @@
 """Anybody's list of incidents: zones are not guessed, bad lines are named, and no bytes bring the reader down."""
 
-from functools import partial
+from datetime import UTC
 
 import pytest
 from hypothesis import given, settings
@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 
 from tests.feeds.test_feeds import NOW, at, saved, span, told
 from wrapdetect.errors import FeedError
-from wrapdetect.monitor.feeds import Parsed
+from wrapdetect.monitor.feeds import FeedSource, Parsed
 from wrapdetect.monitor.feeds.formats import table
 
-read = partial(table.parse, service="plover", feed="plover status", fetched_s=NOW)
+
+def read(data: bytes, *, assume_utc: bool = False, since_s: int | None = None, until_s: int | None = None) -> Parsed:
+    zone = UTC if assume_utc else None
+    source = FeedSource(service="plover", feed="plover status", fetched_s=NOW, zone=zone)
+    return table.parse(data, source, since_s=since_s, until_s=until_s)
 
 
 def rows(*lines: str, header: str = "start,end,title,severity,id") -> bytes:

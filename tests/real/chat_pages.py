@@ -154,41 +154,43 @@ HELD_BACK_S = 0.3 + 8 * 0.1
 """When the bot's last piece leaves, from the question's arrival at the bot."""
 
 
-def assert_read_whole(page: ChatPage) -> None:
-    """With the times of an answer that grows, and what a page cannot show marked as missing."""
-    (heard,) = asked(page.endpoint)
-    assert heard.reply.failure is None, heard.reply.failure
-    assert heard.reply.text == said(1, "Why are there tides?")
-    times = [p.t_s for p in heard.reply.pieces]
-    assert len(times) > 2
-    assert times == sorted(times)
-    assert 0.3 <= times[0] < times[-1] <= heard.exchange.ended_s + 0.001
-    assert times[-1] >= HELD_BACK_S - 0.01
-    assert {"raw_chunks", "temperature", "token_limit", "token_counts"} <= set(heard.exchange.missing)
-    assert heard.exchange.screenshot.startswith(b"\xff\xd8")
-    assert (heard.reply.model, heard.exchange.sent) == (None, "Why are there tides?")
+class ChatPageContract:
+    """What they must all do; `way` stands in the address by which a page's own traffic goes."""
 
+    way: str
 
-def assert_fresh_conversations(page: ChatPage) -> None:
-    heard = asked(page.endpoint, an_ask(FIRST, SECOND, number=1), an_ask(SECOND, number=2), concurrency=2)
-    assert sorted(texts(heard)) == sorted([said(1, FIRST), said(2, FIRST), said(1, SECOND)])
-    assert [h for h in heard if "fresh_chat" in h.exchange.missing] == []
+    def test_the_answer_is_read_from_the_page_as_it_was_said(self, page: ChatPage) -> None:
+        """With the times of an answer that grows, and what a page cannot show marked as missing."""
+        (heard,) = asked(page.endpoint)
+        assert heard.reply.failure is None, heard.reply.failure
+        assert heard.reply.text == said(1, "Why are there tides?")
+        times = [p.t_s for p in heard.reply.pieces]
+        assert len(times) > 2
+        assert times == sorted(times)
+        assert 0.3 <= times[0] < times[-1] <= heard.exchange.ended_s + 0.001
+        assert times[-1] >= HELD_BACK_S - 0.01
+        assert {"raw_chunks", "temperature", "token_limit", "token_counts"} <= set(heard.exchange.missing)
+        assert heard.exchange.screenshot.startswith(b"\xff\xd8")
+        assert (heard.reply.model, heard.exchange.sent) == (None, "Why are there tides?")
 
+    def test_each_conversation_begins_afresh_and_keeps_its_thread(self, page: ChatPage) -> None:
+        heard = asked(page.endpoint, an_ask(FIRST, SECOND, number=1), an_ask(SECOND, number=2), concurrency=2)
+        assert sorted(texts(heard)) == sorted([said(1, FIRST), said(2, FIRST), said(1, SECOND)])
+        assert [h for h in heard if "fresh_chat" in h.exchange.missing] == []
 
-def assert_traffic_stays_here(page: ChatPage, way: str) -> None:
-    (heard,) = asked(page.endpoint)
-    urls = [hop.url for hop in heard.exchange.hops]
-    assert [u for u in urls if way in u]
-    answered = [h.url for h in heard.exchange.hops if h.status is not None]
-    assert [u for u in answered if "//127.0.0.1:" not in u] == []
+    def test_the_pages_own_traffic_is_kept_and_stays_here(self, page: ChatPage) -> None:
+        (heard,) = asked(page.endpoint)
+        urls = [hop.url for hop in heard.exchange.hops]
+        assert [u for u in urls if self.way in u]
+        answered = [h.url for h in heard.exchange.hops if h.status is not None]
+        assert [u for u in answered if "//127.0.0.1:" not in u] == []
 
-
-def assert_down_is_a_failure(page: ChatPage) -> None:
-    """What such a page shows then is its own word of an error, and no answer of the bot."""
-    with page.down():
-        (heard,) = asked(page.endpoint, timeout_s=40.0)
-    assert heard.reply.failure is not None, heard.reply.text
-    assert heard.reply.failure.kind in (FailureKind.SERVER, FailureKind.TIMEOUT)
+    def test_a_page_whose_upstream_is_down_gives_no_answer_of_the_bot(self, page: ChatPage) -> None:
+        """What such a page shows then is its own word of an error, and no answer of the bot."""
+        with page.down():
+            (heard,) = asked(page.endpoint, timeout_s=40.0)
+        assert heard.reply.failure is not None, heard.reply.text
+        assert heard.reply.failure.kind in (FailureKind.SERVER, FailureKind.TIMEOUT)
 
 
 def texts(heard: list[Heard]) -> list[str]:

@@ -7,17 +7,7 @@ import pytest
 
 from tests.conftest import an_endpoint
 from tests.real.asking import an_ask, asked, said
-from tests.real.chat_pages import (
-    FIRST,
-    SECOND,
-    ChatPage,
-    assert_down_is_a_failure,
-    assert_fresh_conversations,
-    assert_read_whole,
-    assert_traffic_stays_here,
-    gradio_page,
-    texts,
-)
+from tests.real.chat_pages import FIRST, SECOND, ChatPage, ChatPageContract, gradio_page, texts
 from wrapdetect.model import Endpoint, FailureKind, Step, Template
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gradio")]
@@ -29,20 +19,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatPage]:
         yield running_page
 
 
-def test_the_answer_is_read_from_the_page_as_it_was_said(page: ChatPage) -> None:
-    assert_read_whole(page)
-
-
-def test_each_conversation_begins_afresh_and_keeps_its_thread(page: ChatPage) -> None:
-    assert_fresh_conversations(page)
-
-
-def test_the_pages_own_traffic_is_kept_and_stays_here(page: ChatPage) -> None:
-    assert_traffic_stays_here(page, "/gradio_api/queue/join")
-
-
-def test_a_page_whose_upstream_is_down_gives_no_answer_of_the_bot(page: ChatPage) -> None:
-    assert_down_is_a_failure(page)
+class TestGradio(ChatPageContract):
+    way = "/gradio_api/queue/join"
 
 
 # By its API: a POST gives the number of an event, and a GET streams it

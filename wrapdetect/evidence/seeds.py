@@ -69,6 +69,11 @@ class Variants(_Strict):
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
+def _check_sum(shares: float) -> None:
+    if abs(shares - 1) > 1e-9:
+        raise ValueError("the three shares do not sum to 1")
+
+
 class Prior(_Strict):
     """Probabilities before any evidence, for one upstream; they sum to 1."""
 
@@ -78,8 +83,7 @@ class Prior(_Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if abs(self.wrapper + self.same_model + self.neither - 1) > 1e-9:
-            raise ValueError("the three shares do not sum to 1")
+        _check_sum(self.wrapper + self.same_model + self.neither)
         return self
 
 
@@ -211,8 +215,7 @@ class MatchPrior(_Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if abs(self.same + self.sibling + self.stranger - 1) > 1e-9:
-            raise ValueError("the three shares do not sum to 1")
+        _check_sum(self.same + self.sibling + self.stranger)
         return self
 
 

@@ -8,6 +8,7 @@ from wrapdetect.model.endpoint import TokenLimit as TokenLimit
 from wrapdetect.model.endpoint import Weights as Weights
 from wrapdetect.model.run import LAG_S as LAG_S
 from wrapdetect.model.run import LAG_SHARE as LAG_SHARE
+from wrapdetect.model.run import NEVER_SHOWN as NEVER_SHOWN
 from wrapdetect.model.run import Ask as Ask
 from wrapdetect.model.run import AskKey as AskKey
 from wrapdetect.model.run import Chunk as Chunk

@@ -24,6 +24,8 @@ Missing = Literal[
 are the text as it was shown), when they came; what could not be asked for; a conversation that was begun afresh; the
 text's own markup (what was shown is its rendering); the whole of the answer, where a page's own traffic holds far more
 text than was read from it, or far less."""
+NEVER_SHOWN: tuple[Missing, ...] = ("temperature", "token_limit", "token_counts")
+"""What only an API shows: elsewhere there is no place known to set the first two, nor one to read the third."""
 
 
 LAG_S = 0.02

@@ -20,6 +20,7 @@ from wrapdetect.errors import LibraryError
 from wrapdetect.library.answers import Row
 from wrapdetect.model import Item
 from wrapdetect.model.prose import listed
+from wrapdetect.runs.collected.rows import text_cell
 from wrapdetect.store import run_file
 from wrapdetect.store.texts import MARK, SNIFFED, UTF_16, text_encoding, text_lines
 
@@ -170,21 +171,11 @@ def _rows(path: Path, columns: _Columns, speaker: str, first: TableRow, records:
         for place, record in chain([first], records):
             answer = record.get(columns.answer, "")
             yield Row(
-                model=speaker if columns.model is None else _text(record, columns.model, place),
-                prompt=_text(record, columns.prompt, place),
-                answer="" if answer is None and columns.answer in record else _text(record, columns.answer, place),
+                model=speaker if columns.model is None else text_cell(record, columns.model, place),
+                prompt=text_cell(record, columns.prompt, place),
+                answer="" if answer is None and columns.answer in record else text_cell(record, columns.answer, place),
                 place=place,
             )
-
-
-def _text(record: Mapping[str, object], column: str, place: str) -> str:
-    if column not in record:
-        raise LibraryError(f"{place}: no {column!r}; found {listed(record) or 'nothing'}")
-    value = record[column]
-    if not isinstance(value, str):
-        kind = "nothing (null)" if value is None else type(value).__name__
-        raise LibraryError(f"{place}: {column!r} holds {kind}; expected text: mend it or leave the row out")
-    return value
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import date, time
-from typing import Annotated, Self
+from typing import Annotated, Self, TypedDict
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
@@ -74,6 +74,16 @@ def _header_problem(name: str, value: str) -> str:
     return f"{LIKE_A_SECRET}; {_BY_ENV}" if is_secret(name, value, header=True) else ""
 
 
+class _RequestFields(TypedDict):
+    """What every request of a template has."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: str
+    keep: tuple[tuple[str, str], ...]
+
+
 class _RequestTable(Strict):
     method: str | None = None
     path: str = ""
@@ -90,6 +100,16 @@ class _RequestTable(Strict):
 
     def text(self) -> str:
         return self.body if self.json_body is None else json.dumps(self.json_body, ensure_ascii=False)
+
+    def request(self, *, method: str | None = None) -> _RequestFields:
+        """For its noun; `method` is what a request with nothing said of it has, else GET, or POST with a body."""
+        return _RequestFields(
+            method=self.method or method or ("POST" if self.text() else "GET"),
+            path=self.path,
+            headers=tuple(self.headers.items()),
+            body=self.text(),
+            keep=tuple(self.keep.items()),
+        )
 
 
 class StepTable(_RequestTable):
@@ -205,10 +225,7 @@ def dialect_of(table: EndpointTable) -> Dialect:
 def template_of(given: TemplateTable) -> Template:
     """The template of its table."""
     return Template(
-        method=given.method or ("GET" if given.framing == "websocket" or not given.text() else "POST"),
-        path=given.path,
-        headers=tuple(given.headers.items()),
-        body=given.text(),
+        **given.request(method="GET" if given.framing == "websocket" else None),
         framing=given.framing,
         answer=given.answer,
         mode=given.mode,
@@ -217,29 +234,14 @@ def template_of(given: TemplateTable) -> Template:
         model=given.model,
         quiet_s=given.quiet_s,
         variables=None if given.variables is None else tuple(given.variables),
-        keep=tuple(given.keep.items()),
-        steps=tuple(
-            Step(
-                when=step.when,
-                method=step.method or ("POST" if step.text() else "GET"),
-                path=step.path,
-                headers=tuple(step.headers.items()),
-                body=step.text(),
-                keep=tuple(step.keep.items()),
-            )
-            for step in given.step
-        ),
+        steps=tuple(Step(when=step.when, **step.request()) for step in given.step),
         polls=tuple(
             Poll(
-                method=poll.method or ("POST" if poll.text() else "GET"),
-                path=poll.path,
-                headers=tuple(poll.headers.items()),
-                body=poll.text(),
+                **poll.request(),
                 until=poll.until,
                 failed=poll.failed,
                 every_s=poll.every_s,
                 most_tries=poll.most_tries,
-                keep=tuple(poll.keep.items()),
             )
             for poll in given.poll
         ),

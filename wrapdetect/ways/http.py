@@ -8,9 +8,8 @@ falsify times, hide outages, or carry a key to another host.
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -20,7 +19,7 @@ from wrapdetect.dialects.body.ending import SURE_S, Ending, ending_of
 from wrapdetect.dialects.template.filling import PRINTABLE, fill_text
 from wrapdetect.model import Ask, Endpoint, Exchange, Failure
 from wrapdetect.runs.workload import worked
-from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.means import Means
 from wrapdetect.ways.net.failures import attempt
 from wrapdetect.ways.net.lines import Lines, connections
 from wrapdetect.ways.net.tape import StampingTransport, Tape, current_tape
@@ -44,15 +43,12 @@ class HttpSender:
         self,
         endpoints: tuple[Endpoint, ...],
         *,
-        keyring: Keyring,
-        now: Callable[[], datetime],
-        stopwatch: Callable[[], float],
-        timeout_s: float,
         byte_limit: int = BYTE_LIMIT,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        **means: Unpack[Means],
     ) -> None:
-        self._keyring, self._now, self._stopwatch = keyring, now, stopwatch
-        self._timeout_s, self._limit = timeout_s, byte_limit
+        self._keyring, self._now, self._stopwatch = means["keyring"], means["now"], means["stopwatch"]
+        self._timeout_s, self._limit = means["timeout_s"], byte_limit
         make = transport or connections()
         self._lines = {e.name: self._line(e, make) for e in endpoints}
 

@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Protocol, Unpack
 from urllib.parse import urlsplit
 
 from wrapdetect.dialects import Call, decode
@@ -19,6 +18,7 @@ from wrapdetect.runs.workload import worked
 from wrapdetect.ways import clock
 from wrapdetect.ways.http import HttpSender
 from wrapdetect.ways.keyring import Keyring, read_keys
+from wrapdetect.ways.means import Means
 from wrapdetect.ways.net.lag import Lag
 from wrapdetect.ways.page.login_state import login_notes
 from wrapdetect.ways.page.sender import PageSender
@@ -33,13 +33,7 @@ class Sender(Protocol):
 
 class _Makes(Protocol):
     def __call__(
-        self,
-        endpoints: tuple[Endpoint, ...],
-        *,
-        keyring: Keyring,
-        now: Callable[[], datetime],
-        stopwatch: Callable[[], float],
-        timeout_s: float,
+        self, endpoints: tuple[Endpoint, ...], **means: Unpack[Means]
     ) -> AbstractAsyncContextManager[Sender]: ...
 
 
@@ -83,11 +77,8 @@ def variables_sent(endpoints: Iterable[Endpoint]) -> Iterator[str]:
 async def open_ways(
     endpoints: tuple[Endpoint, ...],
     *,
-    keyring: Keyring,
-    now: Callable[[], datetime],
-    stopwatch: Callable[[], float],
-    timeout_s: float,
     person: AbstractAsyncContextManager[Sender] | None = None,
+    **means: Unpack[Means],
 ) -> AsyncIterator[Send]:
     """`send` for run_slots over all endpoints; `person` answers for those whose dialect is pasted.
 
@@ -95,7 +86,7 @@ async def open_ways(
     """
     kinds: dict[_Makes, list[Endpoint]] = {}
     senders: dict[str, Sender] = {}
-    lag = Lag(stopwatch)
+    keyring, lag = means["keyring"], Lag(means["stopwatch"])
     async with AsyncExitStack() as stack:
         for endpoint in endpoints:
             if endpoint.dialect != "pasted":
@@ -105,9 +96,7 @@ async def open_ways(
                     f"endpoint {endpoint.name}: its answers were pasted; ask it by `wrapdetect ask --manual`"
                 )
         for make, ours in kinds.items():
-            sender = await stack.enter_async_context(
-                make(tuple(ours), keyring=keyring, now=now, stopwatch=stopwatch, timeout_s=timeout_s)
-            )
+            sender = await stack.enter_async_context(make(tuple(ours), **means))
             senders |= {e.name: sender for e in ours}
         if person is not None and any(e.dialect == "pasted" for e in endpoints):
             answering = await stack.enter_async_context(person)

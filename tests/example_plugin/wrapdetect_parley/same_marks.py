@@ -28,20 +28,13 @@ def compare(samples: Samples) -> Iterator[Finding]:
         same = sum(bool(ours[place]) == bool(theirs[place]) for place in common)
         low, high = jeffreys(same, len(common))
         llr = 0.2 * (same / len(common) - 0.5)
-        yield Finding(
-            rule=RULE.id,
-            axis=RULE.axis,
-            target=samples.target,
-            upstream=reference.name,
-            effect=same / len(common),
-            low=low,
-            high=high,
+        yield RULE.finding(
+            samples.target,
+            reference.name,
+            effect=(same / len(common), low, high),
             unit="share of questions at which both exclaim or neither does",
-            llr=llr,
-            llr_low=min(llr, 0.0),
-            llr_high=max(llr, 0.0),
-            n_target=len(common),
-            n_upstream=len(common),
+            llr=(llr, min(llr, 0.0), max(llr, 0.0)),
+            n=(len(common), len(common)),
             evidence=f"alike at {same} of {len(common)}",
             witness="",
         )

@@ -13,6 +13,9 @@ from wrapdetect.evidence.seeds import RuleEntry
 from wrapdetect.model import Axis, Finding
 from wrapdetect.model.history import History
 
+Interval = tuple[float, float, float]
+"""A value, and the low and the high end around it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
@@ -50,6 +53,37 @@ class Rule:
         """What a ruleset says of it."""
         return RuleEntry(
             id=self.id, axis=self.axis, group=self.group, bound=self.bound, incidents_above=self.incidents_above
+        )
+
+    def finding(
+        self,
+        target: str,
+        upstream: str,
+        *,
+        effect: Interval,
+        unit: str,
+        llr: Interval,
+        n: tuple[int, int],
+        evidence: str,
+        witness: str,
+    ) -> Finding:
+        """One finding in its name; `n` of the target and of the upstream."""
+        return Finding(
+            rule=self.id,
+            axis=self.axis,
+            target=target,
+            upstream=upstream,
+            effect=effect[0],
+            low=effect[1],
+            high=effect[2],
+            unit=unit,
+            llr=llr[0],
+            llr_low=llr[1],
+            llr_high=llr[2],
+            n_target=n[0],
+            n_upstream=n[1],
+            evidence=evidence,
+            witness=witness,
         )
 
     def findings(self, samples: Samples, prepared: Prepared) -> tuple[Finding, ...]:

@@ -16,6 +16,11 @@ def jeffreys(hits: int, n: int) -> tuple[float, float]:
     return low, high
 
 
+def share_of(hits: int, n: int) -> tuple[float, float, float]:
+    """A share and its 95 % interval; of nothing it is 0, and may be anything."""
+    return (hits / n, *jeffreys(hits, n)) if n else (0.0, 0.0, 1.0)
+
+
 def log_marginal(hits: int, n: int, a: float, b: float) -> float:
     """ln of the probability of one sequence of `hits` in n, the share being Beta(a, b)."""
     return float(betaln(hits + a, n - hits + b) - betaln(a, b))

@@ -11,11 +11,7 @@ from wrapdetect.model.prose import quote, strip_think, words
 
 READER = Reader(
     id="coherence",
-    features=(
-        "own_question",
-        "reply",
-        "planted",
-    ),
+    features=("own_question", "reply", "planted"),
     read=lambda readings, background: read(readings, background),
     paragraph="""`own_question`: the share of the run's other questions that the answer fits less well than its own
     (weighted shared words; 0 where it shares none with its own). `planted`: the fact planted earlier came back, and not

@@ -11,13 +11,7 @@ from wrapdetect.model.prose import quote
 
 READER = Reader(
     id="failure",
-    features=(
-        "outcome",
-        "detail",
-        "empty",
-        "lagged",
-        "apology",
-    ),
+    features=("outcome", "detail", "empty", "lagged", "apology"),
     read=lambda readings, background: read(readings, background),
     always=True,
     named=False,

@@ -10,13 +10,7 @@ from wrapdetect.model.prose import quote, sentences, strip_think
 
 READER = Reader(
     id="identity",
-    features=(
-        "claims",
-        "denies",
-        "human",
-        "refusal",
-        "said",
-    ),
+    features=("claims", "denies", "human", "refusal", "said"),
     read=lambda readings, background: read(readings, background),
     paragraph="""`claims` and `denies`: vendors named, clause by clause. `human`: says in the first person that it is
     one. `refusal`: will not say. `said`: the answer, for quoting.""",

@@ -10,10 +10,7 @@ from wrapdetect.model.prose import spans, strip_think
 
 READER = Reader(
     id="text",
-    features=(
-        "answer",
-        "claim_free",
-    ),
+    features=("answer", "claim_free"),
     read=lambda readings, background: read(readings, background),
     paragraph="""`answer` without think-blocks; `claim_free` also without the sentences in which the bot speaks of
     itself or a vendor.""",

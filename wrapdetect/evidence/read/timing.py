@@ -9,11 +9,7 @@ from wrapdetect.model import Observation
 
 READER = Reader(
     id="timing",
-    features=(
-        "first_s",
-        "gap_s",
-        "rate_cps",
-    ),
+    features=("first_s", "gap_s", "rate_cps"),
     read=lambda readings, background: read(readings, background),
     always=True,
     paragraph="""`first_s`: seconds from the send to the first piece of text. `gap_s`: median between pieces.

@@ -71,7 +71,7 @@ FEEDS: dict[str, Feed] = {
     "rss": Feed("rss", syndication.parse_rss),
     "atom": Feed("atom", syndication.parse_atom),
     "upptime": Feed("upptime", upptime.parse),
-    "csv": Feed("csv", table.rows_of_table),
+    "csv": Feed("csv", table.parse),
     "better_stack": Feed("better_stack", better_stack.parse),
     "instatus": Feed("instatus", instatus.parse),
     "google_cloud": Feed("google_cloud", google_cloud.parse),

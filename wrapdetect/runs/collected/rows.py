@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from wrapdetect.errors import LibraryError
-from wrapdetect.model import Chunk, Missing
+from wrapdetect.model import NEVER_SHOWN, Chunk, Missing
 from wrapdetect.model.prose import listed, quote
 from wrapdetect.model.text import whole
 from wrapdetect.runs.collected.envelopes import ROLES, SAYING, SPEAKING, is_structure, message_of
 from wrapdetect.runs.collected.said import YEARS, Conversation, Said
 from wrapdetect.runs.collected.shapes.base import Context, RecordedTalk
 
-_UNKNOWN: tuple[Missing, ...] = ("request", "status", "raw_chunks", "temperature", "token_limit", "token_counts")
+_UNKNOWN: tuple[Missing, ...] = ("request", "status", "raw_chunks", *NEVER_SHOWN)
 """What no table of answers tells."""
 _UNANSWERED = "last turns without an answer (it is not in the file)"
 _LONGEST_S = 86_400.0
@@ -39,7 +39,7 @@ def read_row(cells: Cells, columns: Columns, context: Context, *, speaker: str) 
     Raises LibraryError, with the place, for a cell that is missing or holds something else.
     """
     place = context.place
-    name = speaker if columns.model is None else _text(cells, columns.model, place)
+    name = speaker if columns.model is None else whole(text_cell(cells, columns.model, place))
     if not name.strip():
         raise LibraryError(f"{place}: {columns.model!r} is empty; expected the speaker's name")
     if columns.conversation is not None:
@@ -90,7 +90,7 @@ def _prompt(cells: Cells, column: str, context: Context) -> tuple[Sequence[tuple
     """Messages, and whether they stood there as such; structure is no question."""
     if is_structure(cells.get(column)):
         return context.asked(repr(column), cells[column]), True
-    prompt = _text(cells, column, context.place)
+    prompt = whole(text_cell(cells, column, context.place))
     if not prompt.strip():
         raise LibraryError(f"{context.place}: {column!r} is empty; expected the question that was asked")
     more = cells.get("input") if column == "instruction" else None  # Alpaca's: what the instruction is about
@@ -104,17 +104,18 @@ def _answer(cells: Cells, column: str, context: Context, *, structured: bool) ->
     value = cells.get(column)
     if is_structure(value):
         return context.answer(value, structured=structured)[1]
-    return "" if column in cells and value is None else _text(cells, column, context.place)
+    return "" if column in cells and value is None else whole(text_cell(cells, column, context.place))
 
 
-def _text(cells: Cells, column: str, place: str) -> str:
+def text_cell(cells: Cells, column: str, place: str) -> str:
+    """The text of a cell. Raises LibraryError, naming what is there instead."""
     if column not in cells:
         raise LibraryError(f"{place}: no {column!r}; found {listed(cells) or 'nothing'}")
     value = cells[column]
     if not isinstance(value, str):
         kind = "nothing (null)" if value is None else type(value).__name__
         raise LibraryError(f"{place}: {column!r} holds {kind}; expected text: mend it or leave the row out")
-    return whole(value)
+    return value
 
 
 def _messages(cells: Cells, column: str, place: str) -> list[tuple[str, str]]:

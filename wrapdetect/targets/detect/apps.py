@@ -27,7 +27,7 @@ from wrapdetect.model.prose import quote
 from wrapdetect.secrets.names import secret_name
 from wrapdetect.targets.detect.apis import models_told
 from wrapdetect.targets.detect.base import NO_MODEL, Detection, first_few, lacking_key, target_at, usable
-from wrapdetect.targets.detect.page import BY_PAGE, page_endpoint
+from wrapdetect.targets.detect.page import by_page
 
 JSON_HEADER = ("content-type", "application/json")
 CHAT_NAMES = ("/chat", "/respond", "/predict", "/answer", "/ask")
@@ -49,7 +49,7 @@ def open_webui(sight: Sight) -> Detection | None:
         note = "with a key (Settings, Account) it is asked by its API, which shows more: --key-env VARIABLE"
         locked = isinstance(features, dict) and features.get("auth") is True
         lacks = ("a key (--key-env), or another way in: its page wants a login",) if locked else ()
-        return Detection(found=found, why=why, how=BY_PAGE, endpoint=page_endpoint(sight), missing=lacks, notes=(note,))
+        return by_page(sight, found, why, notes=(note,), missing=lacks)
     models = sight.one("open_webui_models")
     url = sight.one("open_webui").look.url.removesuffix("/config")
     if models.status in GUARDED:
@@ -81,7 +81,7 @@ def dify(sight: Sight) -> Detection | None:
     if sight.key_env is None and sight.page.is_html and sight.page.status == 200:
         note = "with the app's key it is asked by its API, which shows more: --key-env VARIABLE"
         why = f"{parameters.look.url} answers as Dify's API does"
-        return Detection(found="Dify", why=why, how=BY_PAGE, endpoint=page_endpoint(sight), notes=(note,))
+        return by_page(sight, "Dify", why, notes=(note,))
     inputs, needed = _dify_inputs(parameters.found)
     notes = (f"it asks for {first_few(needed)} before a chat: look at `inputs` in the template",) if needed else ()
     try:
@@ -170,7 +170,7 @@ def gradio(sight: Sight) -> Detection | None:
     except Unfit as unfit:
         template, note = None, f"what it says of its API is refused, so its page is used: {quote(str(unfit), 160)}"
     if call is None or template is None:
-        return Detection(found=found, why=why, how=BY_PAGE, endpoint=page_endpoint(sight), notes=(note,))
+        return by_page(sight, found, why, notes=(note,))
     url = sight.one("gradio").look.url.removesuffix("/config")
     return Detection(
         found=found,
@@ -256,11 +256,10 @@ def chainlit(sight: Sight) -> Detection | None:
     translation = seen.found.get("translation")
     if not isinstance(translation, dict) or not ({"chat", "components", "auth"} & set(translation)):
         return None
-    return Detection(
-        found="Chainlit",
-        why=f"{seen.look.url} holds a Chainlit app's texts",
-        how=BY_PAGE,
-        endpoint=page_endpoint(sight),
+    return by_page(
+        sight,
+        "Chainlit",
+        f"{seen.look.url} holds a Chainlit app's texts",
         notes=("its answers travel over socket.io, so it is talked to by its page",),
     )
 
@@ -270,10 +269,9 @@ def streamlit(sight: Sight) -> Detection | None:
     health = sight.one("streamlit")
     if not (health.status == 200 and health.text.strip() == "ok" and "streamlit" in sight.page.text.lower()):
         return None
-    return Detection(
-        found="Streamlit",
-        why=f"{health.look.url} says ok, and the page is Streamlit's",
-        how=BY_PAGE,
-        endpoint=page_endpoint(sight),
+    return by_page(
+        sight,
+        "Streamlit",
+        f"{health.look.url} says ok, and the page is Streamlit's",
         notes=("it may be no chat: its page is drawn by script, and only a browser sees what is on it",),
     )

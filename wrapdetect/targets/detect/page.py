@@ -6,7 +6,7 @@ from html import unescape
 from urllib.parse import urljoin
 
 from wrapdetect.dialects.sight import Sight, host
-from wrapdetect.model import Endpoint, Page
+from wrapdetect.model import Page
 from wrapdetect.model.prose import quote
 from wrapdetect.targets.detect.base import Detection, first_few, target_at
 
@@ -51,10 +51,11 @@ class _Marks:
     frames: list[str] = field(default_factory=list)
 
 
-def page_endpoint(sight: Sight) -> Endpoint:
+def by_page(sight: Sight, found: str, why: str, *, notes: tuple[str, ...], missing: tuple[str, ...] = ()) -> Detection:
     """The page itself, as a way in."""
-    url = sight.page.final or sight.url
-    return target_at(sight, url.partition("?")[0].partition("#")[0], "page", page=Page())
+    url = (sight.page.final or sight.url).partition("?")[0].partition("#")[0]
+    endpoint = target_at(sight, url, "page", page=Page())
+    return Detection(found=found, why=why, how=BY_PAGE, endpoint=endpoint, missing=missing, notes=notes)
 
 
 def plain_page(sight: Sight) -> Detection | None:
@@ -101,7 +102,7 @@ def plain_page(sight: Sight) -> Detection | None:
         else "no known API was seen; script draws the page"
     )
     more = () if marks.inputs else (LATER,)
-    return Detection(found=name, why=why, how=BY_PAGE, endpoint=page_endpoint(sight), notes=(*more, *notes))
+    return by_page(sight, name, why, notes=(*more, *notes))
 
 
 def _marks_of(text: str) -> _Marks:

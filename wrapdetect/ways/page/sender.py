@@ -2,19 +2,19 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from wrapdetect.dialects import Call
 from wrapdetect.dialects.page import grown
-from wrapdetect.model import Ask, AskKey, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
+from wrapdetect.model import NEVER_SHOWN, Ask, AskKey, Endpoint, Exchange, Failure, FailureKind, Hop, Missing
 from wrapdetect.secrets.mask import masker
 from wrapdetect.secrets.names import SHORTEST_MASKED, like_a_secret
-from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.means import Means
 from wrapdetect.ways.page.browser import (
     CLOSE_S,
     Barred,
@@ -38,7 +38,7 @@ KEEP_S = 3.0
 """Most time, where the limit is reached, for what is kept beside the answer: secrets to mask, the picture."""
 KEEP_WELL_S = 20.0
 """The same where the limit is far."""
-_MISSING: tuple[Missing, ...] = ("raw_chunks", "temperature", "token_limit", "token_counts", "markup")
+_MISSING: tuple[Missing, ...] = ("raw_chunks", *NEVER_SHOWN, "markup")
 _Place = tuple[str, AskKey]
 _T = TypeVar("_T")
 
@@ -92,13 +92,11 @@ class PageSender:
         self,
         endpoints: tuple[Endpoint, ...],
         *,
-        keyring: Keyring,
-        now: Callable[[], datetime],
-        stopwatch: Callable[[], float],
-        timeout_s: float,
         pages: int = _PAGES,
+        **means: Unpack[Means],
     ) -> None:
-        self._keyring, self._now, self._stopwatch, self._timeout_s = keyring, now, stopwatch, timeout_s
+        self._keyring, self._now, self._stopwatch = means["keyring"], means["now"], means["stopwatch"]
+        self._timeout_s = means["timeout_s"]
         self._homes = {e.name: _Home() for e in endpoints}
         self._logins = {e.name: read_login(e) for e in endpoints}
         self._browsers: dict[str, Chromium] = {}

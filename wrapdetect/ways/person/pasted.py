@@ -13,21 +13,12 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from wrapdetect.dialects import Call
-from wrapdetect.model import Ask, Chunk, Endpoint, Exchange, Failure, FailureKind, Missing
+from wrapdetect.model import NEVER_SHOWN, Ask, Chunk, Endpoint, Exchange, Failure, FailureKind, Missing
 from wrapdetect.model.prose import quote
 from wrapdetect.runs.ask import StoppedByHand as StoppedByHand
 from wrapdetect.ways.person.clipboard import NO_CLIPBOARD, Clipboard
 
-UNKNOWN_MOMENT: tuple[Missing, ...] = (
-    "request",
-    "status",
-    "raw_chunks",
-    "times",
-    "temperature",
-    "token_limit",
-    "token_counts",
-    "markup",
-)
+UNKNOWN_MOMENT: tuple[Missing, ...] = ("request", "status", "raw_chunks", "times", *NEVER_SHOWN, "markup")
 """What nobody sees who is handed an answer by a person; how fast people copy is no evidence."""
 SKIPPED = "not put to the bot: skipped by hand"
 _HOW = 'Paste the answer, then a line with a single "." (or Ctrl-D).'

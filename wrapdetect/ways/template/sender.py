@@ -15,10 +15,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 from uuid import uuid4
 
 import httpx
@@ -36,7 +36,7 @@ from wrapdetect.secrets.named import clean_url
 from wrapdetect.secrets.names import SHORTEST_LEARNT
 from wrapdetect.targets.origins import MOST_REDIRECTS, may_ask
 from wrapdetect.ways.http import BYTE_LIMIT
-from wrapdetect.ways.keyring import Keyring
+from wrapdetect.ways.means import Means
 from wrapdetect.ways.net.failures import broken, no_answer, timed_out
 from wrapdetect.ways.net.lines import Lines, connections
 from wrapdetect.ways.net.tape import StampingTransport, Tape, current_tape
@@ -74,31 +74,28 @@ class TemplateSender:
         self,
         endpoints: tuple[Endpoint, ...],
         *,
-        keyring: Keyring,
-        now: Callable[[], datetime],
-        stopwatch: Callable[[], float],
-        timeout_s: float,
         byte_limit: int = BYTE_LIMIT,
         transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         new_id: Callable[[], str] = lambda: str(uuid4()),
+        **means: Unpack[Means],
     ) -> None:
-        self._keyring, self._now, self._stopwatch = keyring, now, stopwatch
-        self._timeout_s, self._limit, self._new_id = timeout_s, byte_limit, new_id
-        self._values = partial(values_of, ring=keyring, new_id=new_id)
+        self._keyring, self._now, self._stopwatch = means["keyring"], means["now"], means["stopwatch"]
+        self._timeout_s, self._limit, self._new_id = means["timeout_s"], byte_limit, new_id
+        self._values = partial(values_of, ring=self._keyring, new_id=new_id)
         self._bots = {e.name: Conversing(e, e.template or Template(), login=read_login(e)) for e in endpoints}
         make = transport or connections()
         self._lines = {e.name: Lines(make) for e in endpoints}
         self._sockets = Sockets(
             values=self._values,
             address=lambda asking, outgoing: str(self._url(asking, outgoing)),
-            stopwatch=stopwatch,
+            stopwatch=self._stopwatch,
             byte_limit=byte_limit,
         )
         self._polls = Polls(
             values=self._values,
             request=self._whole,
-            stopwatch=stopwatch,
+            stopwatch=self._stopwatch,
             sleep=sleep,
             byte_limit=byte_limit,
         )

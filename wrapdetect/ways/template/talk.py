@@ -13,7 +13,7 @@ from wrapdetect.dialects import Call
 from wrapdetect.dialects.template.filling import FOUND, Outgoing, Values, kept_names, names_in, request_of, variables_of
 from wrapdetect.dialects.template.filters import Masked
 from wrapdetect.dialects.template.slots import ENV
-from wrapdetect.model import AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Missing, Step, Template
+from wrapdetect.model import NEVER_SHOWN, AskKey, Chunk, Endpoint, Failure, FailureKind, Hop, Missing, Step, Template
 from wrapdetect.model.template import Request
 from wrapdetect.secrets.named import clean_url
 from wrapdetect.secrets.names import SHORTEST_LEARNT, like_a_secret
@@ -30,8 +30,6 @@ HOP_LIMIT = 200_000
 """Most bytes kept of what a step brought; all of it is searched."""
 PATH_COOKIES = ("__cf", "_cf", "awsalb", "arraffinity", "gclb", "incap_", "visid_", "_ga", "_gid", "ak_", "bm_")
 """Beginnings of names of cookies by which content networks, load balancers and counters know a visitor, not a chat."""
-NEVER_SHOWN: tuple[Missing, ...] = ("temperature", "token_limit", "token_counts")
-"""A template has no placeholder for the first two, and answers of unknown form have no known place for the third."""
 
 
 class Stopped(Exception):

@@ -43,20 +43,13 @@ def compare(samples: Samples) -> Iterator[Finding]:
         weigh = min(0.0, _log_ratio(ours, n, theirs))
         low, high = (b - theirs / n for b in jeffreys(ours, n))
         lost = next((k for k in common if upstream[k] and not target[k]), None)
-        yield Finding(
-            rule=RULE.id,
-            axis=RULE.axis,
-            target=samples.target,
-            upstream=reference.name,
-            effect=(ours - theirs) / n,
-            low=low,
-            high=high,
+        yield RULE.finding(
+            samples.target,
+            reference.name,
+            effect=((ours - theirs) / n, low, high),
             unit="difference in the share of conversations whose thread is kept",
-            llr=weigh,
-            llr_low=min(0.0, weigh),
-            llr_high=max(0.0, weigh),
-            n_target=n,
-            n_upstream=n,
+            llr=(weigh, min(0.0, weigh), max(0.0, weigh)),
+            n=(n, n),
             evidence=f"keeps the thread in {ours} of {n} conversations; {reference.name} in {theirs}",
             witness="" if lost is None else _lost(samples, lost),
         )

@@ -46,20 +46,13 @@ def compare(samples: Samples) -> Iterator[Finding]:
             max(0.0, log_marginal(k, n, *CLAIMING) - log_marginal(k, n, *CLAIMING_FALSELY)) if k else 0.0
             for k in (hits, round(low * n), round(high * n) if hits else 0)
         ]
-        yield Finding(
-            rule=RULE.id,
-            axis=RULE.axis,
-            target=samples.target,
-            upstream=reference.name,
-            effect=hits / n,
-            low=low,
-            high=high,
+        yield RULE.finding(
+            samples.target,
+            reference.name,
+            effect=(hits / n, low, high),
             unit=f"share of identity questions answered with {vendor}",
-            llr=weigh[0],
-            llr_low=min(weigh),
-            llr_high=max(weigh),
-            n_target=n,
-            n_upstream=n,
+            llr=(weigh[0], min(weigh), max(weigh)),
+            n=(n, n),
             evidence=f"claims {vendor} in {hits} of {n}; denies it {len(denials)} times; "
             f"claims to be human {len(human)} times",
             witness=_witness(samples, [*claims, *human, *denials]),

@@ -89,20 +89,13 @@ def compare(samples: Samples, test: Test) -> Iterator[Finding]:
             test.llr(value, found.error, candidate, nearest=candidate == nearest)
             for value in (found.value, found.low, found.high)
         )
-        yield Finding(
-            rule=RULE_OF[test.view].id,
-            axis="behaviour",
-            target=samples.target,
-            upstream=candidate[0],
-            effect=found.value,
-            low=found.low,
-            high=found.high,
+        yield RULE_OF[test.view].finding(
+            samples.target,
+            candidate[0],
+            effect=(found.value, found.low, found.high),
             unit=_UNIT,
-            llr=llr,
-            llr_low=llr_low,
-            llr_high=llr_high,
-            n_target=found.n,
-            n_upstream=found.n,
+            llr=(llr, llr_low, llr_high),
+            n=(found.n, found.n),
             evidence=f"unrelated models lead by {test.null.mean:+.2f} ± {test.null.sd:.2f}; {measured}",
             witness=_witness(samples, candidate[0], found),
         )
@@ -156,20 +149,13 @@ def _alone(samples: Samples, test: Test, candidate: Speaker) -> Iterator[Finding
         return
     drawn = near[test.rng.integers(0, len(near), (2000, len(near)))].mean(axis=1)
     low, high = np.quantile(drawn, (0.025, 0.975))
-    yield Finding(
-        rule=RULE_OF[test.view].id,
-        axis="behaviour",
-        target=samples.target,
-        upstream=candidate[0],
-        effect=float(near.mean()),
-        low=float(low),
-        high=float(high),
+    yield RULE_OF[test.view].finding(
+        samples.target,
+        candidate[0],
+        effect=(float(near.mean()), float(low), float(high)),
         unit="cosine similarity",
-        llr=0.0,
-        llr_low=0.0,
-        llr_high=0.0,
-        n_target=len(near),
-        n_upstream=len(near),
+        llr=(0.0, 0.0, 0.0),
+        n=(len(near), len(near)),
         evidence="only one reference: no rival to be nearer than, so this weighs nothing",
         witness="",
     )

@@ -22,7 +22,7 @@ from scipy.special import gammaincinv
 
 from wrapdetect.evidence.compare.rule import Rule
 from wrapdetect.evidence.compare.samples import Samples, SignOfLife
-from wrapdetect.evidence.compare.shares import jeffreys, log_marginal
+from wrapdetect.evidence.compare.shares import log_marginal, share_of
 from wrapdetect.model import Finding
 
 RULE = Rule(
@@ -88,25 +88,17 @@ def compare(samples: Samples) -> Iterator[Finding]:
         if not found and not common:
             continue
         hits, n = sum(i.shared for i in found), len(found)
-        low, high = jeffreys(hits, n) if n else (0.0, 1.0)
         weigh, weigh_low, weigh_high = (
             failures_log_ratio([i.chance for i in found if i.shared], n, factor)
             for factor in (1.0, *_spread(samples, reference.name))
         )
-        yield Finding(
-            rule=RULE.id,
-            axis=RULE.axis,
-            target=samples.target,
-            upstream=reference.name,
-            effect=hits / n if n else 0.0,
-            low=low,
-            high=high,
+        yield RULE.finding(
+            samples.target,
+            reference.name,
+            effect=share_of(hits, n),
             unit="share of the upstream's incidents that the target had too",
-            llr=weigh,
-            llr_low=min(weigh, weigh_low),
-            llr_high=max(weigh, weigh_high),
-            n_target=hits,
-            n_upstream=n,
+            llr=(weigh, min(weigh, weigh_low), max(weigh, weigh_high)),
+            n=(hits, n),
             evidence=_evidence(found, hits, common),
             witness=_witness(samples, reference.name, found),
         )

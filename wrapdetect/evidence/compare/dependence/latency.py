@@ -110,20 +110,13 @@ def judged(grid: Grid, target: str, pair: _Pair, others: Sequence[_Pair], days: 
     spare = unequal(pair, others)
     llr, llr_low, llr_high = (_log_ratio(chance(x, shifts, spare), pair) for x in (float(excess[0]), low, high))
     n = _days_seen(grid, pair)
-    return Finding(
-        rule=RULE.id,
-        axis=RULE.axis,
-        target=target,
-        upstream=pair.other.name,
-        effect=float(excess[0]),
-        low=low,
-        high=high,
+    return RULE.finding(
+        target,
+        pair.other.name,
+        effect=(float(excess[0]), low, high),
         unit="correlation of latencies beyond the common part, in excess of the largest with any other vendor",
-        llr=llr,
-        llr_low=min(llr, llr_low),
-        llr_high=max(llr, llr_high),
-        n_target=n,
-        n_upstream=n,
+        llr=(llr, min(llr, llr_low), max(llr, llr_high)),
+        n=(n, n),
         evidence=_evidence(pair, best, shifts, n),
         witness=_witness(grid, target, pair, together=llr > 0),
     )

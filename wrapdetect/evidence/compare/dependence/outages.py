@@ -41,7 +41,7 @@ from wrapdetect.evidence.compare.dependence.incident_ratio import (
     spread,
 )
 from wrapdetect.evidence.compare.dependence.running import running_e
-from wrapdetect.evidence.compare.shares import jeffreys
+from wrapdetect.evidence.compare.shares import share_of
 from wrapdetect.model.history import Dependence, Timeline, Weighed
 
 WINDOW_S = 1800.0
@@ -130,7 +130,7 @@ def _one(
         for k in np.flatnonzero(counted).tolist()
     )
     hits, n = int((found.actual & counted).sum()), int(counted.sum())
-    low, high = jeffreys(hits, n) if n else (0.0, 1.0)
+    s, s_low, s_high = share_of(hits, n)
     chance = float(np.mean([i.chance for i in incidents])) if n else _mean_chance(target, setting.window_s)
     llr = incidents_log_ratio(incidents)
     ends = [*(incidents_log_ratio(incidents, f) for f in spread(len(target.falls))), _without_best(incidents)]
@@ -141,9 +141,9 @@ def _one(
         upstream=upstream.service,
         incidents=incidents,
         hits=hits,
-        s=hits / n if n else 0.0,
-        s_low=low,
-        s_high=high,
+        s=s,
+        s_low=s_low,
+        s_high=s_high,
         base_rate=chance,
         llr=llr,
         llr_low=min(llr, *ends),

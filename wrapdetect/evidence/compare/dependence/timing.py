@@ -45,20 +45,13 @@ def compare(samples: Samples, rng: Generator) -> Iterator[Finding]:
         low, middle, high = np.exp([np.quantile(drawn, 0.025), np.median(ratios), np.quantile(drawn, 0.975)])
         weigh = AGAINST if high < CLEARLY_FASTER else 0.0
         fastest = names[int(np.argmin(ratios))]
-        yield Finding(
-            rule=RULE.id,
-            axis=RULE.axis,
-            target=samples.target,
-            upstream=reference.name,
-            effect=float(middle),
-            low=float(low),
-            high=float(high),
+        yield RULE.finding(
+            samples.target,
+            reference.name,
+            effect=(float(middle), float(low), float(high)),
             unit="ratio of times to the first word, target over reference",
-            llr=weigh,
-            llr_low=min(weigh, AGAINST if low < CLEARLY_FASTER else 0.0),
-            llr_high=weigh,
-            n_target=len(pairs),
-            n_upstream=len(pairs),
+            llr=(weigh, min(weigh, AGAINST if low < CLEARLY_FASTER else 0.0), weigh),
+            n=(len(pairs), len(pairs)),
             evidence=f"median ratio {middle:.2f} over {len(pairs)} questions asked of both in the same minutes",
             witness=f"{fastest}: ratio {pairs[fastest]:.2f}",
         )

@@ -74,20 +74,13 @@ def compare(outages: TargetOutages) -> Iterator[Finding]:
         if not found.n:
             continue
         top = float("inf") if found.named else UNPROVEN
-        yield Finding(
-            rule=RULE.id,
-            axis=RULE.axis,
-            target=found.target,
-            upstream=found.upstream,
-            effect=found.s,
-            low=found.s_low,
-            high=found.s_high,
+        yield RULE.finding(
+            found.target,
+            found.upstream,
+            effect=(found.s, found.s_low, found.s_high),
             unit="share of the upstream's incidents with which the target fell",
-            llr=min(found.llr, top),
-            llr_low=min(found.llr_low, top),
-            llr_high=min(found.llr_high, top),
-            n_target=found.hits,
-            n_upstream=found.n,
+            llr=(min(found.llr, top), min(found.llr_low, top), min(found.llr_high, top)),
+            n=(found.hits, found.n),
             evidence=evidence(found),
             witness=witness(found),
         )

@@ -35,7 +35,7 @@ from wrapdetect.evidence.compare.arrays import Floats
 from wrapdetect.evidence.compare.dependence.vantages import own_view
 from wrapdetect.evidence.compare.ngrams import chars, counts
 from wrapdetect.evidence.compare.rule import Rule, of_history
-from wrapdetect.evidence.compare.shares import jeffreys, log_marginal
+from wrapdetect.evidence.compare.shares import log_marginal, share_of
 from wrapdetect.model import Finding
 from wrapdetect.model.history import History, Print, Service
 from wrapdetect.model.prose import quote
@@ -223,25 +223,17 @@ def changes_log_ratio(events: Sequence[UpstreamChange], changes: int, days: floa
 def _finding(us: Watched, target: str, upstream: str, found: list[UpstreamChange], common: int, open_: int) -> Finding:
     told = [e for e in found if e.shared is not None]
     hits, n = sum(bool(e.shared) for e in told), len(told)
-    low, high = jeffreys(hits, n) if n else (0.0, 1.0)
     own = sum(not any(_same(c, e.change) for e in found) for c in us.changes)
     days = (us.at_s[-1] - us.at_s[0]) / _DAY_S - sum(e.window_days for e in found)
     ends = tuple(float(gammaincinv(own + 0.5, q)) / (own + 1) for q in (0.975, 0.025))
     llr, llr_low, llr_high = (changes_log_ratio(found, own, days, factor) for factor in (1.0, *ends))
-    return Finding(
-        rule=RULE.id,
-        axis=RULE.axis,
-        target=target,
-        upstream=upstream,
-        effect=hits / n if n else 0.0,
-        low=low,
-        high=high,
+    return RULE.finding(
+        target,
+        upstream,
+        effect=share_of(hits, n),
         unit="share of the upstream's changes of version on whose day the target changed too",
-        llr=llr,
-        llr_low=min(llr, llr_low),
-        llr_high=max(llr, llr_high),
-        n_target=hits,
-        n_upstream=n,
+        llr=(llr, min(llr, llr_low), max(llr, llr_high)),
+        n=(hits, n),
         evidence=_evidence(hits, n, len(found) - n, common, open_, own, days),
         witness=_witness(upstream, target, us, told),
     )

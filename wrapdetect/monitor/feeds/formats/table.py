@@ -7,7 +7,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
 from functools import partial
 
 from wrapdetect.model.history import Incident
@@ -23,30 +22,15 @@ DATE_ONLY = 10
 
 
 def parse(
-    data: bytes,
-    *,
-    service: str,
-    feed: str,
-    fetched_s: int,
-    assume_utc: bool = False,
-    since_s: int | None = None,
-    until_s: int | None = None,
+    data: bytes, source: base.FeedSource, *, since_s: int | None = None, until_s: int | None = None
 ) -> base.Parsed:
-    """Incidents, by onset. `assume_utc`: times without a zone are UTC; else they are refused, with their line.
+    """Incidents, by onset. Times without a zone are of the source's; where it has none they are refused, with their
+    line.
 
     Covers the time from the first start to the last end or start, unless `since_s` or `until_s` say otherwise: such a
     list does not tell how long it was kept. Without an incident and without these two, nothing is covered. A row whose
     end is its start is kept as it is: the list says so. Raises FeedError for a page of another shape.
     """
-    zone = UTC if assume_utc else None
-    source = base.FeedSource(service=service, feed=feed, fetched_s=fetched_s, zone=zone)
-    return rows_of_table(data, source, since_s=since_s, until_s=until_s)
-
-
-def rows_of_table(
-    data: bytes, source: base.FeedSource, *, since_s: int | None = None, until_s: int | None = None
-) -> base.Parsed:
-    """The same for a source whose zone, where it has one, is that of times without one."""
     text = document.page_text(data, source, _EXPECTED)
     rows = _json_lines(text, source) if text.lstrip().startswith("{") else _csv(text, data, source)
     found = base.gather_entries(rows, partial(_entry, source=source), source)
