@@ -105,7 +105,9 @@ def test_what_is_no_recording_is_refused_in_words() -> None:
     run = load_run(LAB)
     with pytest.raises(RunFormatError, match="Run is no recording"):
         replay(run)  # type: ignore[arg-type]  # the mistake meant
-    with pytest.raises(RunFormatError, match="is no path .File name too long.; expected one, or a run's text as bytes"):
+    with pytest.raises(
+        RunFormatError, match=r"is no path \(File name too long\); expected one, or a run.s text as bytes"
+    ):
         load_run(dump_run(run))
     assert issubclass(RunFormatError, WrapdetectError)
 
