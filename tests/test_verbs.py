@@ -4,10 +4,12 @@ import asyncio
 import io
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -100,6 +102,13 @@ def test_what_is_no_recording_is_refused_in_words() -> None:
         load_run(b"{}\n")
     with LAB.open() as text, pytest.raises(RunFormatError, match="open the file with mode 'rb'"):
         load_run(text)  # type: ignore[arg-type]  # the mistake meant
+    run = load_run(LAB)
+    with pytest.raises(RunFormatError, match="Run is no recording"):
+        replay(run)  # type: ignore[arg-type]  # the mistake meant
+    with pytest.raises(
+        RunFormatError, match=r"is no path \(File name too long\); expected one, or a run.s text as bytes"
+    ):
+        load_run(dump_run(run))
     assert issubclass(RunFormatError, WrapdetectError)
 
 
@@ -111,6 +120,23 @@ def test_replay_and_judge_give_the_json_report_of_the_command_line(capfd: pytest
     assert verdict.to_dict() == json.loads(done.stdout)
     assert isinstance(verdict, Verdict)
     assert judge(load_run(LAB), embed=False) == verdict
+
+
+def test_a_run_that_no_file_could_hold_is_not_judged() -> None:
+    run = load_run(LAB)
+    target, *references = run.endpoints
+    left_out = f"no such endpoint or variant: {references[0].name}/"
+    for torn, words in (
+        (replace(run, endpoints=(target, *references[1:])), left_out),
+        (replace(run, endpoints=tuple(references)), "not exactly one endpoint has the role target"),
+        (replace(run, packs=()), "no pack in the first line holds"),
+        ("feb21", "the run given"),
+    ):
+        with pytest.raises(RunFormatError, match=words):
+            judge(torn)  # type: ignore[arg-type]  # the last is a mistake
+    kept = tuple(e for e in run.exchanges if e.endpoint != references[0].name)
+    fewer = judge(replace(run, endpoints=(target, *references[1:]), exchanges=kept), embed=False)
+    assert [t.endpoint for t in fewer.tallies] == [e.name for e in (target, *references[1:])]
 
 
 def test_what_was_torn_off_a_recording_is_said_where_it_is_wanted_and_kept_with_the_verdict() -> None:
@@ -128,6 +154,8 @@ def test_tables_are_plain_rows() -> None:
         assert {tuple(row) for row in rows} == {tuple(rows[0])}
     assert len(verdict.rows("answers")) == len(verdict.recording.exchanges)
     assert {f["rule"] for f in verdict.rows()} == {f.rule for f in verdict.findings}
+    with pytest.raises(SpecError, match="no table 'answer'; expected one of findings"):
+        verdict.rows("answer")  # type: ignore[arg-type]  # the mistake meant
 
 
 def test_plain_verbs_work_where_an_event_loop_runs_and_awaited_ones_give_the_same() -> None:
@@ -220,7 +248,52 @@ def test_a_client_that_cannot_ask_is_named_without_what_it_holds(echo: tuple[Ech
     client = openai.AzureOpenAI(azure_ad_token_provider=no_token, azure_endpoint=echo[1], api_version="2024-10-21")
     with pytest.raises(SpecError, match=r"target: its openai client makes no request \(RuntimeError\)") as refused:
         audit(client, model="gpt-x")
+    assert HUSH not in "".join(traceback.format_exception(refused.value))
+
+
+def test_secrets_of_one_name_and_a_clients_own_key_go_out_as_they_are_and_are_not_recorded(
+    echo: tuple[Echo, str], pack: list[str], tmp_path: Path
+) -> None:
+    bot, address = echo
+    key = "planted-key-of-letters"
+    client = openai.OpenAI(
+        api_key=key, base_url=f"{address}/v1",
+        default_headers={"X-A.Key": "{one}", "X-A-Key": "{two}", "X-Who": f"me {key}"},
+        default_query={"sig": ["first", "second"]},
+    )  # fmt: skip
+    out = tmp_path / "run.jsonl"
+    audit((client, "m"), pack=pack, out=out, embed=False)
+    asked = bot.asked[-1]
+    assert [asked.headers[name] for name in ("x-a.key", "x-a-key", "x-who")] == ["{one}", "{two}", f"me {key}"]
+    assert asked.query_params.getlist("sig[]") == ["first", "second"]
+    assert key not in out.read_text(encoding="utf-8")
+    with pytest.raises(SpecError, match=r"address holds its key \(not shown\)") as refused:
+        audit(openai.OpenAI(api_key=key, base_url=f"{address}/{key}/v1"), model="m")
+    assert key not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"headers": (("x-api-key", HUSH),)}, "target: headers.x-api-key: looks like a secret"),
+        ({"query": (("token", HUSH),)}, "target: query.token: looks like a secret"),
+        ({"url": f"https://bot.example/v1?token={HUSH}"}, "target: the URL holds a value for 'token'"),
+        ({"url": f"https://me:{HUSH}@bot.example/v1"}, "target: the URL holds a user name or password"),
+        ({"url": None}, "target: endpoint.url is None; expected a text"),
+        ({"dialect": "opnai"}, "'opnai' is none of openai_stream"),
+        ({"dialect": "template"}, "'template' needs a template"),
+        ({"weights": "secret"}, "is none of open, closed, unknown"),
+        ({"headers": {"x-team": "blue"}}, "endpoint.headers is no list"),
+    ],
+)
+def test_an_endpoint_is_looked_at_as_a_configs_table_is(fields: dict[str, str], words: str, tmp_path: Path) -> None:
+    given = {"url": "https://bot.example/v1", **fields}
+    endpoint = Endpoint(name="bot", role="target", model="m", **given)  # type: ignore[arg-type]  # the mistakes meant
+    out = tmp_path / "run.jsonl"
+    with pytest.raises(SpecError, match=re.escape(words)) as refused:
+        audit(endpoint, out=out)
     assert HUSH not in str(refused.value)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
@@ -234,6 +307,13 @@ def test_a_client_that_cannot_ask_is_named_without_what_it_holds(echo: tuple[Ech
         ("http://127.0.0.1:9/v1", {"model": "m", "resume": True}, "resume=True needs out"),
         ("http://127.0.0.1:9/v1", {"model": "m", "references": ["b"]}, "expected NAME=URL#MODEL"),
         ("http://127.0.0.1:9/v1", {"model": "m", "references": [7]}, "reference 1: int is no endpoint"),
+        (
+            "http://127.0.0.1:9/v1",
+            {"model": "m", "references": "a=http://127.0.0.1:9/v1#b"},
+            "references: str; expected",
+        ),
+        ("http://127.0.0.1:9/v1", {"model": "m", "references": None}, "references: NoneType; expected a list"),
+        (("http://127.0.0.1:9/v1", "m", "key"), {}, "tuple is no endpoint; expected a URL"),
         (openai.OpenAI(api_key=KEY), {}, "with an openai client goes the model's name"),
     ],
 )

@@ -73,9 +73,10 @@ def load_run(source: Source, *, say: Say = _silent) -> Run:
 def judge(run: Run, *, embed: bool | None = None) -> VerdictReport:
     """The verdict on a run in memory. `embed` None takes the embedding view where it is installed.
 
-    Raises EmbeddingError for weights that are not those known.
+    Raises RunFormatError for a run that no file could hold, EmbeddingError for weights that are not those known.
     """
     load_and_tell(_silent)
+    codec.check_run(run)
     return VerdictReport.on(_verdict(run, embed), run)
 
 
@@ -252,7 +253,16 @@ def recording_at(path: Path) -> codec.Loaded:
 def _loaded(source: Source) -> tuple[codec.Loaded, str]:
     """A recording, and how errors call it."""
     if isinstance(source, str | os.PathLike):
-        return recording_at(Path(source)), str(source)
+        try:
+            return recording_at(Path(source)), str(source)
+        except (OSError, ValueError) as error:  # too long, or with a character that no path has
+            what = error.strerror if isinstance(error, OSError) else error
+            raise RunFormatError(
+                f"{quote(str(source), 60)!r} is no path ({what}); expected one, or a run's text as bytes"
+            ) from error
+    if not isinstance(source, bytes) and not hasattr(source, "read"):
+        kind = type(source).__name__
+        raise RunFormatError(f"{kind} is no recording; expected a path, bytes or an open file (judge takes a Run)")
     data = source if isinstance(source, bytes) else source.read()
     if not isinstance(data, bytes):
         raise RunFormatError(f"{_BYTES}: {type(data).__name__} and not bytes; open the file with mode 'rb'")

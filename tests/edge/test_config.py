@@ -157,6 +157,12 @@ def test_a_config_file_gives_the_endpoints_with_all_their_settings(tmp_path: Pat
     )
 
 
+@pytest.mark.parametrize("text", ["\ufeff" + TARGET, TARGET.replace("\n", "\r\n")])
+def test_a_config_file_as_windows_editors_write_it_is_read(text: str, tmp_path: Path) -> None:
+    (endpoint,) = load_config(toml(tmp_path, text)).endpoints()
+    assert (endpoint.url, endpoint.model) == ("https://bot.example/v1", "bot")
+
+
 def test_an_empty_config_file_is_a_config_of_nothing(tmp_path: Path) -> None:
     config = load_config(toml(tmp_path, ""))
     assert config.endpoints() == ()

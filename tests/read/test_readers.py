@@ -1,6 +1,7 @@
 """Readers: what a bot says of itself, whether it follows, its text, its times, its failures; in several languages."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,12 +10,12 @@ from tests.conftest import a_pack, a_run, an_exchange, an_item, failed
 from wrapdetect.dialects import Piece, Reply
 from wrapdetect.evidence.compare.behaviour.coherence import FITS
 from wrapdetect.evidence.read import READERS, read_run, timing
-from wrapdetect.evidence.read.base import Background, Reading
+from wrapdetect.evidence.read.base import Background, Reader, Reading
 from wrapdetect.evidence.read.coherence import gives_back, share_beaten, word_overlap
 from wrapdetect.evidence.read.failure import LONGEST_APOLOGY
 from wrapdetect.evidence.read.identity import claims_human
 from wrapdetect.evidence.seeds import Seeds, Vendors
-from wrapdetect.model import AskKey, Chunk, Exchange, Item, Missing, Pack, Value
+from wrapdetect.model import AskKey, Chunk, Exchange, Item, Missing, Observation, Pack, Value
 from wrapdetect.model.prose import LONGEST_READ
 from wrapdetect.store.shipped import load_pack
 
@@ -445,3 +446,15 @@ def test_every_observation_names_its_exchange_and_a_known_reader(seeds: Seeds) -
         exchange = by_id[o.exchange]
         assert (o.endpoint, o.ask, o.turn) == (exchange.endpoint, exchange.ask, exchange.turn)
     assert {o.reader for o in observations} == set(READERS)
+
+
+def test_a_reader_of_a_package_that_breaks_is_named_with_its_package(
+    seeds: Seeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Iterator[Observation]:
+        raise ValueError("no marks")
+
+    marks = Reader(id="marks", features=("marks",), read=broken, paragraph="`marks`.", always=True, origin="parley 0.3")
+    monkeypatch.setitem(READERS, "marks", marks)
+    _, bugs = read_run(a_run(a_pack()), seeds.vendors)
+    assert bugs == ("reader marks (parley 0.3): ValueError: no marks",)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Literal
 
 from wrapdetect.dialects import decode
+from wrapdetect.errors import SpecError
 from wrapdetect.model import Exchange, Match, Run, Verdict
 
 PlainRow = dict[str, object]
@@ -12,7 +13,9 @@ VerdictTable = Literal["findings", "controls", "tallies", "answers"]
 
 
 def verdict_rows(table: VerdictTable, verdict: Verdict, run: Run) -> list[PlainRow]:
-    """A row for each finding, control or endpoint, or for each answer in the run."""
+    """A row for each finding, control or endpoint, or for each answer. Raises SpecError for another table."""
+    if table not in _TABLES:
+        raise SpecError(f"no table {table!r}; expected one of {', '.join(_TABLES)}")
     return list(_TABLES[table](verdict, run))
 
 

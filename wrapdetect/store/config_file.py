@@ -14,7 +14,7 @@ def load_config(path: Path) -> Config:
 def read_toml(path: Path, advice: str) -> str:
     """The text of a file. Raises ConfigError, with the advice, for one that cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors put a mark before the first line
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}; {advice}") from error
     except UnicodeDecodeError as error:

@@ -1,5 +1,6 @@
 """Endpoints as the user gives them: name=url#model@KEY on the command line, or tables of a TOML file."""
 
+from dataclasses import fields
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -19,6 +20,7 @@ from wrapdetect.targets.tables import (
     EndpointTable,
     Strict,
     dialect_of,
+    endpoint_problems,
     page_of,
     template_of,
 )
@@ -169,6 +171,15 @@ def make_endpoint(
         query=query,
         storage_state=storage_state,
     )
+
+
+def check_endpoint(endpoint: Endpoint) -> Endpoint:
+    """One that was made without a table, looked at as a table is, with its address as make_endpoint has it. Raises
+    SpecError."""
+    for loc, what in endpoint_problems(endpoint):
+        place = quote(".".join(map(str, loc)), 80)
+        raise SpecError(f"{title(endpoint.role, endpoint.name)}: {place}: {what}")
+    return make_endpoint(**{f.name: getattr(endpoint, f.name) for f in fields(endpoint)})
 
 
 def title(role: Role, name: str) -> str:

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, time
 from typing import Annotated, Self, TypedDict
 
@@ -14,7 +14,7 @@ from wrapdetect.dialects.address import is_secret
 from wrapdetect.dialects.template.filling import names_in, parts_of
 from wrapdetect.dialects.template.problems import OWN_HEADERS, Problem, template_problems
 from wrapdetect.dialects.template.sources import TOKEN
-from wrapdetect.model import Dialect, Framing, Mode, Page, Step, Template, TokenLimit, Weights
+from wrapdetect.model import Dialect, Endpoint, Framing, Mode, Page, Step, Template, TokenLimit, Weights
 from wrapdetect.model.template import AutoReply, PageStep, Poll, When
 from wrapdetect.targets.one_of import one_of
 from wrapdetect.targets.toml_lines import STRICT, refuse_unfit
@@ -209,12 +209,26 @@ class EndpointTable(Strict):
             built = template_of(self.template)
             yield from (Problem(("template", *p.loc), p.what) for p in template_problems(built))
             yield from _placeholder_needs(self, built)
-        for name, value in self.headers.items():
-            if what := _header_problem(name, value):
-                yield Problem(("headers", name), what)
-        for name, value in self.query.items():
-            if is_secret(name, value):
-                yield Problem(("query", name), f"{LIKE_A_SECRET}; {_BY_ENV}")
+        yield from _sent_problems(self.headers.items(), self.query.items())
+
+
+def endpoint_problems(endpoint: Endpoint) -> Iterator[Problem]:
+    """What a table's own would be, of an endpoint that was made without one."""
+    if endpoint.template is not None:
+        yield from (Problem(("template", *p.loc), p.what) for p in template_problems(endpoint.template))
+    elif endpoint.dialect == "template":
+        yield Problem(("dialect",), "'template' needs a template")
+    yield from _sent_problems(endpoint.headers, endpoint.query)
+
+
+def _sent_problems(headers: Iterable[tuple[str, str]], query: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    """What of that which goes out with every call cannot, or may not stand in a file."""
+    for name, value in headers:
+        if what := _header_problem(name, value):
+            yield Problem(("headers", name), what)
+    for name, value in query:
+        if is_secret(name, value):
+            yield Problem(("query", name), f"{LIKE_A_SECRET}; {_BY_ENV}")
 
 
 def dialect_of(table: EndpointTable) -> Dialect:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol, cast
+from urllib.parse import unquote
 
 import httpx
 
@@ -19,7 +20,10 @@ from wrapdetect.dialects.address import is_secret
 from wrapdetect.dialects.azure import Pairs, key_place
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TARGET, Endpoint, Role
-from wrapdetect.targets.config import make_endpoint, parse_reference, title
+from wrapdetect.runs.codec.door import UNREADABLE, what_is_wrong
+from wrapdetect.runs.codec.endpoints import dump_endpoint, load_endpoint
+from wrapdetect.secrets.names import like_a_secret
+from wrapdetect.targets.config import check_endpoint, make_endpoint, parse_reference, title
 from wrapdetect.ways.keyring import NO_KEYS, Keyring
 
 _OURS = frozenset(
@@ -87,6 +91,10 @@ async def gather_asked(
     target: Askable, references: Sequence[Askable] | Mapping[str, Askable], model: str, key_env: str | None
 ) -> tuple[tuple[Endpoint, ...], Keyring]:
     """Whom to ask, and the secrets of the clients among them."""
+    if isinstance(references, str) or not isinstance(references, Iterable):
+        raise SpecError(
+            f"references: {type(references).__name__}; expected a list of them, or a mapping by their names"
+        )
     named = references.items() if isinstance(references, Mapping) else (("", r) for r in references)
     taken = [await _endpoint(target, _Place(TARGET, "target", 0), model, key_env)]
     taken += [await _endpoint(r, _Place(name, "reference", n), "") for n, (name, r) in enumerate(named, start=1)]
@@ -97,7 +105,7 @@ async def gather_asked(
 
 async def _endpoint(asked: Askable, place: _Place, model: str, key_env: str | None = None) -> TakenOver:
     """Raises SpecError for what is no endpoint, or lacks its model."""
-    if isinstance(asked, tuple):
+    if isinstance(asked, tuple) and len(asked) == 2:
         return await _endpoint(asked[0], place, asked[1], key_env)
     if is_client(asked):
         if not model or key_env:
@@ -109,7 +117,7 @@ async def _endpoint(asked: Askable, place: _Place, model: str, key_env: str | No
     if isinstance(asked, Endpoint):
         if model or key_env:
             raise SpecError(f"{place}: an Endpoint has its model and its key_env; leave those of the call out")
-        return TakenOver(replace(asked, name=place.name or asked.name, role=place.role), NO_KEYS)
+        return TakenOver(_checked(replace(asked, name=place.name or asked.name, role=place.role), place), NO_KEYS)
     if not isinstance(asked, str):
         raise SpecError(
             f"{place}: {type(asked).__name__} is no endpoint; expected a URL, an Endpoint, a client of openai, "
@@ -125,6 +133,14 @@ async def _endpoint(asked: Askable, place: _Place, model: str, key_env: str | No
     return TakenOver(endpoint, NO_KEYS)
 
 
+def _checked(endpoint: Endpoint, place: _Place) -> Endpoint:
+    """An Endpoint of Python may hold anything. Raises SpecError for what no config may hold."""
+    try:
+        return check_endpoint(load_endpoint(dump_endpoint(endpoint)))
+    except UNREADABLE as error:
+        raise SpecError(f"{place}: {what_is_wrong(error)}") from error
+
+
 async def take_over(client: OpenaiClient, *, name: str, role: Role, model: str, number: int) -> TakenOver:
     """The endpoint behind a client; `number` sets the variables of its secret headers apart from another client's.
 
@@ -133,6 +149,9 @@ async def take_over(client: OpenaiClient, *, name: str, role: Role, model: str, 
     request = await _request_of(client, model, title(role, name))
     url, query = request.url.copy_with(query=None, fragment=None), tuple(request.url.params.multi_items())
     key, rest = _key_of(request, key_place(str(url), query))
+    told = key if like_a_secret(key) else ""  # many servers of one's own take any word for a key
+    if told and told in unquote(url.path):
+        raise SpecError(f"{title(role, name)}: the client's address holds its key (not shown), and would be recorded")
     secrets = dict[str, str]()
     endpoint = make_endpoint(
         name=name,
@@ -140,8 +159,8 @@ async def take_over(client: OpenaiClient, *, name: str, role: Role, model: str, 
         url=str(url),
         model=model,
         key_env=None,
-        headers=_named(rest, f"CLIENT_{number}_HEADER", secrets),
-        query=_named(query, f"CLIENT_{number}_QUERY", secrets),
+        headers=_named(rest, f"CLIENT_{number}_HEADER", told, secrets),
+        query=_named(query, f"CLIENT_{number}_QUERY", told, secrets),
     )
     return TakenOver(endpoint, Keyring({name: key} if key else {}, secrets))
 
@@ -161,11 +180,11 @@ async def _request_of(client: OpenaiClient, model: str, where: str) -> httpx.Req
         made = twin.chat.completions.create(model=model, messages=[{"role": "user", "content": "Hello"}])
         if inspect.isawaitable(made):
             await made
-    except Exception as error:  # whatever its functions for tokens raise; the text may hold one
+    except Exception as error:  # whatever its functions for tokens raise; its text, and its trace, may hold one
         raise SpecError(
             f"{where}: its openai client makes no request ({type(error).__name__}); expected one whose "
             f"chat.completions.create works: check its key or token"
-        ) from error
+        ) from None
     return seen[-1]
 
 
@@ -184,13 +203,15 @@ def _key_of(request: httpx.Request, place: tuple[str, str]) -> tuple[str, Pairs]
     )
 
 
-def _named(pairs: Iterable[tuple[str, str]], prefix: str, secrets: dict[str, str]) -> Pairs:
+def _named(pairs: Iterable[tuple[str, str]], prefix: str, key: str, secrets: dict[str, str]) -> Pairs:
     """The same, with a variable's name in place of each value that no recording may hold, or that would be filled in.
     The values go to `secrets` by that name."""
     named = []
     for name, value in pairs:
-        if "{" in value or is_secret(name, value, header=True):
+        if "{" in value or (key and key in value) or is_secret(name, value, header=True):
             variable = f"{prefix}_{re.sub(r'[^A-Z0-9]', '_', name.upper())}"
+            while variable in secrets:  # X-Key and X_Key, or a name that stands there twice
+                variable += "_"
             secrets[variable], value = value, f"{{env:{variable}}}"
         named.append((name, value))
     return tuple(named)

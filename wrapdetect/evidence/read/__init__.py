@@ -43,7 +43,8 @@ def read_run(run: Run, vendors: Vendors) -> tuple[tuple[Observation, ...], tuple
         try:
             observations += reader.observations(wanted, background)
         except Exception as error:  # a broken reader is reported by name, and the others still count
-            bugs.append(f"reader {name}: {type(error).__name__}: {error}")
+            of = f" ({reader.origin})" if reader.origin else ""
+            bugs.append(f"reader {name}{of}: {type(error).__name__}: {error}")
     return tuple(observations), tuple(bugs)
 
 

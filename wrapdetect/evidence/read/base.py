@@ -48,7 +48,7 @@ class Reader:
     """One way of reading: `read` sees all readings that ask for it at once, and observes `features`, no other's.
 
     It reads what the item names it for; with `always` every exchange. `named`: whether an item may name it.
-    `paragraph` stands in docs/evidence.md, and tells each feature in backticks.
+    `paragraph` stands in docs/evidence.md, and tells each feature in backticks. `origin` is that of a rule.
     """
 
     id: str
@@ -57,6 +57,7 @@ class Reader:
     paragraph: str
     always: bool = False
     named: bool = True
+    origin: str = ""
 
     def observations(self, readings: Sequence[Reading], background: Background) -> tuple[Observation, ...]:
         """All that it observes. Raises ValueError for a feature that is not its own."""

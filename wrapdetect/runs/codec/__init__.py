@@ -93,6 +93,17 @@ def load_run(data: bytes, *, name: str = "run") -> Loaded:
     return Loaded(replace(run, exchanges=tuple(exchanges.added), history=gathering.history()), torn, good, twice)
 
 
+def check_run(run: Run) -> None:
+    """Raises RunFormatError for a run in memory that no file could hold, for one because an endpoint was taken out of
+    it and its exchanges were left."""
+    try:
+        fitting = _Exchanges(load_head(parse_line(dump_head(run).encode(), "its first line", 1)))
+        for exchange in run.exchanges:
+            fitting.add(exchange)
+    except UNREADABLE as error:
+        raise RunFormatError(f"the run given: {what_is_wrong(error)}; expected one as load_run gives it") from error
+
+
 class _Exchanges:
     """The exchanges of one file, each of which must fit the file's first line."""
 
@@ -142,6 +153,7 @@ __all__ = [
     "CONVERTERS",
     "FORMAT",
     "Loaded",
+    "check_run",
     "dump_exchange",
     "dump_head",
     "dump_lines",
