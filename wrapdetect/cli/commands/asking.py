@@ -69,8 +69,8 @@ def conduct(
     judge: Callable[[Run, Options], int] | None = None,
     person: Callable[[], AbstractAsyncContextManager[Sender]] | None = None,
 ) -> int:
-    """Survey and judge, as `judge_and_show` if nothing else is said; the exit code. `person` gives who answers for an endpoint
-    whose answers are pasted.
+    """Survey and judge, as `judge_and_show` if nothing else is said; the exit code. `person` gives who answers for an
+    endpoint whose answers are pasted.
 
     Raises WrapdetectError for what cannot be done; TargetSilent where the target answered nothing.
     """
