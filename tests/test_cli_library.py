@@ -233,7 +233,7 @@ def test_only_a_day_that_has_been_is_taken(text: str) -> None:
 LARGE = (
     "import sys; from pathlib import Path; from tests.test_cli_library import import_table;"
     "from wrapdetect.store import libraries; import_table(Path(sys.argv[1]));"
-    "print(libraries.load('mine').head.n_answers)"
+    "print(libraries.load_library('mine').head.n_answers)"
 )
 
 

@@ -174,7 +174,7 @@ KILLED_AT = (
     "        if seen == step: os.kill(os.getpid(), 9)\n"
     "        seen += 1\n"
     "sys.addaudithook(trace)\n"
-    "libraries.drop('mine') if sys.argv[2] == 'drop' else "
+    "libraries.drop_library('mine') if sys.argv[2] == 'drop' else "
     "libraries.save(a_library(word='New'), INDEX.items(), replace=True)"
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wrapdetect.evidence.compare.behaviour import text
-from wrapdetect.evidence.compare.behaviour.lead import Test
+from wrapdetect.evidence.compare.behaviour.lead import RelativeTest
 from wrapdetect.evidence.compare.behaviour.text import RULE_OF
 from wrapdetect.evidence.compare.behaviour.tfidf import available_views
 from wrapdetect.evidence.compare.behaviour.views import Embed
@@ -25,7 +25,7 @@ class Comparison:
 
     samples: Samples
     findings: tuple[Finding, ...]
-    tests: Mapping[str, Test]
+    tests: Mapping[str, RelativeTest]
     outages: TargetOutages | None
     views: tuple[str, ...]
     bugs: tuple[str, ...]
@@ -35,7 +35,7 @@ def compare_samples(samples: Samples, *, embed: Embed | None) -> Comparison:
     """Put every rule to the samples. Random draws follow run.seed: the same run gives the same findings."""
     findings: list[Finding] = []
     bugs: list[str] = []
-    tests: dict[str, Test] = {}
+    tests: dict[str, RelativeTest] = {}
     views = available_views(embed) if samples.run.packs else {}  # heartbeats alone have no text
     for view_id, view in views.items():
         try:

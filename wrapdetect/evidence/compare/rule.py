@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from wrapdetect.evidence.compare.behaviour.lead import Test
+from wrapdetect.evidence.compare.behaviour.lead import RelativeTest
 from wrapdetect.evidence.compare.dependence.outages import TargetOutages
 from wrapdetect.evidence.compare.samples import Samples
 from wrapdetect.evidence.seeds import RuleEntry
@@ -21,7 +21,7 @@ Interval = tuple[float, float, float]
 class Prepared:
     """What several rules and the controls share: texts by rule, and what a history's incidents say."""
 
-    tests: Mapping[str, Test]
+    tests: Mapping[str, RelativeTest]
     outages: TargetOutages | None
 
 

@@ -131,7 +131,7 @@ def lead_log_ratio(value: float, error: float, null: LeadNull, own: tuple[float,
     return float(np.clip(np.log(max(same, 1e-300)) - unrelated, -FARTHEST_NATS, FARTHEST_NATS))
 
 
-class Test(NamedTuple):
+class RelativeTest(NamedTuple):
     """One view of a run, ready to put candidates to."""
 
     view: ViewId

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.random import Generator
 
-from wrapdetect.evidence.compare.behaviour.lead import Lead, Test, measured_null
+from wrapdetect.evidence.compare.behaviour.lead import Lead, RelativeTest, measured_null
 from wrapdetect.evidence.compare.behaviour.likeness import Speaker, measure
 from wrapdetect.evidence.compare.behaviour.views import View, ViewId
 from wrapdetect.evidence.compare.rule import Rule
@@ -49,12 +49,12 @@ CONTROL_LIMIT = 1.1
 """Nats that a made-up speaker may gather (factor 3) before the comparison counts as fooled."""
 
 
-def _of_test(samples: Samples, test: Test | None) -> Iterator[Finding]:
+def _of_test(samples: Samples, test: RelativeTest | None) -> Iterator[Finding]:
     if test is not None:
         yield from compare(samples, test)
 
 
-def prepare(samples: Samples, view_id: ViewId, view: View, rng: Generator) -> Test | None:
+def prepare(samples: Samples, view_id: ViewId, view: View, rng: Generator) -> RelativeTest | None:
     """Measure likeness in one view. None where the target or every reference gave no claim-free answer."""
     target = (samples.target, "")
     asked = samples.claim_free.get(target, {})
@@ -69,10 +69,10 @@ def prepare(samples: Samples, view_id: ViewId, view: View, rng: Generator) -> Te
     like = measure(answers, samples.questions, view, learn_from=true_speakers)
     known = samples.seeds.likenesses.view[view_id]
     variants = tuple(v for v, _ in samples.run.variants)
-    return Test(view_id, like, known, measured_null(like, candidates, known, rng), candidates, variants, rng)
+    return RelativeTest(view_id, like, known, measured_null(like, candidates, known, rng), candidates, variants, rng)
 
 
-def compare(samples: Samples, test: Test) -> Iterator[Finding]:
+def compare(samples: Samples, test: RelativeTest) -> Iterator[Finding]:
     """One finding for each reference. With a single reference there is no rival and the finding weighs nothing."""
     target = (samples.target, "")
     if len(test.candidates) == 1:
@@ -101,7 +101,7 @@ def compare(samples: Samples, test: Test) -> Iterator[Finding]:
         )
 
 
-def controls(samples: Samples, test: Test, upstream: str | None) -> Iterator[Control]:
+def controls(samples: Samples, test: RelativeTest, upstream: str | None) -> Iterator[Control]:
     """A/A for the upstream that the verdict would name, shuffled reference, parrot; in this view."""
     if len(test.candidates) < 2:
         for control in ("a_a", "shuffled_reference", "parrot"):
@@ -122,7 +122,7 @@ def controls(samples: Samples, test: Test, upstream: str | None) -> Iterator[Con
         )
 
 
-def _self_control(test: Test, upstream: str | None) -> Control:
+def _self_control(test: RelativeTest, upstream: str | None) -> Control:
     name = f"a_a:{test.view}"
     behind = next(((upstream, v) for v in test.variants if upstream and (upstream, v) in test.like.speakers), None)
     if upstream is None or behind is None:
@@ -140,7 +140,7 @@ def _self_control(test: Test, upstream: str | None) -> Control:
     )
 
 
-def _alone(samples: Samples, test: Test, candidate: Speaker) -> Iterator[Finding]:
+def _alone(samples: Samples, test: RelativeTest, candidate: Speaker) -> Iterator[Finding]:
     """Likeness to the only reference, against its likeness to itself; no rival, so no weight."""
     target = (samples.target, "")
     near = test.like.between(target, candidate)
