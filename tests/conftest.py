@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.monitor_lab import MonitorCommands, World, a_world
+from tests.cli.monitor_lab import MonitorCommands, World, a_world
 from wrapdetect.dialects import Reply, decode
 from wrapdetect.evidence.seeds import Seeds
 from wrapdetect.model import (

@@ -31,6 +31,12 @@ def test_index_is_one_screen_and_names_every_room() -> None:
     assert len(text.splitlines()) <= 70
 
 
+def test_the_tests_of_a_room_lie_in_its_folder() -> None:
+    rooms = {p.name for p in (ROOT / "wrapdetect").iterdir() if (p / "__init__.py").exists()}
+    folders = {p.name for p in (ROOT / "tests").iterdir() if (p / "__init__.py").exists()}
+    assert folders == {*rooms, "catalogue", "real", "lab"}
+
+
 def test_every_file_says_first_what_it_is_for() -> None:
     silent = []
     for name in sorted(tracked()):

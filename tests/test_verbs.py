@@ -26,9 +26,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import wrapdetect
+from tests.cli.test_cli_match import a_table
 from tests.conftest import ROOT
-from tests.test_cli_match import a_table
-from tests.test_matching import PROMPTS, Fleet, a_fleet
+from tests.library.test_matching import PROMPTS, Fleet, a_fleet
 from wrapdetect import Endpoint, Verdict, WrapdetectError, audit, audit_async, dump_run, judge, load_run, match, replay
 from wrapdetect.cli.demo.bots import Schedule, VoiceBot
 from wrapdetect.cli.demo.command import load_voices

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Literal, NamedTuple, TypeVar
 
 from tests.conftest import an_endpoint
-from tests.edge import asking_templates
-from tests.edge.misbehaving import Behaviour, Peer, Server, fixed, serving
+from tests.ways import asking_templates
+from tests.ways.misbehaving import Behaviour, Peer, Server, fixed, serving
 from wrapdetect.dialects import Reply, decode
 from wrapdetect.model import Ask, AskKey, Dialect, Endpoint, Exchange, FailureKind, Page, Template
 from wrapdetect.runs.ask import Send

@@ -22,7 +22,7 @@ from tests.catalogue.servers import (
     stalls,
 )
 from tests.catalogue.tls import serving_tls
-from tests.edge.misbehaving import BEHAVIOURS, Behaviour, fixed
+from tests.ways.misbehaving import BEHAVIOURS, Behaviour, fixed
 from wrapdetect.model import Page
 
 LIMIT_S, SOON_S = 120.0, 25.0

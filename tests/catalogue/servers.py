@@ -1,6 +1,6 @@
 """The catalogue of endpoints over HTTP: servers that misbehave in one named way each, behind known APIs and templates.
 
-Those of tests/edge/misbehaving.py stand here by their names, each behind another API than the one it was written for.
+Those of tests/ways/misbehaving.py stand here by their names, each behind another API than the one it was written for.
 """
 
 import gzip
@@ -12,7 +12,7 @@ from functools import partial
 
 from tests.catalogue.case import FINE, NDJSON, QUESTION, SSE, TALKS, Case, body_of, says
 from tests.catalogue.tls import serving_tls
-from tests.edge.misbehaving import (
+from tests.ways.misbehaving import (
     BEHAVIOURS,
     CRLF,
     LAST_CHUNK,

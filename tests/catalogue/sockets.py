@@ -12,7 +12,7 @@ from tests.catalogue.case import FINE, QUESTION, Case
 from tests.catalogue.servers import CHALLENGE, CONNECT, CUT_OFF, GARBLED, LIMITED, REFUSED, SERVER, TIMEOUT, head_of
 from tests.catalogue.servers import resets_at_once as reset
 from tests.catalogue.tls import serving_tls
-from tests.edge.misbehaving import BEHAVIOURS, Behaviour, Peer, fixed
+from tests.ways.misbehaving import BEHAVIOURS, Behaviour, Peer, fixed
 from wrapdetect.model import Step, Template
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

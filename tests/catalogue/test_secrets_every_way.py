@@ -17,9 +17,9 @@ import pytest
 from tests.catalogue.case import body_of
 from tests.catalogue.pages import BOX, KIT
 from tests.catalogue.sockets import BYE, CLOSE, DONE, frame, heard, opened
-from tests.edge.misbehaving import LAST_CHUNK, STREAM_HEAD, Behaviour, Peer, chunk, fixed, raw, serving
-from tests.hars import asked, entry, save, stream
-from tests.warm_cli import Commands, Done
+from tests.cli.warm_cli import Commands, Done
+from tests.runs.hars import asked, entry, save, stream
+from tests.ways.misbehaving import LAST_CHUNK, STREAM_HEAD, Behaviour, Peer, chunk, fixed, raw, serving
 from wrapdetect.model import Run
 from wrapdetect.store import run_file
 

@@ -16,7 +16,7 @@ from tests.catalogue.case import FINE, TALKS, an_ask, body_of, converse, the_way
 from tests.catalogue.pages import BOX, KIT
 from tests.catalogue.sockets import WELL
 from tests.conftest import an_endpoint
-from tests.edge.misbehaving import Behaviour, Peer, fixed, serving
+from tests.ways.misbehaving import Behaviour, Peer, fixed, serving
 from wrapdetect.dialects import Reply
 from wrapdetect.model import Endpoint, Exchange, FailureKind, Page, Step, Template
 from wrapdetect.ways.keyring import Keyring

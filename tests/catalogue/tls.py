@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.edge.misbehaving import Behaviour, Server, serving
+from tests.ways.misbehaving import Behaviour, Server, serving
 
 AUTHORITY = "catalogue authority"
 HERE, ELSEWHERE = "127.0.0.1", "127.9.9.9"

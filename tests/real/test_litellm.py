@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.test_cli import assert_whole
+from tests.cli.warm_cli import cold
 from tests.conftest import an_endpoint
 from tests.real.asking import Heard, Witness, an_ask, asked, said
 from tests.real.servers import answers, environment_program, free_port, running
-from tests.test_cli import assert_whole
-from tests.warm_cli import cold
 from wrapdetect.cli.demo.bots import Schedule
 from wrapdetect.cli.demo.server import Served, serve
 from wrapdetect.model import Dialect, Endpoint, FailureKind

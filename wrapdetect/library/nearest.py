@@ -60,7 +60,7 @@ def by_sketch(kind: SketchId) -> Callable[[Rows, Fingerprints], Scores]:
     """Cosine of the sketches of one kind, what the models have in common on this question taken out.
 
     A model that plays a stranger has no part in what is common, as a target has none: it would else lie apart from all
-    others by construction, and any stranger would seem near to the library (tests/compare/test_identify.py).
+    others by construction, and any stranger would seem near to the library (tests/library/test_identify.py).
     """
 
     def likeness(speakers: Rows, models: Fingerprints) -> Scores:

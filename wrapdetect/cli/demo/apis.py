@@ -1,6 +1,6 @@
 """The wire formats that a lab bot can stand behind: OpenAI's two, Anthropic's, Ollama's and Gemini's.
 
-Shaped as the vendors' own clients expect (tests/edge/test_official_clients.py).
+Shaped as the vendors' own clients expect (tests/ways/test_official_clients.py).
 """
 
 import json

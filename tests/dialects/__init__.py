@@ -1,0 +1,1 @@
+"""Bytes of each dialect, right and wrong."""

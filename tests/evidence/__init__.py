@@ -1,0 +1,1 @@
+"""Reading, comparing and judging, under the null and under an effect."""

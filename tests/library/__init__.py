@@ -1,0 +1,1 @@
+"""Reference libraries and whose answers these are."""

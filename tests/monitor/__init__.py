@@ -1,0 +1,1 @@
+"""The monitor: its config, rounds, watch and what stands."""

@@ -1,0 +1,1 @@
+"""Status feeds, by scripted pages."""

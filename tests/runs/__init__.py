@@ -1,0 +1,1 @@
+"""Packs, plans, the survey, the run file and collected answers."""

@@ -1,0 +1,1 @@
+"""What is kept: run files, ledgers, libraries, tables, plug-ins."""

@@ -1,0 +1,1 @@
+"""Ways over real HTTP, sockets, Chromium and a terminal."""
