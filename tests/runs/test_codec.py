@@ -382,6 +382,14 @@ def test_a_first_line_is_taken_strictly_and_without_unknown_keys(
         load_run(head.encode() + b"\n")
 
 
+@pytest.mark.parametrize("name", ["id", "purpose", "expects", "rejects"])
+def test_an_item_names_each_of_its_fields_in_a_file_though_a_noun_has_defaults(name: str) -> None:
+    head = json.loads(dump_head(a_run()))
+    del head["packs"][0]["items"][0][name]
+    with pytest.raises(RunFormatError, match=f"line 1: field '{name}' is missing"):
+        load_run(json.dumps(head).encode() + b"\n")
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -389,6 +397,8 @@ def test_a_first_line_is_taken_strictly_and_without_unknown_keys(
         ({"sent": 7}, "sent is 7; expected a text"),
         ({"ended_s": "0"}, "ended_s is '0'; expected a number"),
         ({"headers": [["a", 1]]}, "headers.0.1 is 1; expected a text"),
+        ({"headers": [["a"]]}, "headers.0 is ['a']; expected 2 values at least"),
+        ({"headers": [["a", "b", "c"]]}, "headers.0 is ['a', 'b', 'c']; expected 2 values at most"),
         ({"chunks": [[True, "x"]]}, "chunks.0.0 is True; expected a number"),
         ({"chunks": [[0.1, {"b64": "/w==", "was": 1}]]}, "unknown field chunks.0.1."),
         ({"failure": {"kind": "server", "detail": 5}}, "failure.detail is 5; expected a text"),

@@ -267,6 +267,13 @@ def test_services_that_do_not_fit_are_refused_on_line_1(old: str, new: str, said
     assert said in message
 
 
+@pytest.mark.parametrize("name", ["name", "kind", "url", "vendor", "endpoint"])
+def test_a_service_without_a_field_is_refused_by_the_fields_name(name: str) -> None:
+    head = json.loads(dump_head(a_watching_run()))
+    del head["history"]["services"][0][name]
+    assert f"line 1: field '{name}' is missing" in refusal(json.dumps(head).encode() + b"\n")
+
+
 def test_an_endpoint_of_a_service_is_checked_like_any_other() -> None:
     head = json.loads(dump_head(a_watching_run()))
     head["history"]["services"][0]["endpoint"]["dialect"] = "telex"

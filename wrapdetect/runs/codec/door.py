@@ -4,6 +4,7 @@ A noun within a `FileLine` is checked as strictly as the line itself, though its
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -55,6 +56,12 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 """A whole number that is not longer than any that a program would write."""
 
 
+def check_named(fields: Mapping[str, object], *names: str) -> None:
+    """Raises KeyError for one that is not there: where a noun has a default, a file says it nevertheless."""
+    for name in names:
+        fields[name]
+
+
 def what_is_wrong(error: Exception) -> str:
     """One line for one of UNREADABLE."""
     match error:
@@ -74,7 +81,10 @@ def _told(error: ErrorDetails) -> str:
     kind, value = error["type"], error["input"]
     place = ".".join(map(str, error["loc"]))
     if kind == "missing":
-        return f"field {error['loc'][-1]!r} is missing"
+        *around, last = error["loc"]
+        if isinstance(last, int):  # of a pair
+            return f"{'.'.join(map(str, around))} is {value!r}; expected {last + 1} values at least"
+        return f"field {last!r} is missing"
     if kind in _UNKNOWN:
         return f"unknown field {place}"
     if kind in _DUE:
@@ -84,6 +94,8 @@ def _told(error: ErrorDetails) -> str:
             return f"{place} {value!r} is none of {', '.join(_QUOTED.findall(error['ctx']['expected']))}"
         case "greater_than_equal":
             return f"{place} is {value!r}; expected at least {error['ctx']['ge']}"
+        case "too_long":
+            return f"{place} is {value!r}; expected {error['ctx']['max_length']} values at most"
         case "list_type" | "tuple_type":
             return f"{place} is no list"
         case "dataclass_type" | "model_type" | "dict_type":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from wrapdetect.model import Endpoint, Instrument, Pack, Run
-from wrapdetect.runs.codec.door import FileLine, Whole, number_shown
+from wrapdetect.runs.codec.door import FileLine, Whole, check_named, number_shown
 from wrapdetect.runs.codec.endpoints import checked_dialect, dump_endpoint
 from wrapdetect.runs.codec.history import history_head, read_head
 from wrapdetect.runs.codec.lines import FORMAT, JsonLine, line_text
@@ -52,6 +52,8 @@ def load_head(fields: JsonLine) -> Run:
     if history is None:
         _check_count(fields.get("endpoints"))
     line = _HeadLine.of({name: value for name, value in fields.items() if name != "history"})
+    for item in (item for pack in fields["packs"] for item in pack["items"]):
+        check_named(item, "expects", "rejects")
     run = Run(
         id=line.run,
         note=line.note,

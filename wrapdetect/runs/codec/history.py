@@ -18,7 +18,7 @@ from typing import Annotated, cast
 from pydantic import Field
 
 from wrapdetect.model.history import Beats, Coverage, History, Incident, Outcome, Print, Service
-from wrapdetect.runs.codec.door import FileLine
+from wrapdetect.runs.codec.door import FileLine, check_named
 from wrapdetect.runs.codec.endpoints import checked_dialect, dump_endpoint
 
 _Line = Mapping[str, object]
@@ -67,6 +67,8 @@ def read_head(head: object) -> History | None:
     if not isinstance(cast("_Line", head)["services"], list):
         raise ValueError("services is no list")
     line = _Watched.of(head)
+    for row in cast("_Line", head)["services"]:
+        check_named(row, "vendor", "endpoint")
     for service in line.services:
         if service.endpoint is not None:
             checked_dialect(service.endpoint)
