@@ -64,10 +64,11 @@ def read_head(head: object) -> History | None:
     """
     if head is None:
         return None
-    if not isinstance(cast("_Line", head)["services"], list):
+    rows = cast("_Line", head)["services"]
+    if not isinstance(rows, list):
         raise ValueError("services is no list")
     line = _Watched.of(head)
-    for row in cast("_Line", head)["services"]:
+    for row in rows:
         check_named(row, "vendor", "endpoint")
     for service in line.services:
         if service.endpoint is not None:
