@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import cast
 
 from wrapdetect.model import Endpoint, Instrument, Pack, Run
 from wrapdetect.runs.codec.door import FileLine, Whole, check_named, number_shown
@@ -52,8 +53,8 @@ def load_head(fields: JsonLine) -> Run:
     if history is None:
         _check_count(fields.get("endpoints"))
     line = _HeadLine.of({name: value for name, value in fields.items() if name != "history"})
-    for item in (item for pack in fields["packs"] for item in pack["items"]):
-        check_named(item, "expects", "rejects")
+    for pack in cast("list[JsonLine]", fields["packs"]):
+        check_named(pack["items"], "expects", "rejects")
     run = Run(
         id=line.run,
         note=line.note,

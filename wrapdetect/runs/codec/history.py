@@ -67,8 +67,7 @@ def read_head(head: object) -> History | None:
     if not isinstance(cast("_Line", head)["services"], list):
         raise ValueError("services is no list")
     line = _Watched.of(head)
-    for row in cast("_Line", head)["services"]:
-        check_named(row, "vendor", "endpoint")
+    check_named(cast("_Line", head)["services"], "vendor", "endpoint")
     for service in line.services:
         if service.endpoint is not None:
             checked_dialect(service.endpoint)
