@@ -5,7 +5,7 @@ A noun within a `FileLine` is checked as strictly as the line itself, though its
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, to_json
@@ -56,10 +56,12 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 """A whole number that is not longer than any that a program would write."""
 
 
-def check_named(fields: Mapping[str, object], *names: str) -> None:
-    """Raises KeyError for one that is not there: where a noun has a default, a file says it nevertheless."""
-    for name in names:
-        fields[name]
+def check_named(rows: object, *names: str) -> None:
+    """Raises KeyError for a name that one of these objects lacks: where a noun has a default, a file says it
+    nevertheless."""
+    for row in cast("list[Mapping[str, object]]", rows):
+        for name in names:
+            row[name]
 
 
 def what_is_wrong(error: Exception) -> str:

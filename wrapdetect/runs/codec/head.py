@@ -54,8 +54,7 @@ def load_head(fields: JsonLine) -> Run:
         _check_count(fields.get("endpoints"))
     line = _HeadLine.of({name: value for name, value in fields.items() if name != "history"})
     for pack in cast("list[JsonLine]", fields["packs"]):
-        for item in cast("list[JsonLine]", pack["items"]):
-            check_named(item, "expects", "rejects")
+        check_named(pack["items"], "expects", "rejects")
     run = Run(
         id=line.run,
         note=line.note,

@@ -68,8 +68,7 @@ def read_head(head: object) -> History | None:
     if not isinstance(rows, list):
         raise ValueError("services is no list")
     line = _Watched.of(head)
-    for row in rows:
-        check_named(row, "vendor", "endpoint")
+    check_named(rows, "vendor", "endpoint")
     for service in line.services:
         if service.endpoint is not None:
             checked_dialect(service.endpoint)
