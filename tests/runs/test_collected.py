@@ -489,6 +489,19 @@ def test_frames_of_a_websocket_are_stamped_by_the_browser(tmp_path: Path) -> Non
     assert "times" not in first.missing
 
 
+def test_a_websocket_on_which_nothing_was_asked_is_passed_over(tmp_path: Path) -> None:
+    template = Template(body='{"q": "{prompt}"}', framing="websocket", answer="$.t", done="$.end")
+    silent = [frame("receive", 1767614400.0, {"hello": 1}), frame("send", 1767614403.0, {"ping": 1})]
+    asking = [
+        frame("send", 1767614404.0, {"q": "And snow?"}),
+        frame("receive", 1767614404.25, {"t": "Ice."}),
+        frame("receive", 1767614404.5, {"end": True}),
+    ]
+    calls = [entry("wss://bot.example/socket", method="GET", status=101, answer="", frames=f) for f in (silent, asking)]
+    run = a_run_of(seen(tmp_path, *calls, bot=a_bot(template, "wss://bot.example/socket")))
+    assert [s[3] for s in said(run)] == ["Ice."]
+
+
 # Secrets
 
 

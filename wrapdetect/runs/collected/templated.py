@@ -151,7 +151,7 @@ def _of_frames(entry: HarEntry, endpoint: Endpoint, template: Template) -> Itera
             values = read_back(template, target=template.path, body=frame.data.decode(errors="replace"))
             asking += [] if values is None else [(n, values)]
     ends = [n for n, _ in asking[1:]] + [len(entry.frames)]
-    for (n, values), end in zip(asking, ends, strict=True):
+    for (n, values), end in zip(asking, ends, strict=False):  # where nothing is asked, nothing ends
         asked = entry.frames[n]
         received = [f for f in entry.frames[n:end] if not f.sent]
         stamps = _stamps(asked, received)
