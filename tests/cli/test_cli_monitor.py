@@ -173,6 +173,7 @@ def test_a_wrapper_that_falls_with_its_upstream_is_told_with_incidents_as_witnes
     assert "nobody asks any more" in status
 
 
+@pytest.mark.slow
 def test_services_that_fall_apart_give_no_verdict(commands: MonitorCommands, tmp_path: Path, world: World) -> None:
     imported(commands, tmp_path, world, a_history(world, shared=False))
     found = report(commands.monitor("judge", "--json", cwd=tmp_path))
@@ -188,6 +189,7 @@ def test_when_all_sites_are_down_too_the_round_says_nothing(
     assert (found["state"], found["findings"]) == ("insufficient", [])
 
 
+@pytest.mark.slow
 def test_judge_says_byte_for_byte_what_replay_says_of_the_export(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
@@ -250,6 +252,7 @@ def test_several_targets_are_exported_into_a_folder(commands: MonitorCommands, t
     assert "expected one of nova, luna" in one_line(commands.monitor("judge", "--target", "bot", cwd=tmp_path))
 
 
+@pytest.mark.slow
 def test_a_feed_that_breaks_is_one_alert_and_never_an_outage(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:

@@ -198,6 +198,7 @@ def test_two_containers_on_one_volume_are_both_pid_1_and_the_second_waits_for_th
 
 
 @pytest.mark.skipif(here().namespace != FIRST_NAMESPACE or not here().machine, reason="not on a machine of its own")
+@pytest.mark.slow
 def test_a_claim_of_before_the_machine_was_started_anew_holds_nobody_up(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
@@ -298,6 +299,7 @@ def seen_elsewhere(history: History, *, up: bool = False) -> History:
     return replace(history, beats=tuple(map(other, history.beats)))
 
 
+@pytest.mark.slow
 def test_a_second_vantage_keeps_its_heartbeats_and_comes_out_again(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
@@ -325,6 +327,7 @@ def test_a_second_vantage_keeps_its_heartbeats_and_comes_out_again(
     assert judged.out == commands.run("replay", "both.jsonl", "--no-embed", cwd=tmp_path).out
 
 
+@pytest.mark.slow
 def test_a_named_vantage_travels_with_its_export_and_what_one_place_alone_saw_is_no_outage(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
@@ -386,6 +389,7 @@ def test_published_incidents_are_listed_with_their_feed(
         assert not {"\x1b", "\u202e"} & set(text)
 
 
+@pytest.mark.slow
 def test_judge_gives_one_report_for_one_target_and_a_list_for_several(
     commands: MonitorCommands, tmp_path: Path, world: World
 ) -> None:
