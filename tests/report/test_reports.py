@@ -55,6 +55,26 @@ def test_a_report_of_one_file_and_one_line_is_given_by_replay(capsys: pytest.Cap
     assert capsys.readouterr().out == "target: likely_wrapper\n" * 2
 
 
+class BrokenReport(Report):
+    """One that another package added, and that cannot do what it should."""
+
+    id: ClassVar[str] = "broken"
+
+    def verdict(self, judged: Judged, screen: Screen) -> bytes:
+        raise KeyError(judged.run.target.name)
+
+
+def test_a_report_of_another_package_that_breaks_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REPORTS, "broken", BrokenReport())
+    try:
+        with pytest.raises(
+            SpecError, match=r"^report broken of package tests broke \(KeyError: 'target'\); choose anoth"
+        ):
+            judge_again(Path("lab_relay"), report="broken", embed=False, fail_at=None)
+    finally:
+        gc.enable()
+
+
 def test_a_report_refuses_by_name_what_it_does_not_show() -> None:
     with pytest.raises(SpecError, match=r"^report line does not show a match; console and json do$"):
         LineReport().match(Matched(match=a_match(), top=1), Screen())

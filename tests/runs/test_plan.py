@@ -166,6 +166,11 @@ def test_a_plan_beyond_the_budget_is_refused_with_the_numbers(requests: int, tok
         check_budget(Cost(requests, tokens), max_requests=1000, max_tokens=50_000)
 
 
+def test_a_plan_that_no_memory_holds_is_refused_before_it_is_made() -> None:
+    with pytest.raises(BudgetError, match=r"^up to [0-9,]+ questions, and a plan holds 1,000,000; lower --draws"):
+        make_plan(replace(a_mixed_run(), draws=10**21))
+
+
 def test_a_plan_that_just_fits_is_allowed() -> None:
     check_budget(Cost(1000, 50_000), max_requests=1000, max_tokens=50_000)
     with pytest.raises(BudgetError):

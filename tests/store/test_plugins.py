@@ -75,6 +75,18 @@ class LeaveAll:
 leave_all = LeaveAll()
 
 
+class Talkative:
+    """Prints where it is looked at."""
+
+    @property
+    def greeting(self) -> Rule:
+        print("loaded, and proud of it")  # noqa: T201  # as packages do
+        return GREETING
+
+
+talkative = Talkative()
+
+
 def points(*lines: str, group: str = RULES_GROUP, package: str = "parley", version: str = "0.3") -> list[EntryPoint]:
     return list(Package(package, version, "\n".join([f"[{group}]", *lines])).entry_points)
 
@@ -90,6 +102,13 @@ def test_what_fits_is_added_and_knows_its_package() -> None:
     (added,) = add_plugins(points("greeting = tests.evidence.test_rules:GREETING"), HERE)
     assert added == PlugIn(group=RULES_GROUP, id="greeting", package="parley 0.3")
     assert RULES_HERE["greeting"] == replace(GREETING, origin="parley 0.3")
+
+
+def test_what_a_plug_in_prints_is_kept_out_of_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    (added,) = add_plugins(points("greeting = tests.store.test_plugins:talkative.greeting"), HERE)
+    assert added.problem == ""
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "loaded, and proud of it\n")
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ def present(run: Run, *, report: str, embed: bool | None, fail_at: float | None)
 
 def present_each(runs: Iterable[Run], *, report: str, embed: bool | None, fail_at: float | None) -> int:
     """Of several targets one report; the exit code is that of the likeliest. Raises SpecError for an unknown report."""
-    form = report_of(report)
+    report_of(report)  # an unknown one is refused before anything is judged
     judged = [judged_run(run, embed=embed) for run in runs]
-    show(form.verdicts(judged, screen()))
+    show(report, lambda form: form.verdicts(judged, screen()))
     return fail_at_code(max(j.verdict.probability for j in judged), fail_at)
 
 

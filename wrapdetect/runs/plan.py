@@ -12,6 +12,8 @@ BYTES_PER_TOKEN = 4
 """A rule of thumb for English text, good enough for a budget; never used as evidence."""
 HELLO = "hello"
 """The pack of the first plain question, asked before all else."""
+MOST_ASKS = 1_000_000
+"""That one plan can hold: it is laid out whole before anything is said or sent."""
 
 
 class Slot(NamedTuple):
@@ -42,8 +44,14 @@ def make_plan(run: Run) -> tuple[Slot, ...]:
     References are also asked the items read for `text` behind each neutral system prompt of the run: how far a
     system prompt alone moves the same model is the null that the comparison needs.
 
-    The order is a pure function of run.seed. Raises PackError where no item is left to ask.
+    The order is a pure function of run.seed. Raises PackError where no item is left to ask, BudgetError for more asks
+    than a plan can hold.
     """
+    asks = run.draws * len(run.endpoints) * (1 + len(run.variants)) * sum(len(pack.items) for pack in run.packs)
+    if asks > MOST_ASKS:
+        raise BudgetError(
+            f"up to {asks:,} questions, and a plan holds {MOST_ASKS:,}; lower --draws or name fewer packs"
+        )
     rng = random.Random(run.seed)
     groups = [*_plain(run), *_behind_prompts(run)]
     if not groups:

@@ -6,8 +6,10 @@ A package names what it adds under the group of its kind, by its id:
 The registries themselves are named in the same way, so that only those to which something is added are imported.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -116,7 +118,9 @@ def _added(point: EntryPoint, group: EntryPointGroup, n_of_name: int) -> PlugIn:
 
 def _value(point: EntryPoint, group: EntryPointGroup) -> object:
     """Raises TypeError and ValueError for what the group does not take, and whatever loading it raises."""
-    value, kind = point.load(), resolve_name(group.type)
+    with redirect_stdout(sys.stderr):  # standard output is for the report alone
+        value = point.load()
+    kind = resolve_name(group.type)
     if not isinstance(value, kind):
         raise TypeError(f"{point.value} is of type {type(value).__name__}; expected {kind.__name__}")
     if group.made:

@@ -8,7 +8,6 @@ from wrapdetect.cli.terminal import say
 from wrapdetect.errors import LibraryError
 from wrapdetect.library.matching import Heard, hear_rows, hear_run, refuse_strange
 from wrapdetect.model import Match, Run
-from wrapdetect.report import report_of
 from wrapdetect.report.nouns import Matched
 from wrapdetect.store import run_file
 from wrapdetect.store.libraries.shelf import match_shelf, shelf
@@ -43,7 +42,7 @@ def match_file(
 
 def show_match(found: Match, *, top: int, report: str, fail_at: float | None) -> int:
     """Print a match; gives the exit code: 10 where the probability reaches `fail_at`, else 0."""
-    show(report_of(report).match(Matched(match=found, top=top), screen()))
+    show(report, lambda form: form.match(Matched(match=found, top=top), screen()))
     return fail_at_code(found.probability, fail_at)
 
 

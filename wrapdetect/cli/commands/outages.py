@@ -15,7 +15,6 @@ from wrapdetect.model.history import Timeline
 from wrapdetect.model.prose import quote
 from wrapdetect.monitor.feeds import FEEDS, FeedFormat, Parsed
 from wrapdetect.monitor.feeds.shapes import likely
-from wrapdetect.report import report_of
 from wrapdetect.report.nouns import ListsCompared
 from wrapdetect.store.shipped import load_seeds
 
@@ -52,7 +51,7 @@ def judge_outages(
     compared = ListsCompared(
         target=mine, panel=tuple(o.service for o in others), window_min=window_min, found=tuple(found)
     )
-    show(report_of(report).outages(compared, screen()))
+    show(report, lambda form: form.outages(compared, screen()))
     return 0
 
 

@@ -7,7 +7,6 @@ from wrapdetect.cli.monitor.rounds import opened_monitor
 from wrapdetect.cli.reporting import screen, show
 from wrapdetect.errors import SpecError
 from wrapdetect.monitor.incidents import incidents_of
-from wrapdetect.report import report_of
 
 
 def show_incidents(path: Path, *, target: str | None, since: datetime | None, report: str) -> None:
@@ -18,4 +17,4 @@ def show_incidents(path: Path, *, target: str | None, since: datetime | None, re
             raise SpecError(f"--target: no service is called {target!r}; expected one of {', '.join(names)}")
         history = monitor.history()  # whole: what began before --since must not begin with it
     found = incidents_of(history, service=target, since_s=since.timestamp() if since else None)
-    show(report_of(report).incidents(found, screen()))
+    show(report, lambda form: form.incidents(found, screen()))

@@ -11,7 +11,6 @@ from wrapdetect.model.history import UNKNOWN, Beat, Outcome
 from wrapdetect.monitor.spec import daily_cost
 from wrapdetect.monitor.standing import DISK, SITES, disk_of, states_of
 from wrapdetect.monitor.upkeep import AWAY
-from wrapdetect.report import report_of
 from wrapdetect.report.nouns import DayBudget, FeedNow, MonitorNow, ServiceNow, Trouble
 from wrapdetect.store.shipped import load_seeds
 from wrapdetect.ways import clock
@@ -28,7 +27,7 @@ def status(path: Path, *, report: str = "console") -> int:
         history, now = monitor.history(), _now(monitor)
     targets = [t.name for t in monitor.config.targets]
     each = tuple(outages.found for outages in outages_of_each(history, targets, load_seeds()))
-    show(report_of(report).status(replace(now, evidence=each), screen()))
+    show(report, lambda form: form.status(replace(now, evidence=each), screen()))
     return 0
 
 
