@@ -20,6 +20,7 @@ from wrapdetect.model import Run, Verdict
 from wrapdetect.model.prose import quote
 from wrapdetect.report.notebook import MatchReport, VerdictReport
 from wrapdetect.runs import codec
+from wrapdetect.runs.plan import LIBRARY_PACK
 from wrapdetect.runs.recording import Say, remarks
 from wrapdetect.store import run_file
 from wrapdetect.store.plugins import load_and_tell
@@ -31,8 +32,6 @@ if TYPE_CHECKING:  # they load what compares, or what asks
     from wrapdetect.store.tables import Fields
     from wrapdetect.ways.client import Askable
 
-LIBRARY = "library"
-"""Pack of a run that asked the questions of a library, as `audit --library` names it."""
 _BYTES = "the bytes given"
 
 SPEAKER = "the answers given"
@@ -216,7 +215,7 @@ async def audit_async(
         instrument=instrument(vantage),
         now=clock.now(),
     )
-    path = Path("wrapdetect-runs") / f"{run.id}.jsonl" if out is None else Path(out)
+    path = run_file.usual_place(run) if out is None else Path(out)
     world = World(
         ways=partial(ways_to, say=say, timeout_s=chosen.timeout_s, keys=partial(read_keys, handed=handed)),
         place=run_file.RunFileAt(path),
@@ -236,7 +235,7 @@ def check_judgeable(run: Run, name: str) -> None:
         return
     if run.history is not None:
         raise SpecError(f"{name} holds the history of a monitor without a target and candidates; nothing can be judged")
-    if run.draws == 0 or any(p.id == LIBRARY for p in run.packs):
+    if run.draws == 0 or any(p.id == LIBRARY_PACK for p in run.packs):
         note = f" ({quote(run.note)})" if run.note else ""
         raise SpecError(
             f"{name} holds no reference to judge by{note}; "

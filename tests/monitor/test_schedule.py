@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from tests.conftest import an_endpoint, an_item
 from wrapdetect.errors import SpecError
 from wrapdetect.model import TokenLimit
-from wrapdetect.model.history import Service, ServiceKind
+from wrapdetect.model.history import DAY_S, Service, ServiceKind
 from wrapdetect.monitor.schedule import (
-    DAY_S,
     PHASE_S,
     UNLIMITED_TOKENS,
     Rhythm,

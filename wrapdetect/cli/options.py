@@ -8,6 +8,7 @@ import typer
 from pydantic import Field
 
 from wrapdetect.cli.chosen_report import report_id
+from wrapdetect.errors import SpecError
 from wrapdetect.targets.settings import ASKING, Chosen, Given, Shown, resolve
 
 if TYPE_CHECKING:
@@ -86,6 +87,11 @@ class Options:
     def pack(self) -> list[str]:
         """The packs that were named, if any were."""
         return self.said.root.pack
+
+    def check_resume(self) -> None:
+        """Raises SpecError for --resume without the file to go on with."""
+        if self.resume and self.out is None:
+            raise SpecError("--resume needs --out: the run file to go on with")
 
     def over(self, config: "Config") -> Chosen:
         """The command line first, then the config file, then the defaults."""

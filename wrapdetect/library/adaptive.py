@@ -17,14 +17,13 @@ from wrapdetect.library.nearest import Rows, Scores, combined, question_scores
 from wrapdetect.library.sequential import Pace, Pool, StopRule, alive_models, learn_rule, next_questions
 from wrapdetect.model import Item, Pack
 from wrapdetect.runs.collected.gather import MAX_TOKENS, TEMPERATURE
-from wrapdetect.runs.plan import HELLO, Slot
+from wrapdetect.runs.plan import HELLO, LIBRARY_PACK, Slot
 from wrapdetect.runs.survey import Asker
 
 POOL = 64
 """Questions that may be asked: those that tell most."""
 STEP = 2
 """Questions asked between two looks; the rule's error holds for this many or more."""
-_PACK = "library"
 
 
 class CourseStanding(NamedTuple):
@@ -149,7 +148,7 @@ def pack_of(known: Shelf, questions: Sequence[str]) -> Pack:
         for question in questions
     )
     return Pack(
-        id=_PACK,
+        id=LIBRARY_PACK,
         version=1,
         digest=known.head.digest,
         title=f"Questions of library {known.name}",

@@ -13,6 +13,7 @@ from typing import Literal
 
 from wrapdetect.model.endpoint import Endpoint
 
+DAY_S = 86_400
 ServiceKind = Literal["target", "candidate", "panel", "site"]
 Condition = Literal["down", "degraded"]
 

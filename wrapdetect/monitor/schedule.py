@@ -16,13 +16,12 @@ from typing import NamedTuple
 from wrapdetect.dialects.template.filling import is_frame
 from wrapdetect.errors import SpecError
 from wrapdetect.model import Ask, AskKey, Endpoint, Item
-from wrapdetect.model.history import Service
+from wrapdetect.model.history import DAY_S, Service
 from wrapdetect.runs.plan import Cost, estimate_tokens
 
 PHASE_S = 60
 PHASE_TARGETS = 1500
 """Targets asked within one minute, as long as the round has minutes enough."""
-DAY_S = 86_400
 SETTLE_S = 2
 """Between the last answer of a round and the next round: the last ones are recorded."""
 UNLIMITED_TOKENS = 500

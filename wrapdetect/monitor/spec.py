@@ -7,9 +7,9 @@ from datetime import tzinfo
 from hashlib import sha256
 
 from wrapdetect.model import Item
-from wrapdetect.model.history import Service
+from wrapdetect.model.history import DAY_S, Service
 from wrapdetect.monitor.feeds import EVERYTHING, FeedFormat, Scope
-from wrapdetect.monitor.schedule import DAY_S, Budget, Rhythm, cost_of, make_round
+from wrapdetect.monitor.schedule import Budget, Rhythm, cost_of, make_round
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
 

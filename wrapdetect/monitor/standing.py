@@ -8,7 +8,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from wrapdetect.evidence.compare.dependence.episodes import own_faults, stamp
-from wrapdetect.model.history import DOWN, UNKNOWN, Beat, History, Outcome, columns
+from wrapdetect.model.history import DAY_S, DOWN, UNKNOWN, Beat, History, Outcome, columns
 from wrapdetect.monitor.alert import Alert, Bell, EventKind
 from wrapdetect.monitor.outside import UpkeepStore
 from wrapdetect.monitor.spec import MonitorConfig
@@ -18,7 +18,6 @@ _ENDS: Mapping[EventKind, EventKind] = {"down": "up", "feed": "feed_back", "own"
 _FEWEST_FAILURES = 2
 """In a row, before a service is told to be down: as for an outage."""
 _LOOKED_AT = 4
-_DAY_S = 86_400
 ONE_BY_ONE = 5
 """Services that fall in one round and are told each by its own message; more share one."""
 _NAMED = 20
@@ -27,7 +26,7 @@ LEAST_FREE = 50_000_000
 """Bytes left on the store's disk below which it is told."""
 MAJOR = 2
 """Published incidents less severe are no fall."""
-FORGOTTEN_S = 7 * _DAY_S
+FORGOTTEN_S = 7 * DAY_S
 """A published incident that is open for longer was forgotten to be closed, as in its episodes."""
 
 
@@ -165,7 +164,7 @@ def lasting_state(name: str, beats: Sequence[Beat], own: set[int]) -> LastingSta
 def _own_rounds(config: MonitorConfig, ledger: UpkeepStore, latest: Mapping[str, list[Beat]], round_s: int) -> set[int]:
     """Rounds that were our own fault, by the rule of the verdicts: a site counts that answered within the day."""
     sites = [s.name for s in config.sites]
-    day = ledger.history(since_s=round_s - _DAY_S, services=[n for n in sites if n in latest])
+    day = ledger.history(since_s=round_s - DAY_S, services=[n for n in sites if n in latest])
     others = tuple(columns(n, beats) for n, beats in latest.items() if n not in sites and beats)
     ours = tuple(b for b in day.beats if not b.vantage)
     whole = History(cadence_s=config.rhythm.cadence_s, services=config.services(), beats=(*ours, *others))

@@ -16,7 +16,7 @@ from wrapdetect.evidence.compare.dependence.together import evidence, outages_of
 from wrapdetect.evidence.compare.dependence.vantages import own_view
 from wrapdetect.evidence.compare.dependence.versions import change_points
 from wrapdetect.evidence.seeds import Seeds
-from wrapdetect.model.history import DOWN, Beat, Dependence, History, Outcome
+from wrapdetect.model.history import DAY_S, DOWN, Beat, Dependence, History, Outcome
 from wrapdetect.monitor.alert import Alert, Bell, EventKind, PassingMemory
 from wrapdetect.monitor.as_runs import restricted
 from wrapdetect.monitor.feed_reader import FeedReader
@@ -27,7 +27,6 @@ from wrapdetect.monitor.standing import LastingState, Standing, disk_of, states_
 
 Args = TypeVarTuple("Args")
 
-_DAY_S = 86_400
 WEIGHED_EVERY_S = 3600
 ALARM_EVERY_S, ALARM_SERVICES = 3600, 500
 RETOLD_S = 60
@@ -220,7 +219,7 @@ class Upkeep:
     def _pack(self) -> None:
         """Once a day: old days packed and dropped."""
         now_s = self._now_s()
-        key = f"packed/{now_s // _DAY_S}"
+        key = f"packed/{now_s // DAY_S}"
         if not self.ledger.marked(key):
             self.ledger.pack(now_s - self.config.pack_after_s)
             self.ledger.retain(now_s - self.config.keep_s)

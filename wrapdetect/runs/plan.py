@@ -12,6 +12,8 @@ BYTES_PER_TOKEN = 4
 """A rule of thumb for English text, good enough for a budget; never used as evidence."""
 HELLO = "hello"
 """The pack of the first plain question, asked before all else."""
+LIBRARY_PACK = "library"
+"""The pack of a run that asks the questions of a library."""
 MOST_ASKS = 1_000_000
 """That one plan can hold: it is laid out whole before anything is said or sent."""
 

@@ -94,6 +94,11 @@ class RunFile:
         return aside.name
 
 
+def usual_place(run: Run) -> Path:
+    """Where a run is recorded, if nobody says where."""
+    return Path("wrapdetect-runs") / f"{run.id}.jsonl"
+
+
 @dataclass(frozen=True, slots=True)
 class RunFileAt:
     """Where a run is recorded, as a survey wants it (runs/recording.RunPlace)."""

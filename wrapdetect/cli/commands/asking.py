@@ -12,12 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from wrapdetect.cli.options import Options
 from wrapdetect.cli.present import present
 from wrapdetect.cli.terminal import say
-from wrapdetect.errors import SpecError
 from wrapdetect.model import Endpoint, Pack, Run
 from wrapdetect.report import CONSOLE, report_of
 from wrapdetect.runs.ask import StoppedByHand
 from wrapdetect.runs.survey import Advance, Open, SurveyPlan, World, new_run, survey
-from wrapdetect.store.run_file import RunFileAt
+from wrapdetect.store.run_file import RunFileAt, usual_place
 from wrapdetect.targets.settings import Chosen
 from wrapdetect.ways import clock
 from wrapdetect.ways.instrument import instrument
@@ -30,8 +29,7 @@ def check_resume(options: Options) -> None:
     """Raises SpecError for --resume without the file to go on with, and for a report that nobody knows: before
     anything is asked."""
     report_of(options.report)
-    if options.resume and options.out is None:
-        raise SpecError("--resume needs --out: the run file to go on with")
+    options.check_resume()
 
 
 def begun(
@@ -58,7 +56,7 @@ def begun(
 
 def recorded_at(run: Run, options: Options) -> Path:
     """Where a run is recorded: --out, or a file that is called by its id."""
-    return options.out or Path("wrapdetect-runs") / f"{run.id}.jsonl"
+    return options.out or usual_place(run)
 
 
 def conduct(

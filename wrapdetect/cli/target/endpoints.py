@@ -1,7 +1,6 @@
 """Endpoints from the command line and the config file together; a target given by its address alone is looked at."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 from wrapdetect.cli.options import Options
@@ -40,7 +39,7 @@ def gather_endpoints(
             say("the URL given goes before the [target] of the config file, which is not asked")
         target = make_endpoint(name=TARGET, role="target", url=url, model=model or "", key_env=key_env)
         if not target.model:  # nor does the address tell it
-            check_recording(options.out, resume=options.resume)
+            _check_recording(options)
             looked = _look(url, key_env, may_look=not options.dry_run)
             target = looked.endpoint
         given = (target, *(e for e in given if e.role == "reference"))
@@ -50,12 +49,13 @@ def gather_endpoints(
     return _Gathered(tuple(map(unstreamed, endpoints)) if plain else endpoints, settings, looked)
 
 
-def check_recording(out: Path | None, *, resume: bool) -> None:
+def _check_recording(options: Options) -> None:
     """Raises SpecError where no recording could be made; said before anything is sent."""
-    if resume and out is None:
-        raise SpecError("--resume needs --out: the run file to go on with")
-    if out is not None and out.exists() and not resume:
-        raise SpecError(f"{out} is there already, and nothing is overwritten; name another --out, or add --resume")
+    options.check_resume()
+    if options.out is not None and options.out.exists() and not options.resume:
+        raise SpecError(
+            f"{options.out} is there already, and nothing is overwritten; name another --out, or add --resume"
+        )
 
 
 def unstreamed(endpoint: Endpoint) -> Endpoint:

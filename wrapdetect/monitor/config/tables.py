@@ -7,8 +7,8 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from wrapdetect.dialects import DIALECTS
 from wrapdetect.dialects.template.problems import Problem
+from wrapdetect.model.history import DAY_S
 from wrapdetect.monitor.feeds import FeedFormat
-from wrapdetect.monitor.schedule import DAY_S
 from wrapdetect.monitor.spec import duration_s
 from wrapdetect.targets.tables import EndpointTable, Strict
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from wrapdetect.errors import FeedError
-from wrapdetect.model.history import Coverage, Incident
+from wrapdetect.model.history import DAY_S, Coverage, Incident
 from wrapdetect.model.prose import quote
 from wrapdetect.monitor.feeds.dates import EntryError, instant
 from wrapdetect.monitor.feeds.scope import EVERYTHING, Scope
 from wrapdetect.monitor.feeds.status import SAME_TIME_S, Update, end_of, never_was
 
-MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+MINUTE_S, HOUR_S = 60, 3600
 
 POSTED_LATE_S = 30 * MINUTE_S
 """How much earlier than its first post an incident may have begun: alarms, then people, then wording. A stated

@@ -17,7 +17,7 @@ from typing import Annotated, cast
 
 from pydantic import Field
 
-from wrapdetect.model.history import Beats, Coverage, History, Incident, Outcome, Print, Service
+from wrapdetect.model.history import DAY_S, Beats, Coverage, History, Incident, Outcome, Print, Service
 from wrapdetect.runs.codec.door import FileLine, check_named
 from wrapdetect.runs.codec.endpoints import checked_dialect, dump_endpoint
 
@@ -26,7 +26,6 @@ _Noun = Incident | Coverage | Print
 HistoryEntry = Beats | _Noun  # what one line holds; Beats of one UTC day
 
 _OF_BEATS = {"beats", "vantage", "day", "round_s", "offset_ms", "outcome", "latency_ms", "said"}
-_DAY_S = 86_400
 LAST_S = 2**33
 """Seconds from 1970 beyond which nobody watches anything (2242): a grid up to there would keep its reader busy."""
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -122,7 +121,7 @@ class Gathering:
             again = entry in self._others
             self._others[entry] = None
             return not again
-        day, days = entry.round_s[0] // _DAY_S, self._days.setdefault((entry.service, entry.vantage), {})
+        day, days = entry.round_s[0] // DAY_S, self._days.setdefault((entry.service, entry.vantage), {})
         if day in days:
             return False
         days[day] = entry
@@ -171,18 +170,18 @@ def _day_lines(beats: Beats) -> Iterator[_Line]:
         raise ValueError(f"{beats.service}: something is said in round {min(stray)}, in which there is no beat")
     start, until = 0, len(beats.round_s)
     while start < until:
-        day = beats.round_s[start] // _DAY_S
-        stop = bisect_left(beats.round_s, (day + 1) * _DAY_S, start)
+        day = beats.round_s[start] // DAY_S
+        stop = bisect_left(beats.round_s, (day + 1) * DAY_S, start)
         rounds = beats.round_s[start:stop]
         yield {
             "beats": beats.service,
             **({"vantage": beats.vantage} if beats.vantage else {}),
             "day": _day_text(day),
-            "round_s": [r - day * _DAY_S for r in rounds],
+            "round_s": [r - day * DAY_S for r in rounds],
             "offset_ms": beats.offset_ms[start:stop].tolist(),
             "outcome": beats.outcome[start:stop].translate(TO_DIGIT).decode(),
             "latency_ms": beats.latency_ms[start:stop].tolist(),
-            "said": {str(r - day * _DAY_S): beats.said[r] for r in rounds if r in beats.said} if beats.said else {},
+            "said": {str(r - day * DAY_S): beats.said[r] for r in rounds if r in beats.said} if beats.said else {},
         }
         start = stop
 
@@ -197,8 +196,8 @@ def _beats(line: _Line) -> Beats:
     if unknown := line.keys() - _OF_BEATS:
         raise ValueError(f"unknown field {min(unknown)!r}")
     midnight_s, rounds = _midnight(_text(line, "day")), _column(line, "round_s")
-    if not rounds or rounds[0] < 0 or rounds[-1] >= _DAY_S or not all(map(lt, rounds, rounds[1:])):
-        raise ValueError(f"round_s is not rising from 0 to {_DAY_S - 1}, with one round at least")
+    if not rounds or rounds[0] < 0 or rounds[-1] >= DAY_S or not all(map(lt, rounds, rounds[1:])):
+        raise ValueError(f"round_s is not rising from 0 to {DAY_S - 1}, with one round at least")
     outcome = _text(line, "outcome")
     if odd := set(outcome) - set(DIGITS):
         raise ValueError(f"outcome {min(odd)!r} is none of {', '.join(DIGITS)}")
@@ -254,7 +253,7 @@ def _midnight(text: str) -> int:
     day = date.fromisoformat(text)
     if day.isoformat() != text:
         raise ValueError(f"day {text!r} is not of the form 2026-01-05")
-    return (day.toordinal() - _EPOCH) * _DAY_S
+    return (day.toordinal() - _EPOCH) * DAY_S
 
 
 def _object(value: object) -> _Line:

@@ -8,8 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from wrapdetect.errors import StoreError
-from wrapdetect.model.history import History
-from wrapdetect.monitor.schedule import DAY_S
+from wrapdetect.model.history import DAY_S, History
 from wrapdetect.store.ledger import packing as heartbeats
 from wrapdetect.store.ledger import rows
 from wrapdetect.store.ledger.claims import utc_stamp

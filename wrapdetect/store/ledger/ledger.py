@@ -16,9 +16,8 @@ from typing import Self
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from wrapdetect.errors import StoreError
-from wrapdetect.model.history import Beat, Coverage, History, Incident, Print, Service
+from wrapdetect.model.history import DAY_S, Beat, Coverage, History, Incident, Print, Service
 from wrapdetect.monitor.outside import FeedState, Spend
-from wrapdetect.monitor.schedule import DAY_S
 from wrapdetect.store.ledger import claims, retention, rows
 from wrapdetect.store.ledger import imports as coming
 from wrapdetect.store.ledger import packing as heartbeats

@@ -20,8 +20,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wrapdetect.errors import StoreError
-from wrapdetect.model.history import Beat, Beats, Outcome
-from wrapdetect.monitor.schedule import DAY_S
+from wrapdetect.model.history import DAY_S, Beat, Beats, Outcome
 from wrapdetect.store.ledger.schema import BEAT, PACKED_BEAT, PACKED_ROUND, ROUND, VANTAGE
 
 _BATCH = 20_000

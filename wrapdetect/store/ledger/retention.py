@@ -5,7 +5,7 @@ All functions work inside the transaction of the connection they are given.
 
 from sqlalchemy import Connection, delete, func, select
 
-from wrapdetect.monitor.schedule import DAY_S
+from wrapdetect.model.history import DAY_S
 from wrapdetect.store.ledger import rows
 from wrapdetect.store.ledger.schema import (
     BEAT,
